@@ -1,0 +1,32 @@
+"""The dialects of the ladder: what xDSL has of upstream, what it lacks, and our own."""
+
+from xdsl.context import Context
+from xdsl.dialects import arith, builtin, cf, func, llvm, math, memref, scf, tensor
+from xdsl.ir import Dialect
+
+from dialectad.dialects.ad import AD
+from dialectad.dialects.blas import BLAS
+from dialectad.dialects.linalg import Linalg
+
+DIALECTS: tuple[Dialect, ...] = (
+    builtin.Builtin,
+    func.Func,
+    arith.Arith,
+    math.Math,
+    tensor.Tensor,
+    Linalg,
+    memref.MemRef,
+    scf.Scf,
+    cf.Cf,
+    llvm.LLVM,
+    AD,
+    BLAS,
+)
+
+
+def context() -> Context:
+    """A context in which every dialect of the ladder is loaded."""
+    ctx = Context()
+    for dialect in DIALECTS:
+        ctx.load_dialect(dialect)
+    return ctx

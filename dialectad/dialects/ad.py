@@ -1,0 +1,202 @@
+"""The `ad` dialect: requests for derivatives, and the caches that a reverse sweep reads.
+
+A *request* names a function and is replaced by the pass `differentiate`:
+
+    %y, %dx = "ad.vjp"(%x, %w, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>}>
+    %y, %ty = "ad.jvp"(%x, %w, %tx) <{callee = @f, active = array<i64: 0>}>
+
+A *cache* is a stack. The forward sweep pushes, the reverse sweep pops in the opposite order:
+
+    %c = "ad.cache"(%n) : (index) -> !ad.cache<tensor<4xf64>>      // at most %n pushes
+    %c = "ad.cache"() : () -> !ad.cache<f64>                       // grows
+    "ad.push"(%c, %v) : (!ad.cache<f64>, f64) -> ()
+    %v = "ad.pop"(%c) : (!ad.cache<f64>) -> f64
+
+On the loop rung the content of a cache of tensors is a memref: `ad.reserve` pushes a slot and gives a
+view of it to write into, and `ad.pop` gives a view, valid until the next `ad.reserve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    FlatSymbolRefAttrConstr,
+    IndexType,
+    StringAttr,
+    SymbolRefAttr,
+    i64,
+)
+from xdsl.ir import (
+    Attribute,
+    Dialect,
+    ParametrizedAttribute,
+    SSAValue,
+    TypeAttribute,
+)
+from xdsl.irdl import (
+    AnyAttr,
+    IRDLOperation,
+    base,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    param_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind
+
+
+class _Allocates(MemoryEffect):
+    @classmethod
+    def get_effects(cls, op):
+        return {EffectInstance(MemoryEffectKind.ALLOC)}
+
+
+class _Writes(MemoryEffect):
+    @classmethod
+    def get_effects(cls, op):
+        return {EffectInstance(MemoryEffectKind.READ), EffectInstance(MemoryEffectKind.WRITE)}
+
+
+@irdl_attr_definition
+class CacheType(ParametrizedAttribute, TypeAttribute):
+    """A stack of values of one type: a scalar, a tensor, or (loop rung) a memref."""
+
+    name = "ad.cache"
+    element_type: Attribute = param_def()
+
+
+@irdl_op_definition
+class CacheOp(IRDLOperation):
+    """A new, empty cache, which lives until the end of its block. `capacity` bounds the pushes."""
+
+    name = "ad.cache"
+    capacity = opt_operand_def(IndexType())
+    result = result_def(base(CacheType))
+    traits = traits_def(_Allocates())
+
+    def __init__(self, element_type: Attribute, capacity: SSAValue | None = None):
+        super().__init__(operands=[capacity], result_types=[CacheType(element_type)])
+
+
+@irdl_op_definition
+class PushOp(IRDLOperation):
+    """Push a value."""
+
+    name = "ad.push"
+    cache = operand_def(base(CacheType))
+    value = operand_def(AnyAttr())
+    traits = traits_def(_Writes())
+
+    def __init__(self, cache: SSAValue, value: SSAValue):
+        super().__init__(operands=[cache, value])
+
+
+@irdl_op_definition
+class ReserveOp(IRDLOperation):
+    """Push an unwritten slot and give a view of it (loop rung). `sizes`: its dynamic extents."""
+
+    name = "ad.reserve"
+    cache = operand_def(base(CacheType))
+    sizes = var_operand_def(IndexType())
+    result = result_def()
+    traits = traits_def(_Writes())
+
+    def __init__(self, cache: SSAValue, sizes: Sequence[SSAValue], result_type: Attribute):
+        super().__init__(operands=[cache, list(sizes)], result_types=[result_type])
+
+
+@irdl_op_definition
+class PopOp(IRDLOperation):
+    """Pop what was pushed last. `sizes` are the dynamic extents of the value."""
+
+    name = "ad.pop"
+    cache = operand_def(base(CacheType))
+    sizes = var_operand_def(IndexType())
+    result = result_def()
+    traits = traits_def(_Writes())
+
+    def __init__(self, cache: SSAValue, sizes: Sequence[SSAValue] = (), result_type: Attribute | None = None):
+        if result_type is None:
+            assert isinstance(cache.type, CacheType)
+            result_type = cache.type.element_type
+        super().__init__(operands=[cache, list(sizes)], result_types=[result_type])
+
+
+@irdl_op_definition
+class VJPOp(IRDLOperation):
+    """Request: the results of `callee`, then the cotangents of its `active` arguments.
+
+    The operands are the primal arguments and then one cotangent for each result position in `seeds`.
+    """
+
+    name = "ad.vjp"
+    arguments = var_operand_def()
+    res = var_result_def()
+    callee = prop_def(FlatSymbolRefAttrConstr)
+    active = prop_def(DenseArrayBase)
+    seeds = prop_def(DenseArrayBase)
+    level = prop_def(StringAttr)
+
+    def __init__(
+        self,
+        callee: str,
+        operands: Sequence[SSAValue],
+        active: Sequence[int],
+        seeds: Sequence[int],
+        result_types: Sequence[Attribute],
+        level: str = "linalg",
+    ):
+        super().__init__(
+            operands=[list(operands)],
+            result_types=[list(result_types)],
+            properties={
+                "callee": SymbolRefAttr(callee),
+                "active": DenseArrayBase.from_list(i64, list(active)),
+                "seeds": DenseArrayBase.from_list(i64, list(seeds)),
+                "level": StringAttr(level),
+            },
+        )
+
+
+@irdl_op_definition
+class JVPOp(IRDLOperation):
+    """Request: the results of `callee`, then the tangents of its float results, in order.
+
+    The operands are the primal arguments and then one tangent for each position in `active`.
+    """
+
+    name = "ad.jvp"
+    arguments = var_operand_def()
+    res = var_result_def()
+    callee = prop_def(FlatSymbolRefAttrConstr)
+    active = prop_def(DenseArrayBase)
+    level = prop_def(StringAttr)
+
+    def __init__(
+        self,
+        callee: str,
+        operands: Sequence[SSAValue],
+        active: Sequence[int],
+        result_types: Sequence[Attribute],
+        level: str = "linalg",
+    ):
+        super().__init__(
+            operands=[list(operands)],
+            result_types=[list(result_types)],
+            properties={
+                "callee": SymbolRefAttr(callee),
+                "active": DenseArrayBase.from_list(i64, list(active)),
+                "level": StringAttr(level),
+            },
+        )
+
+
+AD = Dialect("ad", [CacheOp, PushOp, ReserveOp, PopOp, VJPOp, JVPOp], [CacheType])
