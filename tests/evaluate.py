@@ -29,6 +29,7 @@ from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.dialects import ad, blas
+from dialectad.dialects.arith import RemfOp
 
 Environment = dict[SSAValue, Any]
 Rule = Callable[["Interpreter", Operation, list[Any]], Sequence[Any]]
@@ -217,7 +218,7 @@ _RULES |= {
         arith.SubfOp: np.subtract,
         arith.MulfOp: np.multiply,
         arith.DivfOp: np.divide,
-        arith.RemfOp: np.fmod,
+        RemfOp: np.fmod,
         arith.NegfOp: np.negative,
         arith.MaximumfOp: np.maximum,
         arith.MinimumfOp: np.minimum,
@@ -234,6 +235,8 @@ _RULES |= {
         arith.RemUIOp: lambda a, b: _unsigned(a) % _unsigned(b),
         arith.MaxSIOp: np.maximum,
         arith.MinSIOp: np.minimum,
+        arith.MaxUIOp: lambda a, b: np.maximum(_unsigned(a), _unsigned(b)),
+        arith.MinUIOp: lambda a, b: np.minimum(_unsigned(a), _unsigned(b)),
         arith.AndIOp: np.bitwise_and,
         arith.OrIOp: np.bitwise_or,
         arith.XOrIOp: np.bitwise_xor,
@@ -301,7 +304,6 @@ def _unsigned_cast(interpreter: Interpreter, op: Operation, operands: list[Any])
 _RULES |= {
     arith.ExtUIOp: _unsigned_cast,
     arith.UIToFPOp: _unsigned_cast,
-    arith.IndexCastUIOp: _unsigned_cast,
 }
 
 
@@ -494,7 +496,7 @@ def _reduce(interpreter: Interpreter, op: Any, operands: list[Any], env: Environ
     for point in np.ndindex(*inputs[0].shape):
         kept = tuple(i for axis, i in enumerate(point) if axis not in axes)
         values = interpreter.block(
-            op.body.block, [*(x[point] for x in inputs), *(x[kept] for x in inits)], env
+            op.regions[0].block, [*(x[point] for x in inputs), *(x[kept] for x in inits)], env
         )
         for init, value in zip(inits, values, strict=True):
             init[kept] = value

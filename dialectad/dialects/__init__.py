@@ -1,17 +1,18 @@
 """The dialects of the ladder: what xDSL has of upstream, what it lacks, and our own."""
 
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, cf, func, llvm, math, memref, scf, tensor
+from xdsl.dialects import builtin, cf, func, llvm, math, memref, scf, tensor
 from xdsl.ir import Dialect
 
 from dialectad.dialects.ad import AD
+from dialectad.dialects.arith import Arith
 from dialectad.dialects.blas import BLAS
 from dialectad.dialects.linalg import Linalg
 
 DIALECTS: tuple[Dialect, ...] = (
     builtin.Builtin,
     func.Func,
-    arith.Arith,
+    Arith,
     math.Math,
     tensor.Tensor,
     Linalg,
