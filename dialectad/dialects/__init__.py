@@ -1,13 +1,14 @@
 """The dialects of the ladder: what xDSL has of upstream, what it lacks, and our own."""
 
 from xdsl.context import Context
-from xdsl.dialects import builtin, cf, func, llvm, math, memref, scf, tensor
+from xdsl.dialects import builtin, cf, func, math, memref, scf, tensor
 from xdsl.ir import Dialect
 
 from dialectad.dialects.ad import AD
 from dialectad.dialects.arith import Arith
 from dialectad.dialects.blas import BLAS
 from dialectad.dialects.linalg import Linalg
+from dialectad.dialects.llvm import LLVM
 
 DIALECTS: tuple[Dialect, ...] = (
     builtin.Builtin,
@@ -19,7 +20,7 @@ DIALECTS: tuple[Dialect, ...] = (
     memref.MemRef,
     scf.Scf,
     cf.Cf,
-    llvm.LLVM,
+    LLVM,
     AD,
     BLAS,
 )

@@ -131,6 +131,18 @@ class PopOp(IRDLOperation):
 
 
 @irdl_op_definition
+class ReleaseOp(IRDLOperation):
+    """Free the cache's memory. `convert-scf-to-cf` puts it at the end of the block that holds the cache."""
+
+    name = "ad.release"
+    cache = operand_def(base(CacheType))
+    traits = traits_def(_Writes())
+
+    def __init__(self, cache: SSAValue):
+        super().__init__(operands=[cache])
+
+
+@irdl_op_definition
 class VJPOp(IRDLOperation):
     """Request: the results of `callee`, then the cotangents of its `active` arguments.
 
@@ -199,4 +211,4 @@ class JVPOp(IRDLOperation):
         )
 
 
-AD = Dialect("ad", [CacheOp, PushOp, ReserveOp, PopOp, VJPOp, JVPOp], [CacheType])
+AD = Dialect("ad", [CacheOp, PushOp, ReserveOp, PopOp, ReleaseOp, VJPOp, JVPOp], [CacheType])
