@@ -6,13 +6,17 @@ is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import parse_pipeline
+from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError
+
+from dialectad.errors import CompileError
 
 _OURS: dict[str, str] = {
     "dialectad.ad": "differentiate",
@@ -43,7 +47,22 @@ def registered() -> dict[str, Callable[[], type[ModulePass]]]:
 def parse(pipeline: str) -> list[ModulePass]:
     """The passes that a pipeline string such as `"canonicalize,bufferize{a=1}"` names."""
     loaders = registered()
-    return [loaders[spec.name]().from_spec(spec) for spec in parse_pipeline(pipeline)]
+    try:
+        specs = list(parse_pipeline(pipeline))
+    except ArgSpecParseError as error:
+        raise CompileError(f"can't read the pipeline {pipeline!r}: {error}") from error
+    return [_instance(loaders, spec) for spec in specs]
+
+
+def _instance(loaders: Mapping[str, Callable[[], type[ModulePass]]], spec: ArgSpec) -> ModulePass:
+    if spec.name not in loaders:
+        close = get_close_matches(spec.name, loaders)
+        hint = f"did you mean {close[0]!r}?" if close else f"the passes are {', '.join(sorted(loaders))}"
+        raise CompileError(f"there is no pass {spec.name!r}", hint=hint)
+    try:
+        return loaders[spec.name]().from_spec(spec)
+    except ValueError as error:
+        raise CompileError(f"wrong options for the pass {spec.name!r}: {error}") from error
 
 
 def run(ctx: Context, module: ModuleOp, pipeline: str) -> None:
