@@ -70,3 +70,15 @@ class CompileError(Exception):
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+class ShapeError(CompileError, ValueError):
+    """Shapes that don't fit, where NumPy would raise a ValueError."""
+
+
+class IndexRangeError(CompileError, IndexError):
+    """An index that is known to be out of range, where NumPy would raise an IndexError."""
+
+
+class UnsupportedTypeError(CompileError, TypeError):
+    """A dtype or a Python type that can't be compiled or differentiated."""

@@ -1,0 +1,64 @@
+"""NumPy dtypes and the scalar types of the IR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    Float32Type,
+    Float64Type,
+    IndexType,
+    IntegerType,
+    TensorType,
+    f32,
+    f64,
+    i1,
+    i8,
+    i16,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute
+
+DType = np.dtype[Any]
+
+BOOL, INT64, FLOAT32, FLOAT64 = (np.dtype(t) for t in (np.bool_, np.int64, np.float32, np.float64))
+
+INDEX = IndexType()
+
+_TO_IR: dict[DType, Attribute] = {
+    BOOL: i1,
+    np.dtype(np.int8): i8,
+    np.dtype(np.int16): i16,
+    np.dtype(np.int32): i32,
+    INT64: i64,
+    FLOAT32: f32,
+    FLOAT64: f64,
+}
+_FROM_IR: dict[Attribute, DType] = {ir: dtype for dtype, ir in _TO_IR.items()} | {INDEX: INT64}
+
+
+def is_supported(dtype: DType) -> bool:
+    """Whether arrays of this dtype can be compiled."""
+    return dtype in _TO_IR and dtype.isnative
+
+
+def to_ir(dtype: DType) -> Attribute:
+    """The scalar type of a dtype that is supported."""
+    return _TO_IR[dtype]
+
+
+def from_ir(type_: Attribute) -> DType:
+    """The dtype of a scalar type, or of the elements of a tensor type."""
+    return _FROM_IR[type_.element_type if isinstance(type_, TensorType) else type_]
+
+
+def is_float(type_: Attribute) -> bool:
+    """Whether a scalar type is a floating-point one."""
+    return isinstance(type_, Float32Type | Float64Type)
+
+
+def is_integer(type_: Attribute) -> bool:
+    """Whether a scalar type is an integer or index one (bool included)."""
+    return isinstance(type_, IntegerType | IndexType)

@@ -1,0 +1,308 @@
+"""The trace under way: where ops go, which scope they are in, and what is known of memory.
+
+A *scope* is a block being filled: the body of a function, a branch, or the body of a loop. NumPy's
+mutable arrays live in `Storage`s; what a storage holds now is an SSA value *per scope*. A scope that
+touches a storage of an enclosing scope `enter`s it: a loop body gets a block argument for it, a branch
+takes the value as it is, a function body gets a parameter. When the scope closes, the storages whose
+value changed become results of the op, and the others are put back (Note [Touched storages]).
+
+Note [Touched storages]
+    Tracing a body once is enough, because the block argument of a storage is made when the storage is
+    first touched, and removed again if the body turns out only to read it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, TypeVar
+
+import numpy as np
+from xdsl.builder import Builder
+from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from dialectad import locations
+from dialectad.errors import CompileError, Location
+from dialectad.frontend import dtypes
+
+OpT = TypeVar("OpT", bound=Operation)
+
+
+class Storage:
+    """The memory of one NumPy array. What it holds is asked of the trace, as it depends on the scope."""
+
+    __slots__ = ("may_be", "stale", "type")
+
+    def __init__(self, type_: TensorType[Any]):
+        self.type = type_
+        self.may_be: set[Storage] = set()
+        """Storages that might be this very memory, when control flow decided (if a write hits one, the
+        content of the other isn't known any more)."""
+        self.stale: str | None = None
+        """Why the content isn't known, if it isn't."""
+
+
+@dataclass(eq=False)
+class Scope:
+    """A block being filled."""
+
+    block: Block
+    parent: Scope | None
+    kind: str
+    """One of "function", "branch", "loop"."""
+
+    values: dict[Storage, SSAValue] = field(default_factory=dict)
+    """What each storage that was created or touched here holds now."""
+
+    entered: dict[Storage, SSAValue] = field(default_factory=dict)
+    """What each touched storage held on entry, as seen from inside."""
+
+    captured: dict[SSAValue, BlockArgument] = field(default_factory=dict)
+    """Function scopes: values of enclosing functions, and the parameter that each became."""
+
+    arrays: dict[int, tuple[np.ndarray[Any, Any], Storage]] = field(default_factory=dict)
+    """The outermost function's scope: NumPy arrays of the surrounding program that it uses."""
+
+    builder: Builder = field(init=False)
+
+    def __post_init__(self):
+        self.builder = Builder(InsertPoint.at_end(self.block))
+
+    def function(self) -> Scope:
+        """The scope of the function that this one belongs to."""
+        scope = self
+        while scope.kind != "function":
+            assert scope.parent is not None
+            scope = scope.parent
+        return scope
+
+    def enter(self, storage: Storage, outer: SSAValue) -> SSAValue:
+        """What `storage`, which holds `outer` around this scope, holds at the start of this scope."""
+        if self.kind == "branch":
+            return outer
+        if self.kind == "loop":
+            return self.block.insert_arg(outer.type, len(self.block.args))
+        raise CompileError(
+            "a function that is differentiated here writes into an array of the surrounding function",
+            current().location(),
+            hint="pass the array as an argument, or copy it first",
+            pass_name="trace",
+        )
+
+    def written(self) -> list[Storage]:
+        """The touched storages whose content changed in this scope."""
+        return [s for s, before in self.entered.items() if self.values[s] is not before]
+
+
+@dataclass(eq=False)
+class Trace:
+    """One function being traced, with the functions nested in it."""
+
+    module: ModuleOp
+    scope: Scope | None = None
+    open_blocks: set[Block] = field(default_factory=set)
+    """The blocks of the scopes that are open: what is defined elsewhere can't be used."""
+
+    names: dict[str, int] = field(default_factory=dict)
+    """How many functions took each symbol name."""
+
+    level: str = "linalg"
+
+    def symbol(self, name: str) -> str:
+        """A symbol name that no other function of the module has."""
+        name = "".join(c if c.isalnum() or c == "_" else "_" for c in name) or "f"
+        count = self.names[name] = self.names.get(name, -1) + 1
+        return f"{name}_{count}" if count else name
+
+    @contextmanager
+    def open(self, block: Block, kind: str) -> Iterator[Scope]:
+        """Fill `block` meanwhile."""
+        scope = self.scope = Scope(block, self.scope, kind)
+        self.open_blocks.add(block)
+        try:
+            yield scope
+        finally:
+            self.open_blocks.discard(block)
+            self.scope = scope.parent
+
+    @property
+    def here(self) -> Scope:
+        assert self.scope is not None, "nothing is being traced"
+        return self.scope
+
+    def insert(self, op: OpT) -> OpT:
+        """Append an op to the current block, with the user's location."""
+        op.location = self.location_attr()
+        self.here.builder.insert(op)
+        return op
+
+    # --- values ---
+
+    def resolve(self, value: SSAValue) -> SSAValue:
+        """`value` as it may be used here: itself, or the parameter that stands for it."""
+        block = value.block if isinstance(value, BlockArgument) else value.owner.parent  # pyright: ignore
+        if block not in self.open_blocks:
+            raise CompileError(
+                "a value computed inside a branch, a loop or another function is used outside of it",
+                self.location(),
+                hint="assign it to a variable that the branch or loop updates, or return it",
+                pass_name="trace",
+            )
+        scope = self.here
+        functions: list[Scope] = []
+        while scope.block is not block:
+            if scope.kind == "function":
+                functions.append(scope)
+            assert scope.parent is not None
+            scope = scope.parent
+        for function in reversed(functions):
+            if value not in function.captured:
+                function.captured[value] = function.block.insert_arg(
+                    value.type, len(function.block.args)
+                )
+            value = function.captured[value]
+        return value
+
+    def create(self, value: SSAValue) -> Storage:
+        """New memory that holds `value`."""
+        assert isinstance(value.type, TensorType)
+        storage = Storage(value.type)
+        self.here.values[storage] = value
+        return storage
+
+    def read(self, storage: Storage) -> SSAValue:
+        """What `storage` holds now."""
+        if storage.stale is not None:
+            raise CompileError(storage.stale, self.location(), pass_name="trace")
+        return self._touch(storage, self.here)
+
+    def write(self, storage: Storage, value: SSAValue) -> None:
+        """Let `storage` hold `value` from now on."""
+        assert value.type == storage.type, f"{value.type} written into memory of {storage.type}"
+        self.read(storage)
+        self.here.values[storage] = value
+        for other in storage.may_be:
+            other.stale = (
+                "this array may or may not be the one written into"
+                f" at {self.location()}: which of them depends on control flow"
+            )
+
+    def _touch(self, storage: Storage, scope: Scope) -> SSAValue:
+        if storage in scope.values:
+            return scope.values[storage]
+        if scope.parent is None:
+            raise CompileError(
+                "an array created inside a branch, a loop or another function is used outside of it",
+                self.location(),
+                hint="create it before, or assign it to a variable that the branch or loop updates",
+                pass_name="trace",
+            )
+        outer = self._touch(storage, scope.parent)
+        value = self.resolve(outer) if scope.kind == "function" else scope.enter(storage, outer)
+        scope.values[storage] = scope.entered[storage] = value
+        return value
+
+    def capture(self, array: np.ndarray[Any, Any]) -> Storage:
+        """The storage of a NumPy array of the surrounding program, which becomes a hidden parameter."""
+        root = self.here
+        while root.parent is not None:
+            root = root.parent
+        if id(array) not in root.arrays:
+            type_ = TensorType(dtypes.to_ir(array.dtype), array.shape)
+            storage = Storage(type_)
+            root.values[storage] = root.block.insert_arg(type_, len(root.block.args))
+            root.arrays[id(array)] = (array, storage)
+        return root.arrays[id(array)][1]
+
+    # --- locations ---
+
+    def location(self) -> Location | None:
+        """The line and column of the user's code that is running."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            code = frame.f_code
+            if _is_users(code):
+                return _location(code, frame.f_lasti)
+            frame = frame.f_back
+        return None
+
+    def location_attr(self) -> LocationAttr:
+        location = self.location()
+        return locations.UNKNOWN if location is None else _attr(location)
+
+
+_USERS: dict[str, bool] = {}
+_LOCATIONS: dict[tuple[CodeType, int], Location] = {}
+_ATTRS: dict[Location, LocationAttr] = {}
+_HERE = __file__.rsplit("/", 2)[0]
+
+
+def _is_users(code: CodeType) -> bool:
+    """Whether code was written by the user: not by us, NumPy or the standard library."""
+    file = code.co_filename
+    if file not in _USERS:
+        foreign = (_HERE + "/", "/numpy/", "/contextlib.py", "/functools.py", "<frozen", "/xdsl/")
+        _USERS[file] = not any(f in file for f in foreign)
+    return _USERS[file]
+
+
+def _location(code: CodeType, instruction: int) -> Location:
+    key = (code, instruction)
+    if key not in _LOCATIONS:
+        positions = list(code.co_positions())
+        line, _, column, _ = positions[instruction // 2]
+        _LOCATIONS[key] = Location(code.co_filename, line or code.co_firstlineno, (column or 0) + 1)
+    return _LOCATIONS[key]
+
+
+def _attr(location: Location) -> LocationAttr:
+    if location not in _ATTRS:
+        _ATTRS[location] = locations.to_attr(location)
+    return _ATTRS[location]
+
+
+class _Current(threading.local):
+    trace: Trace | None = None
+
+
+_current = _Current()
+
+
+def active() -> bool:
+    """Whether this thread is tracing."""
+    return _current.trace is not None
+
+
+def current() -> Trace:
+    """The trace of this thread."""
+    assert _current.trace is not None, "nothing is being traced"
+    return _current.trace
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[Trace]:
+    """Make `trace` the one of this thread meanwhile."""
+    before, _current.trace = _current.trace, trace
+    try:
+        yield trace
+    finally:
+        _current.trace = before
+
+
+def error(message: str, *, hint: str | None = None, kind: type[CompileError] = CompileError) -> CompileError:
+    """An error at the user's line."""
+    location = _current.trace.location() if _current.trace else None
+    return kind(message, location, hint=hint, pass_name="trace")
+
+
+def types_of(values: list[SSAValue]) -> list[Attribute]:
+    return [v.type for v in values]
+
+
+Thunk = Callable[[], Any]
