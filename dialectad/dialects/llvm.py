@@ -61,27 +61,7 @@ class FreezeOp(IRDLOperation):
         super().__init__(operands=[val], result_types=[val.type])
 
 
-ATOMIC_BINARY_OPS = [
-    "xchg",
-    "add",
-    "sub",
-    "_and",
-    "nand",
-    "_or",
-    "_xor",
-    "max",
-    "min",
-    "umax",
-    "umin",
-    "fadd",
-    "fsub",
-    "fmax",
-    "fmin",
-    "uinc_wrap",
-    "udec_wrap",
-    "usub_cond",
-    "usub_sat",
-]
+ATOMIC_BINARY_OPS = tuple("xchg add sub _and nand _or _xor max min umax umin fadd fsub fmax fmin".split())
 """The upstream keywords, at the place of their integer value."""
 
 ATOMIC_ORDERING_VALUES = {keyword: value for value, keyword in ATOMIC_ORDERING_KEYWORDS.items()}
