@@ -163,9 +163,7 @@ class Trace:
             scope = scope.parent
         for function in reversed(functions):
             if value not in function.captured:
-                function.captured[value] = function.block.insert_arg(
-                    value.type, len(function.block.args)
-                )
+                function.captured[value] = function.block.insert_arg(value.type, len(function.block.args))
             value = function.captured[value]
         return value
 

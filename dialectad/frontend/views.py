@@ -1,0 +1,121 @@
+"""Views: how the elements of an array lie in the storage of its base.
+
+A view is a chain of steps from the base outwards. Each step can `get` its part of a tensor and `set` it
+again, so that reading through a view is a chain of slices, and writing through it a chain of insertions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.ir import SSAValue
+
+from dialectad.frontend import emit
+from dialectad.frontend.emit import Extent
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Per axis of what is sliced: an offset, a size and a positive stride; `dropped` axes have size one."""
+
+    offsets: tuple[Extent, ...]
+    sizes: tuple[Extent, ...]
+    strides: tuple[int, ...]
+    dropped: frozenset[int]
+
+    def get(self, whole: SSAValue) -> SSAValue:
+        return emit.extract_slice(whole, self.offsets, self.sizes, self.strides, self.dropped)
+
+    def set(self, whole: SSAValue, part: SSAValue) -> SSAValue:
+        return emit.insert_slice(part, whole, self.offsets, self.sizes, self.strides)
+
+    def then(self, inner: Slice) -> Slice:
+        """The slice of a slice as one slice."""
+        offsets, sizes, strides = list(self.offsets), list(self.sizes), list(self.strides)
+        dropped = set(self.dropped)
+        kept = [axis for axis in range(len(offsets)) if axis not in self.dropped]
+        for position, axis in enumerate(kept):
+            step = emit.mul_index(inner.offsets[position], self.strides[axis])
+            offsets[axis] = emit.add_index(self.offsets[axis], step)
+            sizes[axis] = inner.sizes[position]
+            strides[axis] = self.strides[axis] * inner.strides[position]
+            if position in inner.dropped:
+                dropped.add(axis)
+        return Slice(tuple(offsets), tuple(sizes), tuple(strides), frozenset(dropped))
+
+    @property
+    def is_element(self) -> bool:
+        """Whether every axis is dropped."""
+        return len(self.dropped) == len(self.offsets)
+
+
+@dataclass(frozen=True)
+class Permute:
+    """The axes in another order."""
+
+    permutation: tuple[int, ...]
+
+    def get(self, whole: SSAValue) -> SSAValue:
+        return emit.transpose(whole, self.permutation)
+
+    def set(self, whole: SSAValue, part: SSAValue) -> SSAValue:
+        inverse = sorted(range(len(self.permutation)), key=self.permutation.__getitem__)
+        return emit.transpose(part, inverse)
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """The same elements in row-major order, under another shape."""
+
+    before: tuple[Extent, ...]
+    after: tuple[Extent, ...]
+
+    def get(self, whole: SSAValue) -> SSAValue:
+        return emit.reshape(whole, self.after)
+
+    def set(self, whole: SSAValue, part: SSAValue) -> SSAValue:
+        return emit.reshape(part, self.before)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Some axes in reverse."""
+
+    axes: frozenset[int]
+
+    def get(self, whole: SSAValue) -> SSAValue:
+        return emit.flip(whole, self.axes)
+
+    def set(self, whole: SSAValue, part: SSAValue) -> SSAValue:
+        return emit.flip(part, self.axes)
+
+
+Step = Slice | Permute | Reshape | Flip
+View = tuple[Step, ...]
+
+
+def extend(view: View, step: Step) -> View:
+    """`view` with one more step; slices of slices become one."""
+    if isinstance(step, Slice) and view and isinstance(view[-1], Slice):
+        return (*view[:-1], view[-1].then(step))
+    if isinstance(step, Permute) and view and isinstance(view[-1], Permute):
+        first = view[-1].permutation
+        return (*view[:-1], Permute(tuple(first[p] for p in step.permutation)))
+    return (*view, step)
+
+
+def get(view: View, base: SSAValue) -> SSAValue:
+    """The part of `base` that the view shows."""
+    for step in view:
+        base = step.get(base)
+    return base
+
+
+def set_(view: View, base: SSAValue, part: SSAValue) -> SSAValue:
+    """`base` with the part that the view shows replaced."""
+    if not view:
+        return part
+    first, *rest = view
+    if rest:
+        part = set_(tuple(rest), first.get(base), part)
+    return first.set(base, part)
