@@ -1,0 +1,41 @@
+"""What LLVM may assume about the library functions that generated code calls."""
+
+from __future__ import annotations
+
+_PURE = "nounwind willreturn nofree nosync nocallback speculatable memory(none)"
+"""libm: `errno` and the floating-point status flags are nobody's to read here, as under NumPy."""
+
+_TOUCHES_ARGUMENTS = "nounwind willreturn nocallback memory(argmem: readwrite, inaccessiblemem: readwrite)"
+"""BLAS: the arrays it is given, and work space of its own."""
+
+UNARY = frozenset(
+    "exp exp2 exp10 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh"
+    " erf erfc cbrt tgamma lgamma".split()
+)
+BINARY = frozenset("pow atan2 hypot fmod remainder nextafter".split())
+
+INTRINSICS_IN_LIBM = frozenset(
+    "exp exp2 exp10 log log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh pow".split()
+)
+"""LLVM intrinsics that end up as calls to libm. They are written as such calls from the start, because only
+a call can name the vector functions that stand in for it; a vectorised intrinsic is torn into scalars."""
+
+
+def libm_arity(name: str) -> int:
+    """How many arguments the libm function takes, or 0 when `name` is not one; `sinf` is `sin` of f32."""
+    for base in (name, name.removesuffix("f")):
+        if base in UNARY:
+            return 1
+        if base in BINARY:
+            return 2
+    return 0
+
+
+def known_attributes(name: str) -> str:
+    """The attributes for the declaration of library function `name`, '' when it isn't known."""
+    if libm_arity(name):
+        # lgamma writes the global `signgam`.
+        return "nounwind willreturn" if name.startswith("lgamma") else _PURE
+    if name.startswith(("cblas_", "scipy_cblas_")):
+        return _TOUCHES_ARGUMENTS
+    return ""
