@@ -1,0 +1,99 @@
+"""What ops do besides giving results, as sets of op types.
+
+`has_trait` costs half a microsecond and xDSL's `linalg` ops have no effects trait, hence these tables.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import cf, linalg, math, memref, scf, tensor
+from xdsl.dialects.arith import (
+    CeilDivSIOp,
+    CeilDivUIOp,
+    DivSIOp,
+    DivUIOp,
+    FloorDivSIOp,
+    RemSIOp,
+    RemUIOp,
+)
+from xdsl.dialects.builtin import MemRefType, UnrealizedConversionCastOp
+from xdsl.ir import Block, Operation
+
+from dialectad.dialects import ad, blas
+from dialectad.dialects.arith import Arith
+from dialectad.dialects.linalg import Linalg
+
+SCALAR = frozenset((*Arith.operations, *math.Math.operations))
+"""`arith` and `math`: pure on scalars and, elementwise, on tensors."""
+
+_VIEWS = frozenset(
+    (
+        memref.CastOp,
+        memref.CollapseShapeOp,
+        memref.DimOp,
+        memref.ExpandShapeOp,
+        memref.ReinterpretCastOp,
+        memref.SubviewOp,
+        memref.ViewOp,
+    )
+)
+
+PURE = frozenset(
+    (
+        *SCALAR,
+        *(op for op in tensor.Tensor.operations if op is not tensor.YieldOp),
+        linalg.IndexOp,
+        UnrealizedConversionCastOp,
+        *_VIEWS,
+    )
+)
+"""Ops that only compute their results, whatever their operands are."""
+
+ON_VALUES = frozenset(
+    (
+        *(op for op in Linalg.operations if op not in (linalg.YieldOp, linalg.IndexOp)),
+        *blas.BLAS.operations,
+    )
+)
+"""Ops that are pure on tensors, and write their destinations on memrefs."""
+
+_UNUSED = frozenset(
+    (memref.AllocOp, memref.AllocaOp, memref.GetGlobalOp, memref.LoadOp, ad.CacheOp, ad.PushOp, ad.PopOp)
+)
+
+TERMINATORS = frozenset((scf.YieldOp, scf.ConditionOp, linalg.YieldOp))
+"""Ends of regions: they hand values on, and do nothing else."""
+
+STRUCTURED = frozenset((scf.IfOp, scf.ForOp, scf.WhileOp))
+"""Ops whose effects are those of their regions."""
+
+TRAPPING = frozenset((DivSIOp, DivUIOp, FloorDivSIOp, CeilDivSIOp, CeilDivUIOp, RemSIOp, RemUIOp))
+"""Ops that may not be executed on operands that the program doesn't execute them on."""
+
+UNSPECIFIED = frozenset((tensor.EmptyOp,))
+"""Ops whose result is a place to write to: pure, but two of them are better two than one."""
+
+EFFECTFUL = frozenset((cf.AssertOp,))
+
+
+def is_pure(op: Operation) -> bool:
+    """Whether `op` (regions aside: those of linalg ops are pure) only computes its results."""
+    kind = type(op)
+    if kind in PURE:
+        return True
+    return kind in ON_VALUES and not any(isinstance(o.type, MemRefType) for o in op.operands)
+
+
+def is_removable(op: Operation) -> bool:
+    """Whether nobody would notice that `op` isn't executed, if its results have no uses."""
+    return is_pure(op) or type(op) in _UNUSED
+
+
+def has_no_effects(op: Operation) -> bool:
+    """Whether `op`, with everything in its regions, only computes its results."""
+    if type(op) in STRUCTURED:
+        return all(_block_has_no_effects(b) for region in op.regions for b in region.blocks)
+    return is_pure(op)
+
+
+def _block_has_no_effects(block: Block) -> bool:
+    return all(type(op) in TERMINATORS or has_no_effects(op) for op in block.ops)

@@ -1,0 +1,119 @@
+"""`inline`: put the body of a function in the place of each call.
+
+    func.func private @g(%x) { %y = use %x; return %y }
+    %r = func.call @g(%a)     ~>     %y = use %a     // and @g is gone
+
+Callees come first, so that every body is moved or copied once per call. Ops get the location
+`callsite(where they were written at the call)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import CallSiteLoc, LocationAttr, ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from dialectad import locations
+from dialectad.errors import CompileError
+from dialectad.rewrite import dce, structure
+
+
+@dataclass
+class _Inliner:
+    functions: dict[str, func.FuncOp]
+    calls: dict[str, list[func.CallOp]]
+    "The calls in the body of each function."
+    remaining: dict[str, int] = field(default_factory=dict)
+    "How many calls of a private function are still there; the last one takes the body as it is."
+    done: set[str] = field(default_factory=set)
+    active: list[str] = field(default_factory=list)
+
+    def visit(self, name: str) -> None:
+        if name in self.done:
+            return
+        self.active.append(name)
+        for call in self.calls[name]:
+            callee = call.callee.root_reference.data
+            if callee not in self.functions:
+                continue
+            if callee in self.active:
+                raise CompileError(
+                    f"{callee!r} calls itself ({' -> '.join([*self.active, callee])})",
+                    locations.of(call),
+                    hint="write the recursion as a loop",
+                    pass_name="inline",
+                )
+            self.visit(callee)
+            self._inline(call, self.functions[callee])
+        self.active.pop()
+        self.done.add(name)
+
+    def _inline(self, call: func.CallOp, callee: func.FuncOp) -> None:
+        name = callee.sym_name.data
+        if len(callee.body.blocks) != 1:
+            raise CompileError(
+                f"can't inline {name!r}, which has more than one block",
+                locations.of(call),
+                pass_name="inline",
+            )
+        self.remaining[name] -= 1
+        # only callers that were themselves copied could still call it, and those have no calls left
+        last = self.remaining[name] == 0 and dce.is_private(callee)
+        block = callee.body.block if last else _copy(callee.body.block)
+        _relocate(block, call.location)
+        structure.replace(call, structure.splice(call, block, call.operands))
+        if last:
+            structure.erase(callee)
+            del self.functions[name]
+
+
+def _copy(block: Block) -> Block:
+    copy = Block(arg_types=block.arg_types)
+    values: dict[SSAValue, SSAValue] = dict(zip(block.args, copy.args, strict=True))
+    for op in block.ops:
+        copy.add_op(op.clone(values))
+    return copy
+
+
+def _relocate(block: Block, caller: LocationAttr) -> None:
+    if caller == locations.UNKNOWN:
+        return
+    known: dict[int, LocationAttr] = {}
+    for op in block.walk():
+        new = known.get(id(op.location))
+        if new is None:
+            new = caller if op.location == locations.UNKNOWN else CallSiteLoc(op.location, caller)
+            known[id(op.location)] = new
+        op.location = new
+
+
+def _calls(function: Operation) -> list[func.CallOp]:
+    return [op for op in function.walk() if isinstance(op, func.CallOp)]
+
+
+@dataclass(frozen=True)
+class InlinePass(ModulePass):
+    """Inline every call of a function of the module, callees first; drop unused private functions."""
+
+    name = "inline"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks}
+        calls = {name: _calls(function) for name, function in functions.items()}
+        inliner = _Inliner(functions, calls, _reference_counts(op, functions))
+        for name in list(functions):
+            inliner.visit(name)
+        dce.drop_unused_functions(op)
+
+
+def _reference_counts(module: ModuleOp, functions: dict[str, func.FuncOp]) -> dict[str, int]:
+    """How often each function is mentioned, be it by a call or by a request for its derivative."""
+    counts = dict.fromkeys(functions, 0)
+    for symbol in dce.mentioned(module):
+        if symbol in counts:
+            counts[symbol] += 1
+    return counts
