@@ -1,0 +1,97 @@
+"""Which BLAS generated code calls: OpenBLAS from the `scipy-openblas32` wheel unless another is asked for.
+
+The environment variable `DIALECTAD_BLAS` names it: `openblas`, `mkl` (an installed `mkl` wheel, or one on
+the library path), or the path of a shared library with a 32-bit-integer CBLAS interface.
+
+Generated code calls `scipy_cblas_dgemm` or `cblas_dgemm`; either name finds the chosen library's function.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from dialectad.errors import CompileError
+
+VARIABLE = "DIALECTAD_BLAS"
+
+
+@dataclass(frozen=True)
+class BlasLibrary:
+    """A loaded BLAS."""
+
+    name: str
+    path: str
+    handle: ctypes.CDLL = field(repr=False, compare=False)
+
+    def address(self, symbol: str) -> int | None:
+        """The address of a function, with or without the `scipy_` that the wheel puts before its names."""
+        plain = symbol.removeprefix("scipy_")
+        for name in (f"scipy_{plain}", plain):
+            try:
+                function = getattr(self.handle, name)
+            except AttributeError:
+                continue
+            return ctypes.cast(function, ctypes.c_void_p).value
+        return None
+
+    @property
+    def identity(self) -> str:
+        """What tells this library from another, for the cache: code may be specialised to it."""
+        status = os.stat(self.path) if os.path.exists(self.path) else None
+        return f"{self.path}:{status.st_size}:{status.st_mtime_ns}" if status else self.path
+
+
+def _openblas() -> str:
+    import scipy_openblas32
+
+    return str(Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True))
+
+
+def _mkl() -> str:
+    places = [Path(p) for p in (sys.prefix, sys.exec_prefix, os.environ.get("MKLROOT", "")) if p]
+    for place in places:
+        for folder in ("lib", "lib/intel64", "Library/bin"):
+            if found := sorted((place / folder).glob("*mkl_rt*")):
+                return str(found[-1])
+    return "libmkl_rt.so.2"
+
+
+@cache
+def load(choice: str) -> BlasLibrary:
+    """The library of a name or path, loaded."""
+    path = {"openblas": _openblas, "mkl": _mkl}.get(choice, lambda: choice)()
+    try:
+        handle = ctypes.CDLL(path)
+    except OSError as error:
+        raise CompileError(
+            f"the BLAS library {choice!r} can't be loaded: {error}",
+            hint=f"set {VARIABLE} to 'openblas', 'mkl' or the path of a shared library",
+        ) from error
+    library = BlasLibrary(choice, path, handle)
+    if library.address("cblas_dgemm") is None:
+        raise CompileError(f"the library {path} has no CBLAS interface (no cblas_dgemm in it)")
+    return library
+
+
+def current() -> BlasLibrary:
+    """The library that the environment asks for now."""
+    return load(os.environ.get(VARIABLE) or "openblas")
+
+
+_CALLED = re.compile(rb"(?<![A-Za-z0-9_])(?:scipy_)?(?:cblas|LAPACKE)_[a-z0-9_]+")
+
+
+def symbols(object_code: bytes) -> dict[str, int]:
+    """The addresses of the BLAS functions that an object file mentions; those the library has."""
+    names = {name.decode() for name in _CALLED.findall(object_code)}
+    if not names:
+        return {}
+    library = current()
+    found = {name: library.address(name) for name in names}
+    return {name: address for name, address in found.items() if address is not None}

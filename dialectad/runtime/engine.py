@@ -1,0 +1,127 @@
+"""LLVM IR text to machine code in memory: optimise, generate an object file, link it.
+
+    library = load("define double @f(double %x) { ... }")
+    library.address("f")
+
+An object file (`Library.object_code`) loads the same way, without LLVM's optimiser and code generator.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+
+import llvmlite.binding as llvm
+
+from dialectad.errors import CompileError
+from dialectad.runtime import blas_library, vector_math
+from dialectad.runtime.host import LOCK, host, target_machine
+
+PASS_NAME = "llvm"
+
+_ORDINALS = itertools.count()
+
+
+@cache
+def _jit() -> llvm.LLJIT:
+    host()  # initialises LLVM
+    return llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
+
+
+@dataclass(eq=False)
+class Library:
+    """Loaded machine code. Its addresses are good for as long as the library is referred to."""
+
+    object_code: bytes = field(repr=False)
+    """The object file, for a cache on disk."""
+    llvm_ir: str | None = field(repr=False, default=None)
+    """The text that it was made from, unoptimised; None where only the object file was given."""
+    _name: str = field(init=False)
+    _trackers: list[llvm.orcjit.ResourceTracker] = field(init=False, repr=False)
+    _addresses: dict[str, int] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        builder = llvm.JITLibraryBuilder().add_object_img(self.object_code).add_current_process()
+        for symbol, address in blas_library.symbols(self.object_code).items():
+            builder.import_symbol(symbol, address)
+        self._name = f"dialectad.{next(_ORDINALS)}"
+        with LOCK:
+            try:
+                self._trackers = [builder.link(_jit(), self._name)]
+            except RuntimeError as error:
+                raise CompileError(
+                    f"the machine code can't be linked: {error}", pass_name=PASS_NAME
+                ) from error
+
+    def address(self, name: str) -> int:
+        """The address of a function or global of this library."""
+        if (address := self._addresses.get(name)) is not None:
+            return address
+        with LOCK:
+            try:
+                tracker = _jit().lookup(self._name, name)
+            except RuntimeError as error:
+                raise CompileError(
+                    f"the machine code can't be linked: {error}", pass_name=PASS_NAME
+                ) from error
+            self._trackers.append(tracker)
+            self._addresses[name] = tracker[name]
+        return self._addresses[name]
+
+    def optimized_ir(self) -> str:
+        """The LLVM IR that the code generator was given."""
+        with LOCK:
+            return str(optimize(self._text()))
+
+    def assembly(self) -> str:
+        """The machine code as assembly text."""
+        with LOCK:
+            module = optimize(self._text())
+            return target_machine(_codegen_level(module)).emit_assembly(module)
+
+    def _text(self) -> str:
+        if self.llvm_ir is None:
+            raise ValueError("this library was loaded from an object file, without its LLVM IR")
+        return self.llvm_ir
+
+
+def load(source: str | bytes, llvm_ir: str | None = None) -> Library:
+    """Compile LLVM IR text, or take an object file as it is, and load it."""
+    if isinstance(source, bytes):
+        return Library(source, llvm_ir)
+    return Library(object_code(source), source)
+
+
+def object_code(llvm_ir: str) -> bytes:
+    """The object file of LLVM IR text, optimised for this machine."""
+    with LOCK:
+        module = optimize(llvm_ir)
+        return target_machine(_codegen_level(module)).emit_object(module)
+
+
+def optimize(llvm_ir: str) -> llvm.ModuleRef:
+    """LLVM's O3 pipeline on LLVM IR text, with loop and SLP vectorisation for this machine."""
+    with LOCK:
+        machine = target_machine(opt=3)  # initialises LLVM too
+        try:
+            module = llvm.parse_assembly(vector_math.specialize(llvm_ir), llvm.create_context())
+            module.verify()
+        except RuntimeError as error:
+            raise CompileError(f"LLVM can't take its input: {error}", pass_name=PASS_NAME) from error
+        module.triple = host().triple
+        module.data_layout = str(machine.target_data)
+        tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+        tuning.loop_vectorization = True
+        tuning.slp_vectorization = True
+        tuning.loop_interleaving = True
+        tuning.loop_unrolling = True
+        builder = llvm.create_pass_builder(machine, tuning)
+        builder.getModulePassManager().run(module, builder)
+        return module
+
+
+def _codegen_level(module: llvm.ModuleRef) -> int:
+    return 3
