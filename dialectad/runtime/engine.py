@@ -9,8 +9,6 @@ An object file (`Library.object_code`) loads the same way, without LLVM's optimi
 from __future__ import annotations
 
 import itertools
-import re
-import threading
 from dataclasses import dataclass, field
 from functools import cache
 
