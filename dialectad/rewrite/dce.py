@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
-from xdsl.dialects import func, linalg, scf
+from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
@@ -71,7 +72,7 @@ class _Liveness:
             self.need(condition.operands[0])
         else:
             self.need(*op.operands)
-            if op.regions:
+            if op.regions and kind in effects.ON_VALUES:
                 for inner in op.walk():
                     if type(inner) is linalg.YieldOp:
                         self.mark(inner)
@@ -136,7 +137,11 @@ def sweep(root: Operation) -> bool:
     """Remove everything dead inside of `root`; tells whether there was anything."""
     liveness = _Liveness()
     liveness.run(root)
-    return any([_sweep_block(block, liveness) for region in root.regions for block in region.blocks])
+    changed = False
+    for region in root.regions:
+        for block in region.blocks:
+            changed |= _sweep_block(block, liveness)
+    return changed
 
 
 def _sweep_block(block: Block, live: _Liveness) -> bool:

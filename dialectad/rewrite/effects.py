@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects import cf, linalg, math, memref, scf, tensor
+from xdsl.dialects import cf, math, memref, scf, tensor
 from xdsl.dialects.arith import (
     CeilDivSIOp,
     CeilDivUIOp,
@@ -16,6 +16,7 @@ from xdsl.dialects.arith import (
     RemUIOp,
 )
 from xdsl.dialects.builtin import MemRefType, UnrealizedConversionCastOp
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation
 
 from dialectad.dialects import ad, blas
