@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     AnyFloat,
     AnyFloatConstr,
     Float64Type,
@@ -125,7 +126,7 @@ def _element(value: SSAValue) -> Attribute:
 
 def _same_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if len(got) != len(expected) or any(
-        g != e and -1 not in (g, e) for g, e in zip(got, expected, strict=True)
+        g != e and DYNAMIC_INDEX not in (g, e) for g, e in zip(got, expected, strict=True)
     ):
         raise VerifyException(f"{name}: shape {expected} expected, got {got}")
 

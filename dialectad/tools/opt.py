@@ -58,6 +58,7 @@ def _argument_parser() -> argparse.ArgumentParser:
     add("--split-input-file", action="store_true", help="process the pieces between '// -----' one by one")
     add("--verify-diagnostics", action="store_true", help="check errors against 'expected-error' comments")
     add("--verify-each", action=argparse.BooleanOptionalAction, default=True, help="verify after each pass")
+    add("--rung", choices=sorted(verifier.RUNGS), help="check that the result is legal on this rung")
     add("--print-ir-after-all", action="store_true", help="print the IR after each pass, to standard error")
     add("--timing", action="store_true", help="print the seconds that each pass took, to standard error")
     add("--print-debuginfo", action="store_true", help="print locations")
@@ -82,9 +83,11 @@ class _Driver:
             module = parsing.parse(ctx, chunk)
         except CompileError as error:
             raise _Failed([error]) from error
-        self._verify(module, None)
+        self._verify(module, "verify")
         for index, pass_ in enumerate(self.passes):
             self._apply(ctx, module, index, pass_)
+        if self.options.rung is not None:
+            self._verify(module, "verify", self.options.rung)
         return self._text(module)
 
     def _apply(self, ctx: Context, module: ModuleOp, index: int, pass_: ModulePass) -> None:
@@ -102,12 +105,12 @@ class _Driver:
             print(f"// -----// IR Dump After {pass_.name} //----- //", file=sys.stderr)
             print(self._text(module), file=sys.stderr)
         if self.options.verify_each:
-            self._verify(module, pass_)
+            self._verify(module, f"verify after {pass_.name}")
 
-    def _verify(self, module: ModuleOp, after: ModulePass | None) -> None:
-        if errors := list(verifier.errors(module)):
+    def _verify(self, module: ModuleOp, when: str, rung: str | None = None) -> None:
+        if errors := list(verifier.errors(module, rung)):
             for error in errors:
-                error.pass_name = "verify" if after is None else f"verify after {after.name}"
+                error.pass_name = when
             raise _Failed(errors)
 
     def _text(self, module: ModuleOp) -> str:

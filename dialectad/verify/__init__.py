@@ -1,0 +1,1 @@
+"""Rules for valid IR beyond xDSL's own, used through `dialectad.verifier`."""

@@ -1,0 +1,42 @@
+// RUN: dialectad-opt --split-input-file --verify-diagnostics %s
+
+func.func private @f(%x: f64, %i: i64) -> f64 {
+  func.return %x : f64
+}
+func.func @requests(%x: f64, %y: f32, %i: i64) {
+  %0, %1 = "ad.vjp"(%x, %i, %x) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "linalg"}> : (f64, i64, f64) -> (f64, f64)
+  // expected-error@+1 {{there is no func.func @g}}
+  %2, %3 = "ad.vjp"(%x, %i, %x) <{callee = @g, active = array<i64: 0>, seeds = array<i64: 0>, level = "linalg"}> : (f64, i64, f64) -> (f64, f64)
+  // expected-error@+1 {{operands are (f64, i64, f32), expected (f64, i64, f64)}}
+  %4, %5 = "ad.vjp"(%x, %i, %y) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "linalg"}> : (f64, i64, f32) -> (f64, f64)
+  // expected-error@+1 {{active arguments [1] aren't of float type}}
+  %6, %7 = "ad.jvp"(%x, %i, %i) <{callee = @f, active = array<i64: 1>, level = "linalg"}> : (f64, i64, i64) -> (f64, f64)
+  // expected-error@+1 {{active arguments [2] aren't different positions among 2}}
+  %8, %9 = "ad.jvp"(%x, %i, %x) <{callee = @f, active = array<i64: 2>, level = "linalg"}> : (f64, i64, f64) -> (f64, f64)
+  // expected-error@+1 {{results are (f64), expected (f64, f64)}}
+  %10 = "ad.jvp"(%x, %i, %x) <{callee = @f, active = array<i64: 0>, level = "linalg"}> : (f64, i64, f64) -> f64
+  func.return
+}
+
+// -----
+
+func.func @caches(%x: f32) {
+  %c = "ad.cache"() : () -> !ad.cache<f64>
+  // expected-error@+1 {{pushes f32 on !ad.cache<f64>}}
+  "ad.push"(%c, %x) : (!ad.cache<f64>, f32) -> ()
+  // expected-error@+1 {{gives f32 from !ad.cache<f64>}}
+  %y = "ad.pop"(%c) : (!ad.cache<f64>) -> f32
+  %d = "ad.cache"() : () -> !ad.cache<tensor<?xf64>>
+  // expected-error@+1 {{0 sizes given for the dynamic extents of tensor<?xf64>}}
+  %z = "ad.pop"(%d) : (!ad.cache<tensor<?xf64>>) -> tensor<?xf64>
+  func.return
+}
+
+// -----
+
+func.func @blas(%a: tensor<2x3xf64>, %b: tensor<3x4xf64>, %c: tensor<2x4xf64>, %d: tensor<2x5xf64>) {
+  %0 = "blas.gemm"(%a, %b, %c) <{alpha = 1.0 : f64, beta = 1.0 : f64}> : (tensor<2x3xf64>, tensor<3x4xf64>, tensor<2x4xf64>) -> tensor<2x4xf64>
+  // expected-error@+1 {{shape (2, 4) expected, got (2, 5)}}
+  %1 = "blas.gemm"(%a, %b, %d) <{alpha = 1.0 : f64, beta = 1.0 : f64}> : (tensor<2x3xf64>, tensor<3x4xf64>, tensor<2x5xf64>) -> tensor<2x5xf64>
+  func.return
+}
