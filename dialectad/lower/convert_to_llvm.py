@@ -1,0 +1,237 @@
+"""`convert-to-llvm`: from blocks, scalars and memrefs to the `llvm` dialect.
+
+    func.func @f(%x: memref<4xf64>, %n: index, %out: memref<f64>) attributes {dialectad.outs = 1 : i64}
+    ->
+    llvm.func @f(%x: !llvm.ptr {llvm.noalias, llvm.readonly, ...}, %n: i64, %out: !llvm.ptr {...}) -> i64
+
+A memref argument is a bare pointer, followed by an `i64` per dynamic extent; a bool is a byte. The function
+gives 0, or k + 1 when the k-th entry of the module attribute `dialectad.asserts` failed, or -1 when there was
+no memory. See `dialectad/lower/llvm/` for the tables, one a dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects import builtin, func, llvm, memref
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    ArrayAttr,
+    DictionaryAttr,
+    IntegerAttr,
+    MemRefType,
+    UnitAttr,
+    UnrankedMemRefType,
+    i1,
+    i8,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, Region
+from xdsl.passes import ModulePass
+
+from dialectad import locations
+from dialectad.errors import CompileError
+from dialectad.lower.llvm import ad, arith, control, math
+from dialectad.lower.llvm import memref as memref_lowering
+from dialectad.lower.llvm.function import (
+    DIFFERENT,
+    PASS_NAME,
+    FunctionLowering,
+    Handler,
+    ModuleLowering,
+    byte_size,
+    scalar_type,
+)
+
+HANDLERS: dict[type[Operation], Handler] = {
+    **arith.HANDLERS,
+    **math.HANDLERS,
+    **memref_lowering.HANDLERS,
+    **control.HANDLERS,
+    **ad.HANDLERS,
+}
+"""Op type -> what emits its replacement."""
+
+
+def _reverse_postorder(region: Region) -> list[Block]:
+    """The reachable blocks, each after those that dominate it."""
+    entry = region.first_block
+    assert entry is not None
+    order: list[Block] = []
+    seen = {entry}
+    stack: list[tuple[Block, Iterator[Block]]] = [(entry, _successors(entry))]
+    while stack:
+        block, successors = stack[-1]
+        following = next((s for s in successors if s not in seen), None)
+        if following is None:
+            order.append(block)
+            stack.pop()
+        else:
+            seen.add(following)
+            stack.append((following, _successors(following)))
+    return order[::-1]
+
+
+def _successors(block: Block) -> Iterator[Block]:
+    terminator = block.last_op
+    # The last first, so that the order of a postorder, reversed, is the textual one.
+    return iter(reversed(terminator.successors)) if terminator is not None else iter(())
+
+
+def _argument_attributes(op: func.FuncOp) -> list[dict[str, Attribute]]:
+    if op.arg_attrs is None:
+        return [{} for _ in op.function_type.inputs]
+    return [dict(attributes.data) for attributes in op.arg_attrs]
+
+
+def _pointer_attributes(t: MemRefType, writable: bool) -> DictionaryAttr:
+    """What may be assumed of an array: it overlaps no other that is written, and all of it is there.
+
+    No alignment beyond the element's: a contiguous view may start at any element.
+    """
+    attributes: dict[str, Attribute] = {"llvm.noalias": UnitAttr(), "llvm.noundef": UnitAttr()}
+    if not writable:
+        attributes["llvm.readonly"] = UnitAttr()
+    shape = t.get_shape()
+    if DYNAMIC_INDEX not in shape and (size := prod(shape) * byte_size(t.element_type)):
+        attributes["llvm.dereferenceable"] = IntegerAttr(size, i64)
+    return DictionaryAttr(attributes)
+
+
+_NOTHING = DictionaryAttr({})
+_BYTE_BOOL = DictionaryAttr({"llvm.zeroext": UnitAttr()})
+
+
+class _Signature:
+    """The `llvm` type and argument attributes of a function of ours."""
+
+    def __init__(self, op: func.FuncOp, f: FunctionLowering):
+        outs = op.attributes.get("dialectad.outs")
+        inputs = op.function_type.inputs.data
+        first_out = len(inputs) - (outs.value.data if isinstance(outs, IntegerAttr) else 0)
+        self.types: list[Attribute] = []
+        self.attributes: list[DictionaryAttr] = []
+        for position, (t, known) in enumerate(zip(inputs, _argument_attributes(op), strict=True)):
+            if isinstance(t, MemRefType):
+                writable = position >= first_out or "dialectad.inout" in known
+                flat = f.flat_types(t)
+                self.types += flat
+                self.attributes += [_pointer_attributes(t, writable)] + [_NOTHING] * (len(flat) - 1)
+            elif t == i1:
+                self.types.append(i8)
+                self.attributes.append(_BYTE_BOOL)
+            else:
+                self.types.append(scalar_type(t))
+                self.attributes.append(_NOTHING)
+
+
+def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
+    """The `llvm.func` for `op`, without its body yet."""
+    name = op.sym_name.data
+    f = FunctionLowering(module, name, Region())
+    outputs = op.function_type.outputs.data
+    if op.body.first_block is None:
+        if len(outputs) > 1:
+            raise CompileError(
+                f"external @{name} gives several results", locations.of(op), pass_name=PASS_NAME
+            )
+        inputs = [flat for t in op.function_type.inputs for flat in f.flat_types(t)]
+        result = scalar_type(outputs[0]) if outputs else None
+        module.library.add(name)
+        return llvm.FuncOp(name, llvm.LLVMFunctionType(inputs, result), llvm.LinkageAttr("external"))
+    if outputs:
+        raise CompileError(
+            f"@{name} still gives results", locations.of(op), hint="run bufferize first", pass_name=PASS_NAME
+        )
+    signature = _Signature(op, f)
+    private = op.sym_visibility is not None and op.sym_visibility.data == "private"
+    return llvm.FuncOp(
+        name,
+        llvm.LLVMFunctionType(signature.types, i64),
+        llvm.LinkageAttr("internal" if private else "external"),
+        other_props={"arg_attrs": ArrayAttr(signature.attributes)},
+    )
+
+
+def _lower_body(op: func.FuncOp, lowered: llvm.FuncOp, module: ModuleLowering) -> None:
+    f = FunctionLowering(module, op.sym_name.data, lowered.body)
+    order = _reverse_postorder(op.body)
+    entry, *others = order
+    f.blocks = {
+        block: Block(arg_types=[flat for arg in block.args for flat in f.flat_types(arg.type)])
+        for block in others
+    }
+    f.start(Block(arg_types=lowered.function_type.inputs.data))
+    _bind_arguments(f, entry)
+    _lower_ops(f, entry)
+    for block in others:
+        f.start(f.blocks[block])
+        _bind_arguments(f, block)
+        _lower_ops(f, block)
+    f.finish()
+
+
+def _bind_arguments(f: FunctionLowering, block: Block) -> None:
+    """Give the block's arguments their lowered values; at the entry a bool comes as a byte."""
+    flat = list(f.block.args)
+    for arg in block.args:
+        if isinstance(arg.type, MemRefType | UnrankedMemRefType):
+            flat[0].name_hint = arg.name_hint
+            f.set(arg, f.unflatten(arg.type, flat))
+            continue
+        value = flat.pop(0)
+        if arg.type == i1 and value.type == i8:
+            value = f.compare(DIFFERENT, value, f.int_constant(0, i8))
+        f.set(arg, value)
+
+
+def _lower_ops(f: FunctionLowering, block: Block) -> None:
+    for op in block.ops:
+        handler = HANDLERS.get(type(op))
+        if handler is None:
+            raise CompileError(
+                f"{op.name} has no lowering to the llvm dialect", locations.of(op), pass_name=PASS_NAME
+            )
+        handler(f, op)
+
+
+def lower_module(module_op: builtin.ModuleOp) -> None:
+    """Replace the content of the module."""
+    module = ModuleLowering()
+    top = list(module_op.body.block.ops)
+    functions = [op for op in top if isinstance(op, func.FuncOp)]
+    for op in functions:
+        module.defined[op.sym_name.data] = _declare(op, module)
+    for op in top:
+        if isinstance(op, memref.GlobalOp):
+            memref_lowering.lower_global(module.globals, op)
+        elif not isinstance(op, func.FuncOp):
+            raise CompileError(
+                f"{op.name} has no lowering to the llvm dialect", locations.of(op), pass_name=PASS_NAME
+            )
+    for op in functions:
+        if op.body.first_block is not None:
+            _lower_body(op, module.defined[op.sym_name.data], module)
+    for op in top:
+        op.detach()
+    for op in top:
+        op.erase(safe_erase=False)
+    for name, (result, arguments) in module.externals.items():
+        if name not in module.defined:
+            t = llvm.LLVMFunctionType(arguments, result)
+            module.defined[name] = llvm.FuncOp(name, t, llvm.LinkageAttr("external"))
+    module_op.body.block.add_ops([*module.globals, *module.defined.values()])
+    module_op.attributes["dialectad.asserts"] = ArrayAttr(list(module.asserts))
+
+
+@dataclass(frozen=True)
+class ConvertToLlvmPass(ModulePass):
+    """Lower functions of blocks, scalars and memrefs to the `llvm` dialect."""
+
+    name = "convert-to-llvm"
+
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        lower_module(op)
