@@ -500,7 +500,7 @@ class FunctionLowering:
             return [ptr]
         if not isinstance(t, MemRefType):
             return [scalar_type(t)]
-        return [ptr] + [i64] * _dynamic_count(t)
+        return [ptr, *[i64] * _dynamic_count(t)]
 
     def flatten(self, value: SSAValue) -> list[SSAValue]:
         """The operands that pass `value` across a branch or a call."""

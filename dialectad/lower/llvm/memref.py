@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
+    IntegerType,
     MemRefType,
     NoneAttr,
     SymbolRefAttr,
@@ -41,7 +42,9 @@ def _fail(op: Operation, message: str) -> CompileError:
     return CompileError(message, locations.of(op), pass_name=PASS_NAME)
 
 
-def _mixed(f: FunctionLowering, static: DenseArrayBase, operands: Iterable[SSAValue]) -> list[Extent]:
+def _mixed(
+    f: FunctionLowering, static: DenseArrayBase[IntegerType], operands: Iterable[SSAValue]
+) -> list[Extent]:
     """Join a list such as `static_offsets` and its operands."""
     dynamic = iter(operands)
     return [
@@ -259,7 +262,7 @@ def _dim(f: FunctionLowering, op: memref.DimOp) -> None:
 
 def _metadata(f: FunctionLowering, op: memref.ExtractStridedMetaDataOp) -> None:
     view = f.view(op.source)
-    if op.offset.has_uses() or op.base_buffer.has_uses():
+    if op.offset.first_use is not None or op.base_buffer.first_use is not None:
         raise _fail(op, "the offset of a memref isn't kept apart from its address")
     for result, extent in zip([*op.sizes, *op.strides], [*view.sizes, *view.strides], strict=True):
         if isinstance(extent, int):
@@ -372,7 +375,7 @@ def _flat(value: DenseIntOrFPElementsAttr, element: Attribute, count: int) -> At
         values = [int(bool(v)) for v in value.get_values()]
         values = values * count if len(values) == 1 else values
         return DenseIntOrFPElementsAttr.from_list(TensorType(i8, [count]), values)
-    return DenseIntOrFPElementsAttr(TensorType(element, [count]), value.data)
+    return DenseIntOrFPElementsAttr(TensorType(element, [count]), value.data)  # pyright: ignore[reportArgumentType]
 
 
 def _zero_block(array: Attribute) -> Block:
