@@ -285,7 +285,7 @@ _INLINE: dict[str, Callable[[Operation], str]] = {
 def _segments(op: Operation) -> tuple[int, ...]:
     sizes = op.properties.get("operandSegmentSizes", op.attributes.get("operandSegmentSizes"))
     assert isinstance(sizes, DenseArrayBase)
-    return tuple(int(n) for n in sizes.iter_values())
+    return tuple(map(int, sizes.get_values()))
 
 
 def _successors(op: Operation) -> list[tuple[Block, Sequence[SSAValue]]]:
@@ -312,7 +312,7 @@ def _successors(op: Operation) -> list[tuple[Block, Sequence[SSAValue]]]:
 def _ints(op: Operation, name: str) -> tuple[int, ...]:
     match op.properties.get(name, op.attributes.get(name)):
         case DenseArrayBase() as values:
-            return tuple(int(n) for n in values.iter_values())
+            return tuple(int(n) for n in values.get_values())
         case None:
             return ()
         case dense:

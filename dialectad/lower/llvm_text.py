@@ -19,11 +19,10 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     StringAttr,
-    TypeAttribute,
     UnitAttr,
     VectorType,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, TypeAttribute
 
 from dialectad.errors import CompileError
 
@@ -125,11 +124,9 @@ def mangled(t: Attribute) -> str:
 def float_text(value: float, t: Attribute) -> str:
     """A float as the hexadecimal bits that LLVM takes for every value, NaN and infinity included."""
     match t:
-        case Float64Type():
+        case Float64Type() | Float32Type():
+            # LLVM spells an f32 by the bits of the f64 of the same value; xDSL has rounded it to f32.
             return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-        case Float32Type():
-            # LLVM spells a float by the bits of the double of the same value.
-            return f"0x{struct.unpack('<Q', struct.pack('<d', _round32(value)))[0]:016X}"
         case Float16Type():
             return f"0xH{struct.unpack('<H', struct.pack('<e', value))[0]:04X}"
         case BFloat16Type():
@@ -138,13 +135,6 @@ def float_text(value: float, t: Attribute) -> str:
             return f"0xR{rounded & 0xFFFF:04X}"
         case _:
             raise unsupported(f"no float constant of type {t}")
-
-
-def _round32(value: float) -> float:
-    try:
-        return struct.unpack("<f", struct.pack("<f", value))[0]
-    except OverflowError:  # beyond the range of f32: rounds to infinity
-        return float("inf") if value > 0 else float("-inf")
 
 
 def integer_text(value: int, t: IntegerType) -> str:

@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 
 from dialectad.errors import CompileError
 from dialectad.runtime import blas_library, vector_math
+from dialectad.runtime.effort import Effort, effort
 from dialectad.runtime.host import LOCK, host, target_machine
 
 PASS_NAME = "llvm"
@@ -72,13 +73,13 @@ class Library:
     def optimized_ir(self) -> str:
         """The LLVM IR that the code generator was given."""
         with LOCK:
-            return str(optimize(self._text()))
+            return str(_optimize(effort(self._text())))
 
     def assembly(self) -> str:
         """The machine code as assembly text."""
         with LOCK:
-            module = optimize(self._text())
-            return target_machine(_codegen_level(module)).emit_assembly(module)
+            aim = effort(self._text())
+            return target_machine(aim.codegen).emit_assembly(_optimize(aim))
 
     def _text(self) -> str:
         if self.llvm_ir is None:
@@ -96,16 +97,20 @@ def load(source: str | bytes, llvm_ir: str | None = None) -> Library:
 def object_code(llvm_ir: str) -> bytes:
     """The object file of LLVM IR text, optimised for this machine."""
     with LOCK:
-        module = optimize(llvm_ir)
-        return target_machine(_codegen_level(module)).emit_object(module)
+        aim = effort(llvm_ir)
+        return target_machine(aim.codegen).emit_object(_optimize(aim))
 
 
 def optimize(llvm_ir: str) -> llvm.ModuleRef:
     """LLVM's O3 pipeline on LLVM IR text, with loop and SLP vectorisation for this machine."""
+    return _optimize(effort(llvm_ir))
+
+
+def _optimize(aim: Effort) -> llvm.ModuleRef:
     with LOCK:
         machine = target_machine(opt=3)  # initialises LLVM too
         try:
-            module = llvm.parse_assembly(vector_math.specialize(llvm_ir), llvm.create_context())
+            module = llvm.parse_assembly(vector_math.specialize(aim.llvm_ir), llvm.create_context())
             module.verify()
         except RuntimeError as error:
             raise CompileError(f"LLVM can't take its input: {error}", pass_name=PASS_NAME) from error
@@ -113,13 +118,9 @@ def optimize(llvm_ir: str) -> llvm.ModuleRef:
         module.data_layout = str(machine.target_data)
         tuning = llvm.create_pipeline_tuning_options(speed_level=3)
         tuning.loop_vectorization = True
-        tuning.slp_vectorization = True
+        tuning.slp_vectorization = aim.slp
         tuning.loop_interleaving = True
         tuning.loop_unrolling = True
         builder = llvm.create_pass_builder(machine, tuning)
         builder.getModulePassManager().run(module, builder)
         return module
-
-
-def _codegen_level(module: llvm.ModuleRef) -> int:
-    return 3
