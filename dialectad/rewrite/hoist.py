@@ -1,0 +1,173 @@
+"""`hoist`: what is the same in every iteration is computed before the loop.
+
+    scf.for ... { %e = math.exp %x; use %e }   ~>   %e = math.exp %x;  scf.for ... { use %e }
+
+One walk in program order: a value's level is the number of regions around it, an op may move out to the
+deepest level of its operands, through loops but not through branches. What can trap stays, unless it can't
+trap on the operands it has; so do `scf.while` (it may not end), and constants in the bodies of linalg ops.
+
+Note [Places to write to]: an empty or uniform tensor costs more to keep than to make, and is usually written
+over. It stays, unless an op that moves out needs it: then it goes along, or is made anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects import arith, func, scf, tensor
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from dialectad.rewrite import constants, effects
+
+_PLACES = frozenset((tensor.EmptyOp, tensor.SplatOp))
+"""Note [Places to write to]."""
+
+_LOOPS = (scf.ForOp, scf.WhileOp, linalg.GenericOp)
+
+
+@dataclass
+class _Hoister:
+    levels: dict[SSAValue, int] = field(default_factory=dict)
+    "The outermost level at which a value can be had."
+    enclosing: list[Operation] = field(default_factory=list)
+    "The ops with regions around the current block, outermost first."
+    barriers: list[int] = field(default_factory=lambda: [0])
+    "The level that nothing in the current block can leave."
+
+    def block(self, block: Block) -> None:
+        level = len(self.enclosing)
+        for arg in block.args:
+            self.levels[arg] = level
+        op = block.first_op
+        while op is not None:
+            following = op.next_op
+            self._visit(op, level)
+            op = following
+
+    def _visit(self, op: Operation, level: int) -> None:
+        if type(op) in effects.STRUCTURED or isinstance(op, linalg.GenericOp):
+            self._regions(op, level)
+        target = level
+        if level > self.barriers[-1] and self._may_move(op):
+            target = max(self.barriers[-1], self._needed_level(op, level))
+        for result in op.results:
+            self.levels[result] = target
+        if target < level and type(op) not in _PLACES:
+            self._move(op, target)
+
+    def _regions(self, op: Operation, level: int) -> None:
+        self.barriers.append(self.barriers[-1] if isinstance(op, _LOOPS) else level + 1)
+        self.enclosing.append(op)
+        for region in op.regions:
+            for block in region.blocks:
+                self.block(block)
+        self.enclosing.pop()
+        self.barriers.pop()
+
+    def _may_move(self, op: Operation) -> bool:
+        kind = type(op)
+        if not op.results or kind is scf.WhileOp or kind is linalg.IndexOp:
+            return False
+        if kind is arith.ConstantOp and isinstance(self.enclosing[-1], linalg.GenericOp):
+            return False
+        if kind in effects.STRUCTURED:
+            return effects.has_no_effects(op) and not _may_not_end_or_trap(op)
+        if kind in effects.TRAPPING and _may_trap(op):
+            return False
+        return effects.is_pure(op)
+
+    def _needed_level(self, op: Operation, level: int) -> int:
+        """The deepest level of what `op`, with its regions, takes from around it."""
+        needed = max((self.levels[o] for o in op.operands), default=0)
+        for region in op.regions:
+            for inner in region.walk():
+                for operand in inner.operands:
+                    inner_level = self.levels.get(operand, level + 1)
+                    if inner_level <= level and not _is_inside(operand, op):
+                        needed = max(needed, inner_level)
+        return needed
+
+    def _move(self, op: Operation, target: int) -> None:
+        anchor = self.enclosing[target]
+        assert anchor.parent is not None
+        for place in _places(op):
+            self._bring(place, anchor, op)
+        op.detach()
+        anchor.parent.insert_op_before(op, anchor)
+
+    def _bring(self, place: Operation, anchor: Operation, user: Operation) -> None:
+        """Note [Places to write to]."""
+        assert anchor.parent is not None
+        if _is_visible(place, anchor):
+            return
+        if place.results[0].has_one_use():
+            place.detach()
+            anchor.parent.insert_op_before(place, anchor)
+            return
+        copy = place.clone()
+        anchor.parent.insert_op_before(copy, anchor)
+        self.levels[copy.results[0]] = self.levels[place.results[0]]
+        for inner in user.walk():
+            for i, operand in enumerate(inner.operands):
+                if operand is place.results[0]:
+                    inner.operands[i] = copy.results[0]
+
+
+def _places(op: Operation) -> list[Operation]:
+    found: dict[Operation, None] = {}
+    for inner in op.walk():
+        for operand in inner.operands:
+            owner = operand.owner
+            if isinstance(owner, Operation) and type(owner) in _PLACES and not op.is_ancestor(owner):
+                found[owner] = None
+    return list(found)
+
+
+def _is_inside(value: SSAValue, op: Operation) -> bool:
+    return op.is_ancestor(value.owner)
+
+
+def _is_visible(op: Operation, at: Operation) -> bool:
+    """Whether the block of `op` is that of `at` or one around it."""
+    block: Block | None = at.parent
+    while block is not None:
+        if block is op.parent:
+            return True
+        block = block.parent_block()
+    return False
+
+
+def _may_trap(op: Operation) -> bool:
+    """Whether an integer division could be by zero, or overflow."""
+    divisor = constants.uniform_integer(op.operands[1])
+    return divisor is None or divisor in (0, -1)
+
+
+def _may_not_end_or_trap(op: Operation) -> bool:
+    return any(
+        isinstance(inner, scf.WhileOp) or (type(inner) in effects.TRAPPING and _may_trap(inner))
+        for inner in op.walk()
+    )
+
+
+def hoist(function: Operation) -> None:
+    """Move loop-invariant ops out of the loops of `function`."""
+    for region in function.regions:
+        for block in region.blocks:
+            _Hoister().block(block)
+
+
+@dataclass(frozen=True)
+class HoistPass(ModulePass):
+    """Move what doesn't depend on the iteration out of loops."""
+
+    name = "hoist"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in op.ops:
+            if isinstance(function, func.FuncOp):
+                hoist(function)
