@@ -33,6 +33,10 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 """NumPy ufunc -> what calling it on tracers does: `implementation(*inputs)`, without `out` and `where`."""
 
 
+CALLS: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What user code calls -> what is called instead while tracing, also when no argument is traced."""
+
+
 class Tracer:
     """What arrays and scalars have in common: NumPy's protocols and Python's operators."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType
@@ -111,6 +111,9 @@ class Trace:
 
     names: dict[str, int] = field(default_factory=dict)
     """How many functions took each symbol name."""
+
+    rebound: set[Hashable] = field(default_factory=set)
+    """Which leaves of which variables are rebound by which loops, see Note [Arrays that a loop rebinds]."""
 
     level: str = "linalg"
 
