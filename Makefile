@@ -49,7 +49,8 @@ mlir-install:
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dialectad needs Python 3.11 or newer")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 
 # One stamp per set of extras, renewed when pyproject.toml changes.
 $(VENV)/%.stamp: pyproject.toml | $(BIN)/python

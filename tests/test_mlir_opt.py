@@ -1,0 +1,44 @@
+"""The text of every rung of the sample programs is valid for a stock `mlir-opt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dialectad import passes, verifier
+from dialectad.dialects import context
+from dialectad.tools import parsing
+from tests.mlir_opt import assert_valid_mlir
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.mlir"))
+
+
+def text_after(program: Path, pipeline: str) -> str:
+    ctx = context()
+    module = parsing.parse(ctx, parsing.Chunk(str(program), program.read_text(encoding="utf-8")))
+    passes.run(ctx, module, pipeline)
+    verifier.check(module)
+    return str(module)
+
+
+def test_sources():
+    assert_valid_mlir(text_after(program, "") for program in PROGRAMS)
+
+
+@pytest.mark.parametrize("stage", ["linalg", "loop", "llvm"])
+def test_rung(stage: str):
+    from dialectad import levels
+
+    pipeline = levels.pipeline("linalg", stage)
+    assert_valid_mlir(text_after(program, pipeline) for program in PROGRAMS)
+
+
+def test_an_invalid_text_is_noticed():
+    with pytest.raises(AssertionError, match="does not dominate"):
+        assert_valid_mlir(
+            [
+                "func.func @f() { return }",
+                "func.func @g() -> i1 { return %x : i1\n %x = arith.constant 1 : i1 }",
+            ]
+        )
