@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    DYNAMIC_INDEX,
     AnyFloat,
     AnyFloatConstr,
     Float64Type,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
 from xdsl.ir import Attribute, SSAValue
 
 from dialectad.errors import UnsupportedTypeError
@@ -55,7 +55,7 @@ class LeafType:
                 tracer.dtype,
                 tuple(tracer.storage.type.get_shape())
                 if not tracer.view
-                else tuple(n if isinstance(n, int) else -1 for n in tracer.extents),
+                else tuple(n if isinstance(n, int) else DYNAMIC_INDEX for n in tracer.extents),
                 False,
             )
         assert isinstance(tracer, Scalar)
@@ -85,7 +85,7 @@ class LeafType:
         """A value to stand where none is defined."""
         if self.shape is None:
             return emit.constant(0, self.ir())
-        if -1 in self.shape:
+        if DYNAMIC_INDEX in self.shape:
             raise error(
                 "a variable of a shape that is known only at run time must be assigned before the loop"
             )
