@@ -1,0 +1,28 @@
+"""How each library is set up for a fair race on one thread."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+
+def jax() -> ModuleType:
+    """JAX on the CPU, in double precision where asked for."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+def torch() -> ModuleType:
+    """PyTorch on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return torch
+
+
+def dialectad() -> ModuleType:
+    """This project."""
+    import dialectad
+
+    return dialectad

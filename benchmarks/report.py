@@ -1,0 +1,91 @@
+"""Tables on the terminal, and the numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import Timing
+
+OURS = "dialectad"
+
+
+def seconds(value: float) -> str:
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
+        if value * factor >= 1:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
+
+
+def table(title: str, timings: Mapping[str, Timing], failures: Mapping[str, str]) -> Table:
+    """One line per contender; the ratio is its time over ours, so above 1 means that we are faster."""
+    result = Table(title=title, title_justify="left")
+    result.add_column("contender")
+    for heading in ("median", "spread", f"time / {OURS}'s"):
+        result.add_column(heading, justify="right")
+    ours = timings.get(OURS)
+    for name, timing in sorted(timings.items(), key=lambda item: item[1].median):
+        ratio = f"{timing.median / ours.median:.2f}" if ours is not None else "-"
+        result.add_row(name, seconds(timing.median), f"±{timing.spread:.0%}", ratio)
+    for name, reason in failures.items():
+        result.add_row(name, f"[red]{reason}[/red]", "", "")
+    return result
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers depend on."""
+    versions: dict[str, str | None] = {}
+    for package in ("dialectad", "numpy", "jax", "torch", "llvmlite", "xdsl", "scipy-openblas32"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "threads": 1,
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def entry(
+    problem: str, name: str, timings: Mapping[str, Timing], failures: Mapping[str, str]
+) -> dict[str, Any]:
+    ours = timings.get(OURS)
+    return {
+        "problem": problem,
+        "case": name,
+        "seconds": {
+            n: {"median": t.median, "spread": t.spread, "samples": t.samples} for n, t in timings.items()
+        },
+        "ratios": {n: t.median / ours.median for n, t in timings.items()} if ours is not None else {},
+        "failures": dict(failures),
+    }
+
+
+def write(path: Path, entries: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": machine(), "results": entries}, indent=2) + "\n", encoding="utf-8")
+
+
+def show(item: Table | str) -> None:
+    Console().print(item)
