@@ -1,0 +1,308 @@
+"""A Python function with arguments of known types, traced into a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FunctionType,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Block, Region, SSAValue
+
+from dialectad.errors import UnsupportedTypeError
+from dialectad.frontend import dtypes, pytrees, staging
+from dialectad.frontend.carry import Undefined
+from dialectad.frontend.dtypes import DType
+from dialectad.frontend.tracers import Array, Scalar, Tracer, lift
+from dialectad.frontend.tracing import Scope, Storage, Trace, current, error, tracing
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """An argument or result that is an array."""
+
+    dtype: DType
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ScalarType:
+    """An argument or result that is a number: a Python one when `weak`, otherwise a NumPy one."""
+
+    dtype: DType
+    weak: bool
+
+
+@dataclass(frozen=True)
+class Static:
+    """An argument that is no number: it is part of the signature."""
+
+    value: Hashable
+
+
+LeafType = ArrayType | ScalarType | Static
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a function is compiled for: the structure of its arguments and the types of their leaves."""
+
+    structures: tuple[pytrees.TreeDef, ...]
+    keywords: tuple[str, ...]
+    """Names of the last arguments, if given by keyword."""
+    leaves: tuple[LeafType, ...]
+
+    @classmethod
+    def of(cls, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Signature, list[Any]]:
+        """The signature of a call, and its leaves."""
+        leaves: list[Any] = []
+        structures = []
+        for arg in (*args, *kwargs.values()):
+            found, structure = pytrees.flatten(arg)
+            leaves += found
+            structures.append(structure)
+        return cls(tuple(structures), tuple(kwargs), tuple(map(leaf_type, leaves))), leaves
+
+
+_WEAK = {bool: dtypes.BOOL, int: dtypes.INT64, float: dtypes.FLOAT64}
+
+
+def leaf_type(leaf: Any) -> LeafType:
+    """The type of a concrete argument."""
+    if isinstance(leaf, np.ndarray):
+        return ArrayType(_checked(leaf.dtype), leaf.shape)
+    if isinstance(leaf, np.generic):
+        return ScalarType(_checked(leaf.dtype), weak=False)
+    if type(leaf) in _WEAK:
+        return ScalarType(_WEAK[type(leaf)], weak=True)
+    if isinstance(leaf, complex):
+        _checked(np.dtype(complex))
+    return Static(leaf if isinstance(leaf, Hashable) else _Identity(leaf))
+
+
+class _Identity:
+    """An object that can't be hashed, compared by identity."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.value is self.value
+
+
+def _checked(dtype: DType) -> DType:
+    if not dtypes.is_supported(dtype):
+        raise UnsupportedTypeError(
+            f"an argument of dtype {dtype} is not supported",
+            hint="use float64, float32, int64, int32, int16, int8 or bool, in native byte order",
+            pass_name="trace",
+        )
+    return dtype
+
+
+@dataclass(frozen=True)
+class FromArgument:
+    """A result that is the very object that came as an argument's leaf (by position)."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A result that doesn't depend on the arguments."""
+
+    value: Any
+
+
+ResultType = ArrayType | ScalarType | FromArgument | Constant
+
+
+@dataclass
+class Program:
+    """A traced function: a module, and how its function's parameters and results map to Python."""
+
+    module: ModuleOp
+    name: str
+    signature: Signature
+    captured: list[np.ndarray[Any, Any]]
+    """Arrays of the surrounding program: the parameters after those of the arguments."""
+    inout: frozenset[int]
+    """The leaves that the function writes into."""
+    structure: pytrees.TreeDef
+    results: tuple[ResultType, ...]
+    """Per leaf of what the function returns."""
+
+
+@dataclass
+class Body:
+    """A function body that was traced into a block, not yet wrapped in a `func.func`."""
+
+    scope: Scope
+    arguments: list[Tracer | Any]
+    """The leaves as the body saw them."""
+    leaves: list[Any]
+    structure: pytrees.TreeDef
+    mutated: list[Storage]
+    """Storages of the arguments that the body writes into."""
+
+
+def parameter_type(leaf: ArrayType | ScalarType) -> Any:
+    """The IR type of the parameter for a leaf."""
+    element = dtypes.to_ir(leaf.dtype)
+    return TensorType(element, leaf.shape) if isinstance(leaf, ArrayType) else element
+
+
+def trace_body(
+    function: Callable[..., Any],
+    structures: Sequence[pytrees.TreeDef],
+    keywords: Sequence[str],
+    leaves: Sequence[LeafType],
+) -> Body:
+    """Run `function` on tracers of the leaves, filling a new block."""
+    trace = current()
+    types = [parameter_type(leaf) for leaf in leaves if not isinstance(leaf, Static)]
+    block = Block(arg_types=types)
+    with trace.open(block, "function") as scope:
+        arguments = _arguments(scope, leaves)
+        rest = iter(arguments)
+        args = [structure.unflatten(rest) for structure in structures]
+        positional = args[: len(args) - len(keywords)]
+        named = dict(zip(keywords, args[len(positional) :], strict=True))
+        result = staging.call(function)(*positional, **named)
+        if isinstance(result, Undefined):
+            result = None
+        found, structure = pytrees.flatten(result)
+        own = {a.storage for a in arguments if isinstance(a, Array)}
+        outside = [s for s in scope.written() if s not in own]
+        if outside:
+            raise error("a differentiated function writes into an array of the surrounding function")
+        for storage in own:
+            trace.read(storage)  # raises if the content is not known
+        mutated = [s for s in scope.written() if s in own]
+    return Body(scope, arguments, found, structure, mutated)
+
+
+def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:
+    parameters = iter(list(scope.block.args))
+    made: list[Any] = []
+    for leaf in leaves:
+        match leaf:
+            case Static():
+                value = leaf.value
+                made.append(value.value if isinstance(value, _Identity) else value)
+            case ScalarType():
+                made.append(Scalar(next(parameters), weak=leaf.weak))
+            case ArrayType():
+                value = next(parameters)
+                storage = Storage(value.type)  # pyright: ignore[reportArgumentType]
+                scope.values[storage] = scope.entered[storage] = value
+                made.append(Array(storage))
+    return made
+
+
+def finish(name: str, body: Body, results: Sequence[SSAValue], visibility: str | None) -> func.FuncOp:
+    """The `func.func` of a traced body: returns `results`, then what the mutated arguments hold at the end."""
+    trace = current()
+    block = body.scope.block
+    finals = [body.scope.values[s] for s in body.mutated]
+    parent, trace.scope = trace.scope, body.scope
+    trace.open_blocks.add(block)
+    trace.insert(func.ReturnOp(*results, *finals))
+    trace.open_blocks.discard(block)
+    trace.scope = parent
+    types = [v.type for v in (*results, *finals)]
+    op = func.FuncOp(
+        name,
+        FunctionType.from_lists([a.type for a in block.args], types),
+        Region(block),
+        visibility=StringAttr(visibility) if visibility else None,
+        arg_attrs=_inout_attributes(body, len(results)),
+    )
+    op.location = trace.location_attr()
+    trace.module.body.block.add_op(op)
+    return op
+
+
+def _inout_attributes(body: Body, first: int) -> ArrayAttr[DictionaryAttr] | None:
+    if not body.mutated:
+        return None
+    position = {body.scope.entered[s]: first + k for k, s in enumerate(body.mutated)}
+    return ArrayAttr(
+        DictionaryAttr({"dialectad.inout": IntegerAttr(position[a], i64)} if a in position else {})
+        for a in body.scope.block.args
+    )
+
+
+def trace_program(function: Callable[..., Any], signature: Signature, name: str) -> Program:
+    """Trace `function` for arguments of this signature.
+
+    Raises
+    ------
+    CompileError
+        If the function does what can't be compiled; it tells where.
+    """
+    trace = Trace(ModuleOp([]))
+    with tracing(trace):
+        symbol = trace.symbol(name)
+        body = trace_body(function, signature.structures, signature.keywords, signature.leaves)
+        own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
+        results: list[ResultType] = []
+        values: list[SSAValue] = []
+        parent, trace.scope = trace.scope, body.scope
+        trace.open_blocks.add(body.scope.block)
+        for leaf in body.leaves:
+            type_, value = _result(leaf, own)
+            results.append(type_)
+            if value is not None:
+                values.append(value)
+        trace.scope = parent
+        trace.open_blocks.discard(body.scope.block)
+        finish(symbol, body, values, None)
+    return Program(
+        trace.module,
+        symbol,
+        signature,
+        [array for array, _ in body.scope.arrays.values()],
+        frozenset(own[s] for s in body.mutated),
+        body.structure,
+        tuple(results),
+    )
+
+
+def _result(leaf: Any, own: dict[Storage, int]) -> tuple[ResultType, SSAValue | None]:
+    if isinstance(leaf, Array):
+        if leaf.storage in own and not leaf.view:
+            return FromArgument(own[leaf.storage]), None
+        if not all(isinstance(n, int) for n in leaf.extents):
+            raise error(
+                "an array of a shape that is known only at run time can't be returned",
+                hint="return an array of fixed size, and the number of elements that count",
+            )
+        return ArrayType(leaf.dtype, tuple(leaf.extents)), leaf.ssa()  # pyright: ignore
+    if isinstance(leaf, Scalar):
+        value = leaf.ssa()
+        if value.type == dtypes.INDEX:
+            from dialectad.frontend import emit
+
+            value = emit.cast(value, dtypes.to_ir(dtypes.INT64))
+        return ScalarType(leaf.dtype, leaf.weak), value
+    if isinstance(leaf, np.ndarray) and leaf.dtype != object:
+        array = lift(leaf)
+        return ArrayType(array.dtype, leaf.shape), array.ssa()
+    if isinstance(leaf, np.ndarray | staging.Undefined):
+        raise error(f"a value of type {type(leaf).__name__} can't be returned", kind=UnsupportedTypeError)
+    return Constant(leaf), None
