@@ -312,7 +312,7 @@ def _successors(op: Operation) -> list[tuple[Block, Sequence[SSAValue]]]:
 def _ints(op: Operation, name: str) -> tuple[int, ...]:
     match op.properties.get(name, op.attributes.get(name)):
         case DenseArrayBase() as values:
-            return tuple(int(n) for n in values.get_values())
+            return tuple(int(n) for n in values.get_values())  # pyright: ignore[reportAttributeAccessIssue]
         case None:
             return ()
         case dense:
