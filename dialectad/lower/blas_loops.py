@@ -1,0 +1,156 @@
+"""The ops of `blas` on memrefs as `linalg` ops, for what is too small or too odd for a library.
+
+blas.gemm(%a, %b, %c) {alpha, beta}   ->   %c = beta %c   (fill with 0, nothing, or scale)
+                                           linalg.generic: %c[i, j] += alpha %a[i, k] %b[k, j]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, linalg, memref
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    FloatAttr,
+    MemRefType,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+from xdsl.rewriter import InsertPoint
+
+from dialectad.dialects import blas
+
+_PARALLEL, _REDUCTION = linalg.IteratorTypeAttr.parallel(), linalg.IteratorTypeAttr.reduction()
+
+Body = Callable[[Builder, Sequence[SSAValue]], SSAValue]
+"""Emits the scalar ops of a generic from its block arguments; gives what it yields."""
+
+
+def element_type(value: SSAValue) -> Attribute:
+    """The element type of a memref."""
+    assert isinstance(value.type, MemRefType)
+    return value.type.element_type
+
+
+def _map(dims: int, axes: Sequence[int]) -> AffineMapAttr:
+    return AffineMapAttr(AffineMap(dims, 0, tuple(AffineDimExpr(axis) for axis in axes)))
+
+
+def _generic(
+    builder: Builder,
+    inputs: Sequence[tuple[SSAValue, Sequence[int]]],
+    output: tuple[SSAValue, Sequence[int]],
+    iterators: Sequence[linalg.IteratorTypeAttr],
+    body: Body,
+) -> None:
+    """A linalg.generic of operands that are indexed by loops, `(value, axes)` each."""
+    operands = [*inputs, output]
+    block = Block(arg_types=[element_type(value) for value, _ in operands])
+    inner = Builder(InsertPoint.at_end(block))
+    inner.insert(linalg.YieldOp(body(inner, block.args)))
+    builder.insert(
+        linalg.GenericOp(
+            [value for value, _ in inputs],
+            [output[0]],
+            Region(block),
+            ArrayAttr([_map(len(iterators), axes) for _, axes in operands]),
+            ArrayAttr(iterators),
+        )
+    )
+
+
+def constant(builder: Builder, value: float, t: Attribute) -> SSAValue:
+    """A float constant."""
+    return builder.insert(arith.ConstantOp(FloatAttr(value, t))).result  # pyright: ignore[reportArgumentType]
+
+
+def scale(builder: Builder, value: SSAValue, factor: float) -> None:
+    """value = factor value; with factor 0 the old content is not read."""
+    if factor == 1.0:
+        return
+    number = constant(builder, factor, element_type(value))
+    if factor == 0.0:
+        builder.insert(linalg.FillOp([number], [value], []))
+        return
+    assert isinstance(value.type, MemRefType)
+    rank = value.type.get_num_dims()
+
+    def body(inner: Builder, args: Sequence[SSAValue]) -> SSAValue:
+        return inner.insert(arith.MulfOp(args[0], number)).result
+
+    _generic(builder, [], (value, range(rank)), [_PARALLEL] * rank, body)
+
+
+def _accumulate(alpha: SSAValue | None) -> Body:
+    """(x, y, acc) -> acc + alpha x y"""
+
+    def body(inner: Builder, args: Sequence[SSAValue]) -> SSAValue:
+        x, y, accumulated = args
+        if alpha is not None:
+            x = inner.insert(arith.MulfOp(alpha, x)).result
+        product = inner.insert(arith.MulfOp(x, y)).result
+        return inner.insert(arith.AddfOp(accumulated, product)).result
+
+    return body
+
+
+def _alpha(builder: Builder, op: blas.GemmOp | blas.GemvOp | blas.GerOp) -> SSAValue | None:
+    alpha = op.alpha.value.data
+    return None if alpha == 1.0 else constant(builder, alpha, element_type(op.dest))
+
+
+def _gemm(op: blas.GemmOp, builder: Builder) -> None:
+    scale(builder, op.dest, op.beta.value.data)
+    i, j, k = range(3)
+    a = (k, i) if op.trans_a is not None else (i, k)
+    b = (j, k) if op.trans_b is not None else (k, j)
+    body = _accumulate(_alpha(builder, op))
+    iterators = [_PARALLEL, _PARALLEL, _REDUCTION]
+    _generic(builder, [(op.lhs, a), (op.rhs, b)], (op.dest, (i, j)), iterators, body)
+
+
+def _gemv(op: blas.GemvOp, builder: Builder) -> None:
+    scale(builder, op.dest, op.beta.value.data)
+    i, k = range(2)
+    a = (k, i) if op.trans is not None else (i, k)
+    body = _accumulate(_alpha(builder, op))
+    _generic(builder, [(op.lhs, a), (op.rhs, (k,))], (op.dest, (i,)), [_PARALLEL, _REDUCTION], body)
+
+
+def _ger(op: blas.GerOp, builder: Builder) -> None:
+    """One pass over the matrix, whatever beta is."""
+    alpha, beta = _alpha(builder, op), op.beta.value.data
+    factor = constant(builder, beta, element_type(op.dest)) if beta not in (0.0, 1.0) else None
+
+    def body(inner: Builder, args: Sequence[SSAValue]) -> SSAValue:
+        x, y, old = args
+        if alpha is not None:
+            x = inner.insert(arith.MulfOp(alpha, x)).result
+        product = inner.insert(arith.MulfOp(x, y)).result
+        if beta == 0.0:
+            return product
+        if factor is not None:
+            old = inner.insert(arith.MulfOp(old, factor)).result
+        return inner.insert(arith.AddfOp(old, product)).result
+
+    _generic(builder, [(op.lhs, (0,)), (op.rhs, (1,))], (op.dest, (0, 1)), [_PARALLEL, _PARALLEL], body)
+
+
+def _dot(op: blas.DotOp, builder: Builder) -> None:
+    """Into a scalar on the stack, which LLVM keeps in a register."""
+    t = element_type(op.lhs)
+    result = builder.insert(memref.AllocaOp.get(t, shape=[])).memref
+    builder.insert(linalg.FillOp([constant(builder, 0.0, t)], [result], []))
+    _generic(builder, [(op.lhs, (0,)), (op.rhs, (0,))], (result, ()), [_REDUCTION], _accumulate(None))
+    op.result.replace_all_uses_with(builder.insert(memref.LoadOp.get(result, [])).res)
+
+
+LOOPS: dict[type[Operation], Callable[..., None]] = {
+    blas.GemmOp: _gemm,
+    blas.GemvOp: _gemv,
+    blas.GerOp: _ger,
+    blas.DotOp: _dot,
+}
+"""Op type -> what emits its `linalg` ops at a builder; the op is erased by the caller."""

@@ -1,0 +1,80 @@
+"""`lower-blas`: each op of `blas` becomes a call of CBLAS or, where that doesn't pay, `linalg` ops.
+
+A call costs some tenths of a microsecond, and a library is tuned for matrices that don't fit in registers.
+What is bound by memory (ger, dot) gains nothing by it, and LLVM sees through loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import builtin
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from dialectad import locations
+from dialectad.dialects import blas
+from dialectad.errors import CompileError
+from dialectad.lower.blas_calls import CALLS, Caller
+from dialectad.lower.blas_loops import LOOPS, element_type
+
+CALL_ABOVE: dict[type[Operation], int] = {
+    blas.GemmOp: 4096,
+    blas.GemvOp: 2048,
+    blas.GerOp: 16384,
+    blas.DotOp: 8192,
+}
+"""Multiplications from which on a call is faster than loops. Measured by `benchmarks/blas_thresholds.py`."""
+
+
+def _work(op: Operation) -> int | None:
+    """Multiplications that the op does; None when sizes aren't known."""
+    match op:
+        case blas.GemmOp() | blas.GemvOp():
+            dims = [*_shape(op, 0), *(_shape(op, 2)[1:] if isinstance(op, blas.GemmOp) else ())]
+        case blas.GerOp():
+            dims = _shape(op, 2)
+        case _:
+            dims = _shape(op, 0)
+    return None if DYNAMIC_INDEX in dims else prod(dims)
+
+
+def _shape(op: Operation, position: int) -> list[int]:
+    t = op.operands[position].type
+    if not isinstance(t, MemRefType):
+        raise CompileError(
+            f"{op.name} on tensors", locations.of(op), hint="run bufferize first", pass_name="lower-blas"
+        )
+    return list(t.get_shape())
+
+
+@dataclass(frozen=True)
+class LowerBlasPass(ModulePass):
+    """Turn `blas` ops into library calls or `linalg` ops."""
+
+    name = "lower-blas"
+
+    blas_calls: bool = True
+    """Whether a library may be called; otherwise everything becomes loops."""
+
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        caller = Caller()
+        for inner in [o for o in op.walk() if type(o) in LOOPS]:
+            builder = Builder(InsertPoint.before(inner))
+            caller.builder = builder
+            if not (self._pays(inner) and CALLS[type(inner)](inner, caller)):
+                LOOPS[type(inner)](inner, builder)
+            inner.detach()
+            inner.erase()
+        op.body.block.add_ops(caller.declarations.values())
+
+    def _pays(self, op: Operation) -> bool:
+        if not self.blas_calls or not blas.is_blas_type(element_type(op.operands[0])):
+            return False
+        work = _work(op)
+        return work is None or work >= CALL_ABOVE[type(op)]
