@@ -1,0 +1,1 @@
+"""Automatic differentiation: one engine and one registry of rules (see `rule.py`)."""

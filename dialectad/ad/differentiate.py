@@ -1,0 +1,228 @@
+"""Replace every request for a derivative by a call of a function that computes it.
+
+    %y, %dx = "ad.vjp"(%x, %dy) <{callee = @f, active = [0], seeds = [0], level = "linalg"}>
+    =>
+    %y, %dx = func.call @f.vjp_0_of_0(%x, %dy)
+
+    func.func private @f.vjp_0_of_0(%x, %dy) { <the body of f>; <its reverse sweep>; return %y, %dx }
+
+Requests inside a callee are replaced first, so that a gradient of a gradient differentiates the code of
+the inner one. Equal requests share a function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from dialectad import locations
+from dialectad.ad import rules
+from dialectad.ad.activity import Activity
+from dialectad.ad.algebra import is_differentiable
+from dialectad.ad.forward import Forward
+from dialectad.ad.prepare import inline_calls, prepare
+from dialectad.ad.reverse import LEVEL, Reverse, body_ops
+from dialectad.dialects.ad import JVPOp, VJPOp
+from dialectad.errors import CompileError
+
+LEVELS = ("linalg",)
+"""The levels at which this pass can act."""
+
+rules.load()
+
+Request = VJPOp | JVPOp
+
+
+@dataclass(frozen=True)
+class DifferentiatePass(ModulePass):
+    name = "differentiate"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        Differentiator(op).run()
+
+
+def _error(message: str, op: Operation, hint: str | None = None) -> CompileError:
+    return CompileError(message, locations.of(op), hint=hint, level=LEVEL, pass_name="differentiate")
+
+
+class Differentiator:
+    def __init__(self, module: ModuleOp):
+        self.module = module
+        self.functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+        self.made: dict[tuple[object, ...], func.FuncOp] = {}
+        self.done: set[str] = set()
+        self.under_way: list[str] = []
+
+    def run(self) -> None:
+        for name in tuple(self.functions):
+            self.function(name)
+
+    def function(self, name: str) -> func.FuncOp:
+        """The function of that name, with all requests in it and below it replaced."""
+        function = self.functions[name]
+        if name in self.done:
+            return function
+        self.under_way.append(name)
+        requests: list[Request] = []
+        for op in function.walk():
+            callee = _callee(op)
+            if callee is None:
+                continue
+            if callee not in self.functions:
+                raise _error(f"{op.name} of an unknown function @{callee}", op)
+            if callee in self.under_way:
+                raise _error(
+                    f"@{callee} calls itself, and recursion can't be differentiated yet",
+                    op,
+                    hint="write the recursion as a loop",
+                )
+            self.function(callee)
+            if isinstance(op, Request):
+                requests.append(op)
+        for request in requests:
+            self.request(request)
+        self.under_way.pop()
+        self.done.add(name)
+        return function
+
+    def request(self, op: Request) -> None:
+        """Replace one request by a call."""
+        primal = self.functions[op.callee.root_reference.data]
+        _check(op, primal)
+        active = tuple(op.active.get_values())
+        seeds = tuple(op.seeds.get_values()) if isinstance(op, VJPOp) else None
+        key = (primal, active, seeds)
+        if (made := self.made.get(key)) is None:
+            made = self.made[key] = (
+                self._vjp(primal, active, seeds) if seeds is not None else self._jvp(primal, active)
+            )
+        call = func.CallOp(made.sym_name.data, op.operands, made.function_type.outputs.data)
+        call.location = op.location
+        block = op.parent
+        assert block is not None
+        block.insert_op_before(call, op)
+        for old, new in zip(op.results, call.results, strict=True):
+            old.replace_all_uses_with(new)
+        block.erase_op(op)
+
+    def _new(self, primal: func.FuncOp, suffix: str) -> tuple[func.FuncOp, Block]:
+        """A private copy of `primal` with all calls inlined."""
+        name = f"{primal.sym_name.data}.{suffix}"
+        while name in self.functions:
+            name += "_"
+        function = func.FuncOp(name, primal.function_type, Region(), visibility="private")
+        function.location = primal.location
+        primal.body.clone_into(function.body)
+        inline_calls(function.body.block, self.functions)
+        self.functions[name] = function
+        self.done.add(name)
+        parent = primal.parent
+        assert parent is not None
+        parent.insert_op_after(function, primal)
+        return function, function.body.block
+
+    def _vjp(self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...]) -> func.FuncOp:
+        numbers = "_".join(map(str, active)) + "_of_" + "_".join(map(str, seeds))
+        function, block = self._new(primal, f"vjp_{numbers}")
+        arguments = [block.args[i] for i in active]
+        prepare(block, Activity.varied_by(block, arguments), reverse=True)
+        terminator = _terminator(block)
+        activity = Activity.of(block, arguments, (terminator.operands[i] for i in seeds))
+        sweep = Reverse(block, activity, InsertPoint.before(terminator))
+        for position in seeds:
+            result = terminator.operands[position]
+            sweep.accumulate(result, block.insert_arg(result.type, len(block.args)))
+        with sweep.emitter.deriving(terminator):
+            sweep.block(body_ops(block))
+        with sweep.emitter.deriving(primal):
+            cotangents = [sweep.materialized(argument) for argument in arguments]
+        _finish(function, terminator, cotangents)
+        return function
+
+    def _jvp(self, primal: func.FuncOp, active: tuple[int, ...]) -> func.FuncOp:
+        function, block = self._new(primal, "jvp_" + "_".join(map(str, active)))
+        arguments = [block.args[i] for i in active]
+        prepare(block, Activity.varied_by(block, arguments), reverse=False)
+        terminator = _terminator(block)
+        results = [operand for operand in terminator.operands if is_differentiable(operand.type)]
+        activity = Activity.of(block, arguments, results)
+        sweep = Forward(activity, InsertPoint.before(terminator))
+        for argument in arguments:
+            sweep.set_tangent(argument, block.insert_arg(argument.type, len(block.args)))
+        sweep.block(body_ops(block))
+        terminator = _terminator(block)
+        results = [operand for operand in terminator.operands if is_differentiable(operand.type)]
+        with sweep.emitter.deriving(primal), sweep.emitter.at(InsertPoint.before(terminator)):
+            tangents = [sweep.materialized(result) for result in results]
+        _finish(function, terminator, tangents)
+        return function
+
+
+def _callee(op: Operation) -> str | None:
+    return op.callee.root_reference.data if isinstance(op, VJPOp | JVPOp | func.CallOp) else None
+
+
+def _terminator(block: Block) -> Operation:
+    terminator = block.last_op
+    assert isinstance(terminator, func.ReturnOp)
+    return terminator
+
+
+def _finish(function: func.FuncOp, terminator: Operation, more: list[SSAValue]) -> None:
+    """Return `more` too, and give the function the type that its body has now."""
+    terminator.operands = [*terminator.operands, *more]
+    function.properties["function_type"] = FunctionType.from_lists(
+        [argument.type for argument in function.body.block.args],
+        [value.type for value in terminator.operands],
+    )
+
+
+def _check(op: Request, primal: func.FuncOp) -> None:
+    level = op.properties.get("level", StringAttr("linalg"))
+    if not isinstance(level, StringAttr) or level.data not in LEVELS:
+        raise _error(f"there is no level {level}", op, hint=f"the levels are: {', '.join(LEVELS)}")
+    if primal.is_declaration:
+        raise _error(f"@{primal.sym_name.data} has no body to differentiate", op)
+    inputs, outputs = primal.function_type.inputs.data, primal.function_type.outputs.data
+    expected = list(inputs)
+    for position in op.active.get_values():
+        _check_position(op, "argument", position, inputs)
+    if isinstance(op, VJPOp):
+        for position in op.seeds.get_values():
+            _check_position(op, "result", position, outputs)
+        expected += [outputs[i] for i in op.seeds.get_values()]
+        results = [*outputs, *(inputs[i] for i in op.active.get_values())]
+    else:
+        expected += [inputs[i] for i in op.active.get_values()]
+        results = [*outputs, *(o for o in outputs if is_differentiable(o))]
+    for what, got, wanted in (
+        ("operands", list(op.operand_types), expected),
+        ("results", list(op.result_types), results),
+    ):
+        if got != wanted:
+            raise _error(
+                f"{op.name} of @{primal.sym_name.data}: {what} of types ({_types(wanted)}) expected, "
+                f"got ({_types(got)})",
+                op,
+            )
+
+
+def _types(types: list) -> str:  # pyright: ignore[reportMissingTypeArgument]
+    return ", ".join(map(str, types))
+
+
+def _check_position(op: Request, what: str, position: int, types) -> None:
+    if not 0 <= position < len(types):
+        raise _error(f"{op.name}: there is no {what} {position}", op)
+    if not is_differentiable(types[position]):
+        raise _error(
+            f"{op.name}: {what} {position} is of type {types[position]}, which has no derivative",
+            op,
+            hint="differentiate with respect to floating-point arguments only",
+        )

@@ -1,0 +1,246 @@
+"""The one door to primal values in the reverse sweep.
+
+A rule asks for the value of a primal `v`; the door finds the cheapest way to give it:
+
+1. `v` is still in scope (it belongs to the function's top block), or was given before in this block.
+2. `v` is recomputed from values that are available: constants, index arithmetic, views and splats, reads
+   from a tensor that is available, short elementwise chains.
+3. `v` is cached: pushed where it is computed, popped where the reverse of that block starts.
+
+Note [Loop caches]
+~~~~~~~~~~~~~~~~~~
+A cache holds one value, so its pushes come in the order of the forward loops and its pops in the reverse
+order, whatever else is cached. It is created in the function's top block, before the outermost loop around
+the value, and gets a capacity if all the loops around are counted and their bounds known there:
+
+    %c = ad.cache(%n)                          before the loop nest
+    scf.for %i ... { %v = ...; ad.push(%c, %v) }
+    scf.for %k ... { %v = ad.pop(%c); ... }    the reverse loop
+
+Everything that the door builds goes to the *prologue* of the reverse block, so it dominates all uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from xdsl.dialects import arith, linalg, math, scf, tensor
+from xdsl.dialects.builtin import UnrealizedConversionCastOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from dialectad import locations
+from dialectad.ad.algebra import Emitter, integer_constant
+from dialectad.ad.extents import extents
+from dialectad.dialects.ad import CacheOp, PopOp, PushOp
+from dialectad.dialects.arith import RemfOp
+
+_INTEGER_OPS: tuple[type[Operation], ...] = (
+    *(arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp),
+    *(arith.FloorDivSIOp, arith.CeilDivSIOp, arith.CeilDivUIOp, arith.MinSIOp, arith.MaxSIOp),
+    *(arith.MinUIOp, arith.MaxUIOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp, arith.ShLIOp, arith.ShRSIOp),
+    *(arith.ShRUIOp, arith.CmpiOp, arith.IndexCastOp, arith.ExtSIOp, arith.ExtUIOp, arith.TruncIOp),
+)
+_FLOAT_OPS: tuple[type[Operation], ...] = (
+    *(arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.NegfOp, arith.CmpfOp, arith.MaximumfOp),
+    *(arith.MinimumfOp, arith.MaxnumfOp, arith.MinnumfOp, arith.FPToSIOp, arith.FPToUIOp, math.AbsFOp),
+    *(math.FloorOp, math.CeilOp, math.CopySignOp, math.FmaOp),
+)
+
+CHEAP: frozenset[type[Operation]] = frozenset(
+    (
+        *_INTEGER_OPS,
+        *_FLOAT_OPS,
+        *(arith.ConstantOp, arith.SelectOp, arith.TruncFOp, linalg.IndexOp),
+        *(tensor.EmptyOp, tensor.DimOp, tensor.ExtractOp, tensor.ExtractSliceOp),
+    )
+)
+"""What is recomputed where its operands are available."""
+
+SPREADING: frozenset[type[Operation]] = frozenset(
+    (
+        *(tensor.SplatOp, tensor.CollapseShapeOp, tensor.ExpandShapeOp, tensor.CastOp),
+        *(linalg.BroadcastOp, linalg.TransposeOp, linalg.FillOp),
+        *(arith.ExtFOp, arith.SIToFPOp, arith.UIToFPOp),
+    )
+)
+"""What is always recomputed, since its operand is no bigger than its result and so the better to cache."""
+
+assert RemfOp not in CHEAP, "a division costs more than a load"
+
+
+@dataclass
+class Scope:
+    """A block of the forward sweep while its reverse is being built."""
+
+    marker: Operation
+    """Ends the prologue of the reverse block."""
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict)
+    """What the door has given so far."""
+    lazy: dict[SSAValue, Callable[[], SSAValue]] = field(default_factory=dict)
+    """How to recompute a block argument (a loop's index)."""
+
+    @property
+    def prologue(self) -> InsertPoint:
+        return InsertPoint.before(self.marker)
+
+
+class Primals:
+    def __init__(self, top: Block, emitter: Emitter):
+        self.top = top
+        self.emitter = emitter
+        self.scopes: dict[Block, Scope] = {}
+
+    @contextmanager
+    def scope(self, forward: Block, reverse: Block) -> Iterator[Scope]:
+        """Build the reverse of block `forward` into the (still empty) block `reverse`."""
+        marker = UnrealizedConversionCastOp.create()
+        reverse.add_op(marker)
+        scope = self.scopes[forward] = Scope(marker)
+        with self.emitter.inside(reverse):
+            yield scope
+        del self.scopes[forward]
+        marker.detach()
+        marker.erase()
+
+    # The door
+
+    def value(self, value: SSAValue) -> SSAValue:
+        """The value of a primal `value`, in the reverse sweep."""
+        scope = self._scope_of(value)
+        if scope is None:
+            return value
+        if (known := scope.values.get(value)) is None:
+            with self.emitter.at(scope.prologue):
+                known = self._compute(value, scope)
+            scope.values[value] = known
+        return known
+
+    def sizes(self, value: SSAValue) -> list[SSAValue]:
+        """The dynamic extents of a primal `value`, in the reverse sweep."""
+        return [self.value(size) for size in extents(value)]
+
+    def _scope_of(self, value: SSAValue) -> Scope | None:
+        block = _block_of(value)
+        return self.scopes.get(block)
+
+    def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
+        if (lazy := scope.lazy.get(value)) is not None:
+            return lazy()
+        op = value.owner
+        if isinstance(op, Operation) and self._can_recompute(op, {}):
+            mapper = {operand: self.value(operand) for operand in op.operands}
+            # What the operands needed has moved the prologue's end.
+            with self.emitter.at(scope.prologue):
+                self.emitter.insert(clone := op.clone(mapper))
+            return clone.results[value.index]  # pyright: ignore[reportAttributeAccessIssue]
+        return self._cached(value, scope)
+
+    def _can_recompute(self, op: Operation, seen: dict[SSAValue, bool]) -> bool:
+        if type(op) in SPREADING:
+            return True
+        return type(op) in CHEAP and all(self._available(operand, seen) for operand in op.operands)
+
+    def _available(self, value: SSAValue, seen: dict[SSAValue, bool]) -> bool:
+        """Whether `value` can be had without a cache of its own."""
+        if (known := seen.get(value)) is None:
+            scope = self._scope_of(value)
+            known = (
+                scope is None
+                or value in scope.values
+                or value in scope.lazy
+                or (isinstance(op := value.owner, Operation) and self._can_recompute(op, seen))
+            )
+            seen[value] = known
+        return known
+
+    # See Note [Loop caches]
+
+    def _cached(self, value: SSAValue, scope: Scope) -> SSAValue:
+        block = _block_of(value)
+        outermost = self._outermost(block)
+        sizes = self.sizes(value)
+        location = locations.UNKNOWN if isinstance(value.owner, Block) else value.owner.location
+        if location == locations.UNKNOWN:
+            location = outermost.location
+        with self.emitter.at(InsertPoint.before(outermost)):
+            cache = CacheOp(value.type, self._capacity(block, outermost))
+            cache.location = locations.derived("cache", location)
+            self.emitter.insert(cache)
+        push = PushOp(cache.result, value)
+        push.location = locations.derived("cache", location)
+        at = InsertPoint.at_start(block) if isinstance(value.owner, Block) else InsertPoint.after(value.owner)
+        self.emitter.builder.insert(push, at)
+        pop = PopOp(cache.result, sizes, value.type)
+        pop.location = push.location
+        with self.emitter.at(scope.prologue):
+            return self.emitter.emit(pop)
+
+    def _outermost(self, block: Block) -> Operation:
+        op = block.parent_op()
+        while op is not None and op.parent is not self.top:
+            op = op.parent_op()
+        assert op is not None
+        return op
+
+    def _capacity(self, block: Block, outermost: Operation) -> SSAValue | None:
+        """How often `block` runs, if that is known before `outermost`."""
+        capacity: SSAValue | None = None
+        op = block.parent_op()
+        while op is not None:
+            if isinstance(op, scf.WhileOp):
+                return None
+            if isinstance(op, scf.ForOp):
+                bounds = [self._hoisted(v) for v in (op.lb, op.ub, op.step)]
+                if any(b is None for b in bounds):
+                    return None
+                trips = trip_count(self.emitter, *bounds)  # pyright: ignore[reportArgumentType]
+                zero = self.emitter.integer(0, trips.type)  # pyright: ignore[reportArgumentType]
+                trips = self.emitter.emit(arith.MaxSIOp(trips, zero))
+                capacity = trips if capacity is None else self.emitter.emit(arith.MuliOp(capacity, trips))
+            if op is outermost:
+                break
+            op = op.parent_op()
+        return self.emitter.integer(1) if capacity is None else capacity
+
+    def _hoisted(self, value: SSAValue) -> SSAValue | None:
+        """`value` at the emitter's insertion point in the top block, if it doesn't depend on a loop."""
+        if _block_of(value) is self.top:
+            return value
+        op = value.owner
+        if not isinstance(op, Operation) or type(op) not in CHEAP:
+            return None
+        operands = [self._hoisted(operand) for operand in op.operands]
+        if any(operand is None for operand in operands):
+            return None
+        clone = op.clone()
+        clone.operands = operands  # pyright: ignore[reportAttributeAccessIssue]
+        self.emitter.insert(clone)
+        return clone.results[value.index]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _block_of(value: SSAValue) -> Block:
+    owner = value.owner
+    block = owner if isinstance(owner, Block) else owner.parent
+    assert block is not None
+    return block
+
+
+def constant_of(value: SSAValue) -> int | None:
+    """The integer that `value` is, if it is a constant."""
+    op = value.owner
+    if isinstance(op, arith.ConstantOp) and hasattr(op.value, "value"):
+        number = op.value.value.data  # pyright: ignore[reportAttributeAccessIssue]
+        return number if isinstance(number, int) else None
+    return None
+
+
+def trip_count(emitter: Emitter, lb: SSAValue, ub: SSAValue, step: SSAValue) -> SSAValue:
+    """How often `scf.for lb to ub step step` runs; not positive if it doesn't."""
+    extent = ub if constant_of(lb) == 0 else emitter.emit(arith.SubiOp(ub, lb))
+    return extent if constant_of(step) == 1 else emitter.emit(arith.CeilDivSIOp(extent, step))
+
+
+__all__ = ["CHEAP", "SPREADING", "Primals", "Scope", "constant_of", "integer_constant", "trip_count"]

@@ -1,0 +1,102 @@
+"""Derivatives of caches, so that what reverse mode has made can be differentiated again.
+
+A cache of primal values has a *shadow*, a cache of derivatives. Forward mode pushes and pops tangents
+along. Reverse mode runs backwards: the adjoint of a pop pushes the cotangent of what was popped, and the
+adjoint of a push, which comes later, pops it:
+
+    ad.push(%c, %v)  =>  %dv += ad.pop(%dc)          %v = ad.pop(%c)  =>  ad.push(%dc, %dv)
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import Block, Operation
+from xdsl.ir import SSAValue as Value
+from xdsl.rewriter import InsertPoint
+
+from dialectad.ad.activity import Activity
+from dialectad.ad.forward import Forward
+from dialectad.ad.reverse import Reverse
+from dialectad.ad.rule import Rule, register
+from dialectad.dialects.ad import CacheOp, PopOp, PushOp
+
+
+def _shadow(sweep: Reverse, cache: Value) -> Value:
+    """The cache of the cotangents of what `cache` holds, in the reverse sweep."""
+    if (known := sweep.shadows.get(cache)) is not None:
+        return known
+    op = cache.owner
+    assert isinstance(op, CacheOp)
+    block = op.parent
+    assert isinstance(block, Block)
+    scope = sweep.primals.scopes.get(block)
+    capacity = None if op.capacity is None else sweep.primal(op.capacity)
+    with (
+        sweep.emitter.at(InsertPoint.after(op) if scope is None else scope.prologue),
+        sweep.emitter.deriving(op),
+    ):
+        shadow = sweep.emitter.emit(CacheOp(op.result.type.element_type, capacity))  # pyright: ignore[reportAttributeAccessIssue]
+    sweep.shadows[cache] = shadow
+    return shadow
+
+
+class Cache(Rule):
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        """Shadows are made when they are first needed."""
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        assert isinstance(op, CacheOp)
+        shadow = CacheOp(op.result.type.element_type, op.capacity)  # pyright: ignore[reportAttributeAccessIssue]
+        sweep.shadows[op.result] = sweep.emitter.emit(shadow)
+
+
+class Push(Rule):
+    def vary(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, PushOp)
+        if op.value in activity.varied:
+            activity.varied.add(op.cache)
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, PushOp)
+        if op.cache in activity.useful:
+            activity.useful.add(op.value)
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        assert isinstance(op, PushOp)
+        if sweep.active(op.cache):
+            sizes = sweep.primals.sizes(op.value)
+            pop = PopOp(_shadow(sweep, op.cache), sizes, op.value.type)
+            sweep.accumulate(op.value, sweep.emitter.emit(pop))
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        assert isinstance(op, PushOp)
+        if sweep.active(op.cache):
+            sweep.emitter.insert(PushOp(sweep.shadows[op.cache], sweep.materialized(op.value)))
+
+
+class Pop(Rule):
+    def vary(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, PopOp)
+        if op.cache in activity.varied:
+            activity.varied.add(op.result)
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        """All or none: a cache of which one pop is useful has a shadow, and every pop takes part."""
+        assert isinstance(op, PopOp)
+        if op.result in activity.useful or op.cache in activity.useful:
+            activity.useful.update((op.cache, op.result))
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        assert isinstance(op, PopOp)
+        if sweep.active(op.result):
+            d = sweep.materialized(op.result)
+            sweep.emitter.insert(PushOp(_shadow(sweep, op.cache), d))
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        assert isinstance(op, PopOp)
+        pop = PopOp(sweep.shadows[op.cache], op.sizes, op.result.type)
+        sweep.set_tangent(op.result, sweep.emitter.emit(pop))
+
+
+register(CacheOp, Cache())
+register(PushOp, Push())
+register(PopOp, Pop())

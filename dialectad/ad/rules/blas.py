@@ -1,0 +1,194 @@
+"""Derivatives of `blas`: products of products, accumulated in the destination.
+
+For C = alpha op(A) op(B) + beta D and the cotangent dC:
+
+    d op(A) = alpha dC op(B)^T        d op(B) = alpha op(A)^T dC        dD = beta dC
+
+each again one `blas` op. Where the operand has a cotangent already, that is the destination and beta is 1;
+otherwise the destination is `tensor.empty` and beta is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import Float64Type, FloatAttr, TensorType, UnitAttr
+from xdsl.ir import Operation, SSAValue
+
+from dialectad.ad.forward import Forward
+from dialectad.ad.reverse import Reverse
+from dialectad.ad.rule import Rule, register
+from dialectad.dialects import blas
+
+Product = blas.GemmOp | blas.GemvOp | blas.GerOp
+F64 = Float64Type()
+_TRANSPOSES = ("trans", "trans_a", "trans_b")
+
+
+def product(
+    kind: type[Product],
+    lhs: SSAValue,
+    rhs: SSAValue,
+    dest: SSAValue,
+    alpha: float,
+    beta: float,
+    **trans: bool,
+) -> Product:
+    """A `blas` op; `trans`, `trans_a`, `trans_b` are flags."""
+    properties = {"alpha": FloatAttr(alpha, F64), "beta": FloatAttr(beta, F64)}
+    properties |= {name: UnitAttr() for name, on in trans.items() if on}
+    results = [dest.type] if isinstance(dest.type, TensorType) else []
+    return kind.create(operands=[lhs, rhs, dest], result_types=results, properties=properties)
+
+
+def _contribute(
+    sweep: Reverse,
+    to: SSAValue,
+    kind: type[Product],
+    lhs: SSAValue,
+    rhs: SSAValue,
+    alpha: float,
+    **trans: bool,
+) -> None:
+    """Add a product to the cotangent of `to`, in place."""
+    if (d := sweep.cotangent(to)) is None:
+        op = product(kind, lhs, rhs, sweep.empty_like(to), alpha, 0.0, **trans)
+        sweep.accumulate(to, sweep.emitter.emit(op))
+    else:
+        sweep.replace(to, sweep.emitter.emit(product(kind, lhs, rhs, d, alpha, 1.0, **trans)))
+
+
+def gemm_adjoint(
+    sweep: Reverse, d: SSAValue, a: SSAValue, b: SSAValue, alpha: float, trans_a: bool, trans_b: bool
+) -> None:
+    if sweep.active(a):
+        y = sweep.primal(b)
+        if trans_a:
+            _contribute(sweep, a, blas.GemmOp, y, d, alpha, trans_a=trans_b, trans_b=True)
+        else:
+            _contribute(sweep, a, blas.GemmOp, d, y, alpha, trans_b=not trans_b)
+    if sweep.active(b):
+        x = sweep.primal(a)
+        if trans_b:
+            _contribute(sweep, b, blas.GemmOp, d, x, alpha, trans_a=True, trans_b=trans_a)
+        else:
+            _contribute(sweep, b, blas.GemmOp, x, d, alpha, trans_a=not trans_a)
+
+
+def gemv_adjoint(sweep: Reverse, d: SSAValue, a: SSAValue, x: SSAValue, alpha: float, trans: bool) -> None:
+    if sweep.active(a):
+        v = sweep.primal(x)
+        _contribute(sweep, a, blas.GerOp, *((v, d) if trans else (d, v)), alpha)
+    if sweep.active(x):
+        _contribute(sweep, x, blas.GemvOp, sweep.primal(a), d, alpha, trans=not trans)
+
+
+def ger_adjoint(sweep: Reverse, d: SSAValue, x: SSAValue, y: SSAValue, alpha: float) -> None:
+    if sweep.active(x):
+        _contribute(sweep, x, blas.GemvOp, d, sweep.primal(y), alpha)
+    if sweep.active(y):
+        _contribute(sweep, y, blas.GemvOp, d, sweep.primal(x), alpha, trans=True)
+
+
+def dot_adjoint(sweep: Reverse, d: SSAValue, x: SSAValue, y: SSAValue) -> None:
+    """dx += d y, dy += d x for a scalar d."""
+    for to, other in ((x, y), (y, x)):
+        if sweep.active(to):
+            value = sweep.primal(other)
+            assert isinstance(value.type, TensorType)
+            # In the type of `to`: one of the two may have a dynamic extent.
+            if value.type != to.type:
+                assert isinstance(to.type, TensorType)
+                value = sweep.emitter.emit(tensor.CastOp(value, to.type))
+            spread = sweep.emitter.emit(tensor.SplatOp(d, sweep.emitter.sizes_of(value), to.type))
+            sweep.accumulate(to, sweep.emitter.emit(arith.MulfOp(spread, value)))
+
+
+class Bilinear(Rule):
+    """An op that is linear in each of its two factors, and affine in its destination."""
+
+    def __init__(self, adjoint: Callable[[Reverse, Operation, SSAValue], None]):
+        self.adjoint = adjoint
+
+    def reads(self, op: Operation) -> Iterable[SSAValue]:
+        yield from op.operands[:2]
+        if len(op.operands) > 2 and beta_of(op) != 0:
+            yield op.operands[2]
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        if (d := sweep.cotangent(op.results[0])) is None:
+            return
+        self.adjoint(sweep, op, d)
+        if len(op.operands) > 2 and (beta := beta_of(op)) != 0 and sweep.active(op.operands[2]):
+            scaled = (
+                d if beta == 1 else sweep.emitter.emit(arith.MulfOp(d, sweep.emitter.constant_like(beta, d)))
+            )
+            sweep.accumulate(op.operands[2], scaled)
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        """tC = alpha op(tA) op(B) + alpha op(A) op(tB) + beta tD, each in the destination of the last."""
+        total: SSAValue | None = None
+        if len(op.operands) > 2 and (beta := beta_of(op)) != 0:
+            total = sweep.tangent(op.operands[2])
+            if total is not None and beta != 1:
+                total = sweep.emitter.emit(arith.MulfOp(total, sweep.emitter.constant_like(beta, total)))
+        for position in (0, 1):
+            if (t := sweep.tangent(op.operands[position])) is None:
+                continue
+            factors = [sweep.primal(o) for o in op.operands[:2]]
+            factors[position] = t
+            total = self.tangent(sweep, op, factors, total)
+        sweep.set_tangent(op.results[0], total)
+
+    def tangent(
+        self, sweep: Forward, op: Operation, factors: list[SSAValue], total: SSAValue | None
+    ) -> SSAValue:
+        trans = {name: True for name in _TRANSPOSES if name in op.properties}
+        dest = sweep.empty_like(op.results[0]) if total is None else total
+        alpha = op.properties["alpha"].value.data if "alpha" in op.properties else 1.0  # pyright: ignore[reportAttributeAccessIssue]
+        return sweep.emitter.emit(
+            product(self.kind(op), *factors, dest, alpha, 0.0 if total is None else 1.0, **trans)
+        )
+
+    def kind(self, op: Operation) -> type[Product]:
+        return type(op)  # pyright: ignore[reportReturnType]
+
+
+class Dot(Bilinear):
+    def tangent(
+        self, sweep: Forward, op: Operation, factors: list[SSAValue], total: SSAValue | None
+    ) -> SSAValue:
+        t = sweep.emitter.emit(blas.DotOp(*factors))
+        return t if total is None else sweep.emitter.add(total, t)
+
+
+def beta_of(op: Operation) -> float:
+    """How much of the destination goes into the result; linalg's named products add to all of it."""
+    return op.properties["beta"].value.data if "beta" in op.properties else 1.0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _alpha(op: Product) -> float:
+    return op.alpha.value.data  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _gemm(sweep: Reverse, op: blas.GemmOp, d: SSAValue) -> None:
+    gemm_adjoint(sweep, d, op.lhs, op.rhs, _alpha(op), op.trans_a is not None, op.trans_b is not None)
+
+
+def _gemv(sweep: Reverse, op: blas.GemvOp, d: SSAValue) -> None:
+    gemv_adjoint(sweep, d, op.lhs, op.rhs, _alpha(op), op.trans is not None)
+
+
+def _ger(sweep: Reverse, op: blas.GerOp, d: SSAValue) -> None:
+    ger_adjoint(sweep, d, op.lhs, op.rhs, _alpha(op))
+
+
+def _dot(sweep: Reverse, op: blas.DotOp, d: SSAValue) -> None:
+    dot_adjoint(sweep, d, op.lhs, op.rhs)
+
+
+register(blas.GemmOp, Bilinear(_gemm))  # pyright: ignore[reportArgumentType]
+register(blas.GemvOp, Bilinear(_gemv))  # pyright: ignore[reportArgumentType]
+register(blas.GerOp, Bilinear(_ger))  # pyright: ignore[reportArgumentType]
+register(blas.DotOp, Dot(_dot))  # pyright: ignore[reportArgumentType]
