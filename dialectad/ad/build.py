@@ -60,6 +60,20 @@ def reduce_add(emitter: Emitter, value: SSAValue, init: SSAValue, dims: Sequence
     )
 
 
+def spread(emitter: Emitter, value: SSAValue, dest: SSAValue, dims: Sequence[int]) -> SSAValue:
+    """`linalg.broadcast` of `value` along new dimensions `dims`; a splat of what has rank 0."""
+    if isinstance(value.type, TensorType) and not value.type.get_shape():
+        scalar = (
+            value.owner.input
+            if isinstance(value.owner, tensor.SplatOp)
+            else emitter.emit(tensor.ExtractOp(value, [], value.type.element_type))
+        )
+        assert isinstance(dest.owner, tensor.EmptyOp)
+        assert isinstance(dest.type, TensorType)
+        return emitter.emit(tensor.SplatOp(scalar, dest.owner.dynamic_sizes, dest.type))
+    return emitter.emit(linalg.BroadcastOp(value, dest, DenseArrayBase.from_list(i64, list(dims))))
+
+
 def full_sum(emitter: Emitter, value: SSAValue) -> SSAValue:
     """The sum of all elements of a tensor, a scalar."""
     assert isinstance(value.type, TensorType)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, func, linalg, scf, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType, UnitAttr
+from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType, UnitAttr, i64
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -28,11 +28,13 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import INDEX, Emitter
+from dialectad.ad.build import PARALLEL, generic_of, without
+from dialectad.ad.primals import constant_of
 from dialectad.dialects.ad import PopOp, PushOp
 from dialectad.errors import CompileError
 
 COUNTED = "dialectad.counted"
-"""Marks a `scf.while` whose last result is the number of its iterations (while a function is differentiated)."""
+"""Marks a `scf.while` whose last result counts its iterations, while its function is differentiated."""
 
 
 def inline_calls(block: Block, functions: dict[str, func.FuncOp]) -> None:
@@ -166,9 +168,7 @@ def prepare_reduce(op: linalg.ReduceOp, activity: Activity) -> None:
     elif kind is not arith.AddfOp and kind not in EXTREMA:
         assert isinstance(op.input.type, TensorType)
         rank = len(op.input.type.get_shape())
-        out = AffineMap(
-            rank, 0, tuple(AffineDimExpr(i) for i in range(rank) if i not in op.dimensions.get_values())
-        )
+        out = without(rank, op.dimensions.get_values())
         loop_nest(op, [op.input], op.init, [AffineMap.identity(rank), out], op.region.block)
 
 
@@ -260,7 +260,6 @@ def prepare_generic(op: linalg.GenericOp, activity: Activity) -> None:
 
 def split_extremum(op: linalg.GenericOp) -> bool:
     """Turn `yield max(o, f)` into an elementwise op for f and a `linalg.reduce`, if the maps allow it."""
-    from dialectad.ad.build import PARALLEL, generic_of
     from dialectad.ad.rules.generic import Parts
     from dialectad.ad.rules.linalg import EXTREMA
 
@@ -278,10 +277,7 @@ def split_extremum(op: linalg.GenericOp) -> bool:
     emitter = _emitter_before(op)
     element = total.results[0].type
     bounds = _bounds(emitter, [*op.inputs, *op.outputs], parts.maps, rank)
-    shape = [
-        DYNAMIC_INDEX if not isinstance(b.owner, arith.ConstantOp) else b.owner.value.value.data
-        for b in bounds
-    ]  # pyright: ignore[reportAttributeAccessIssue]
+    shape = [DYNAMIC_INDEX if (n := constant_of(b)) is None else n for b in bounds]
     type_ = TensorType(element, shape)
     sizes = [b for b, n in zip(bounds, shape, strict=True) if n == DYNAMIC_INDEX]
     block = Block(arg_types=[*(a.type for a in parts.body.args[:-1]), element])
@@ -296,8 +292,6 @@ def split_extremum(op: linalg.GenericOp) -> bool:
     body = Block(arg_types=[element, element])
     combined = type(total)(body.args[0], body.args[1])  # pyright: ignore[reportCallIssue]
     body.add_ops([combined, linalg.YieldOp(combined.results[0])])
-    from xdsl.dialects.builtin import DenseArrayBase, i64
-
     value = emitter.emit(mapped)
     reduce = linalg.ReduceOp(value, op.outputs[0], DenseArrayBase.from_list(i64, dims), Region(body))
     emitter.insert(reduce)

@@ -32,10 +32,9 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
-from dialectad.ad.algebra import Emitter, integer_constant
+from dialectad.ad.algebra import Emitter
 from dialectad.ad.extents import extents
 from dialectad.dialects.ad import CacheOp, PopOp, PushOp
-from dialectad.dialects.arith import RemfOp
 
 _INTEGER_OPS: tuple[type[Operation], ...] = (
     *(arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp),
@@ -67,8 +66,6 @@ SPREADING: frozenset[type[Operation]] = frozenset(
     )
 )
 """What is always recomputed, since its operand is no bigger than its result and so the better to cache."""
-
-assert RemfOp not in CHEAP, "a division costs more than a load"
 
 
 @dataclass
@@ -132,9 +129,7 @@ class Primals:
         op = value.owner
         if isinstance(op, Operation) and self._can_recompute(op, {}):
             mapper = {operand: self.value(operand) for operand in op.operands}
-            # What the operands needed has moved the prologue's end.
-            with self.emitter.at(scope.prologue):
-                self.emitter.insert(clone := op.clone(mapper))
+            self.emitter.insert(clone := op.clone(mapper))
             return clone.results[value.index]  # pyright: ignore[reportAttributeAccessIssue]
         return self._cached(value, scope)
 
@@ -241,6 +236,3 @@ def trip_count(emitter: Emitter, lb: SSAValue, ub: SSAValue, step: SSAValue) -> 
     """How often `scf.for lb to ub step step` runs; not positive if it doesn't."""
     extent = ub if constant_of(lb) == 0 else emitter.emit(arith.SubiOp(ub, lb))
     return extent if constant_of(step) == 1 else emitter.emit(arith.CeilDivSIOp(extent, step))
-
-
-__all__ = ["CHEAP", "SPREADING", "Primals", "Scope", "constant_of", "integer_constant", "trip_count"]

@@ -91,7 +91,7 @@ class Reverse:
             self.cotangents[value] = self._settle(value, contribution)
 
     def contribute(self, value: SSAValue, op: Operation, into: InPlace) -> None:
-        """Add to a part of the cotangent of `value`, once there is one: see Note [Slices] in rules/tensor.py."""
+        """Add to a part of the cotangent of `value`, once there is one: see Note [Slices]."""
         if not self.active(value):
             return
         if (d := self.cotangents.get(value)) is None:

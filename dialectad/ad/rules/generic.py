@@ -203,7 +203,7 @@ class Generic(Rule):
 
 
 def _copy_body(parts: Parts, block: Block, mapper: dict[SSAValue, SSAValue]) -> SSAValue:
-    """Copy the body but for its terminator and the addition to the result; give what is yielded (or added)."""
+    """Copy the body but for its terminator and the final addition; give what is yielded (or added)."""
     skip = parts.yielded.owner if parts.reduces else None
     for op in body_ops(parts.body):
         if op is not skip:

@@ -6,7 +6,7 @@
 | `transpose` `broadcast` `fill` | `transpose`, `reduce` with `addf`, the full sum |
 | `reduce` with `addf` | `broadcast` |
 | `reduce` with `maximumf`, `minimumf` ... | shared evenly by the elements that attain it (JAX) |
-| `reduce` with another body | turned into a loop first (`prepare.py`); for `mulf` that gives exclusive products |
+| `reduce` with another body | a loop first (`prepare.py`); for `mulf` that gives exclusive products |
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from dialectad.ad.algebra import Emitter, element_type
-from dialectad.ad.build import PARALLEL, REDUCTION, full_sum, generic, reduce_add, without
+from dialectad.ad.build import PARALLEL, REDUCTION, full_sum, generic, reduce_add, spread, without
 from dialectad.ad.forward import Forward
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, linear, register
@@ -140,8 +140,8 @@ class Reduce(Rule):
             return
         if combiner(op) is arith.AddfOp:
             if sweep.active(op.input):
-                spread = linalg.BroadcastOp(d, sweep.empty_like(op.input), op.dimensions)
-                sweep.accumulate(op.input, sweep.emitter.emit(spread))
+                dest = sweep.empty_like(op.input)
+                sweep.accumulate(op.input, spread(sweep.emitter, d, dest, op.dimensions.get_values()))
             sweep.accumulate(op.init, d)
         else:
             self._extremum_reverse(sweep, op, d)

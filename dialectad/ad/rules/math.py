@@ -129,7 +129,7 @@ register(math.PowFOp, Partials(_power_base, _power_exponent))
 
 
 def _integer_power(at: Point) -> Factor:
-    if (known := _known(at.op.operands[1])) is not None:
+    if _known(at.op.operands[1]) is not None:
         return _power_base(at)
     n = at.y
     integer = element_type(n.value.type)

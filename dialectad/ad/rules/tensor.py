@@ -93,6 +93,10 @@ def insert_slice(sweep: Reverse, op: tensor.InsertSliceOp, d: SSAValue) -> None:
 @linear(tensor.ExtractOp, reads=lambda op: (op.tensor,))
 def extract(sweep: Reverse, op: tensor.ExtractOp, d: SSAValue) -> None:
     """%dA' = insert (extract(%dA[i]) + %d) into %dA[i]"""
+    if not op.indices:
+        assert isinstance(op.tensor.type, TensorType)
+        sweep.accumulate(op.tensor, sweep.emitter.emit(tensor.SplatOp(d, [], op.tensor.type)))
+        return
     indices = [sweep.primal(index) for index in op.indices]
 
     def into(cotangent: SSAValue, is_zero: bool) -> SSAValue:
