@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, pytrees, staging
@@ -88,7 +89,12 @@ def leaf_type(leaf: Any) -> LeafType:
         return ScalarType(_WEAK[type(leaf)], weak=True)
     if isinstance(leaf, complex):
         _checked(np.dtype(complex))
-    return Static(leaf if isinstance(leaf, Hashable) else _Identity(leaf))
+    return Static(hashable(leaf))
+
+
+def hashable(leaf: Any) -> Hashable:
+    """`leaf`, or what stands for it by identity."""
+    return leaf if isinstance(leaf, Hashable) else _Identity(leaf)
 
 
 class _Identity:
@@ -159,6 +165,18 @@ class Body:
     mutated: list[Storage]
     """Storages of the arguments that the body writes into."""
 
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Append to the block, which was closed."""
+        trace = current()
+        parent, trace.scope = trace.scope, self.scope
+        trace.open_blocks.add(self.scope.block)
+        try:
+            yield
+        finally:
+            trace.open_blocks.discard(self.scope.block)
+            trace.scope = parent
+
 
 def parameter_type(leaf: ArrayType | ScalarType) -> Any:
     """The IR type of the parameter for a leaf."""
@@ -171,10 +189,12 @@ def trace_body(
     structures: Sequence[pytrees.TreeDef],
     keywords: Sequence[str],
     leaves: Sequence[LeafType],
+    types: Sequence[Attribute] | None = None,
 ) -> Body:
-    """Run `function` on tracers of the leaves, filling a new block."""
+    """Run `function` on tracers of the leaves, filling a new block; `types` are those of its parameters."""
     trace = current()
-    types = [parameter_type(leaf) for leaf in leaves if not isinstance(leaf, Static)]
+    if types is None:
+        types = [parameter_type(leaf) for leaf in leaves if not isinstance(leaf, Static)]
     block = Block(arg_types=types)
     with trace.open(block, "function") as scope:
         arguments = _arguments(scope, leaves)
@@ -215,15 +235,12 @@ def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:
 
 
 def finish(name: str, body: Body, results: Sequence[SSAValue], visibility: str | None) -> func.FuncOp:
-    """The `func.func` of a traced body: returns `results`, then what the mutated arguments hold at the end."""
+    """The `func.func` of a body: returns `results`, then what the mutated arguments hold at the end."""
     trace = current()
     block = body.scope.block
     finals = [body.scope.values[s] for s in body.mutated]
-    parent, trace.scope = trace.scope, body.scope
-    trace.open_blocks.add(block)
-    trace.insert(func.ReturnOp(*results, *finals))
-    trace.open_blocks.discard(block)
-    trace.scope = parent
+    with body.reopened():
+        trace.insert(func.ReturnOp(*results, *finals))
     types = [v.type for v in (*results, *finals)]
     op = func.FuncOp(
         name,
@@ -262,15 +279,12 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
         results: list[ResultType] = []
         values: list[SSAValue] = []
-        parent, trace.scope = trace.scope, body.scope
-        trace.open_blocks.add(body.scope.block)
-        for leaf in body.leaves:
-            type_, value = _result(leaf, own)
-            results.append(type_)
-            if value is not None:
-                values.append(value)
-        trace.scope = parent
-        trace.open_blocks.discard(body.scope.block)
+        with body.reopened():
+            for leaf in body.leaves:
+                type_, value = _result(leaf, own)
+                results.append(type_)
+                if value is not None:
+                    values.append(value)
         finish(symbol, body, values, None)
     return Program(
         trace.module,

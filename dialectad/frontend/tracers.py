@@ -328,7 +328,7 @@ def _representative(t: Tracer) -> Any:
 
 
 def broadcast_extents(*shapes: Sequence[Extent]) -> tuple[Extent, ...]:
-    """The shape that NumPy broadcasts `shapes` to. Extents known only at run time must agree: checked then."""
+    """The shape that NumPy broadcasts `shapes` to. Extents known only at run time are checked to agree."""
     result: list[Extent] = []
     for axis in range(-max(map(len, shapes), default=0), 0):
         extent: Extent = 1

@@ -1,0 +1,173 @@
+"""A traced program made machine code, and called on concrete values."""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
+
+from dialectad import passes
+from dialectad.dialects import context
+from dialectad.errors import CompileError
+from dialectad.frontend import pytrees
+from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static
+from dialectad.levels import Level
+from dialectad.lower.llvm_ir import translate
+from dialectad.runtime import cache, engine
+
+_OUT_OF_MEMORY = -1
+
+
+@dataclass(frozen=True)
+class RuntimeCheck:
+    """What a failed `cf.assert` raises."""
+
+    message: str
+    location: str
+
+    def exception(self) -> Exception:
+        kind, separator, text = self.message.partition(": ")
+        type_ = getattr(builtins, kind, None)
+        if not separator or not isinstance(type_, type) or not issubclass(type_, Exception):
+            type_, text = RuntimeError, self.message
+        return type_(f"{text} (at {self.location})" if self.location else text)
+
+
+def checks_of(module: ModuleOp) -> list[RuntimeCheck]:
+    """The table of checks that `convert-to-llvm` left on the module."""
+    table = module.attributes.get("dialectad.asserts", ArrayAttr([]))
+    assert isinstance(table, ArrayAttr)
+    found = []
+    for entry in table:
+        assert isinstance(entry, DictionaryAttr)
+        message, location = entry.data["message"], entry.data["location"]
+        assert isinstance(message, StringAttr)
+        assert isinstance(location, StringAttr)
+        found.append(RuntimeCheck(message.data, location.data))
+    return found
+
+
+@dataclass(eq=False)
+class Compiled:
+    """The machine code of a program."""
+
+    program: Program
+    level: Level
+    library: engine.Library
+    checks: list[RuntimeCheck]
+    address: int = field(init=False)
+
+    def __post_init__(self):
+        self.address = self.library.address(self.program.name)
+        self._kernel = ctypes.CFUNCTYPE(ctypes.c_int64, *map(_ctype, self._parameters()))(self.address)
+
+    def _parameters(self) -> list[Any]:
+        leaves = [leaf for leaf in self.program.signature.leaves if not isinstance(leaf, Static)]
+        outs = [r for r in self.program.results if isinstance(r, ArrayType | ScalarType)]
+        return [*leaves, *(None for _ in self.program.captured), *(None for _ in outs)]
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        """Run on the leaves of the arguments, of any layout; those that the program writes are written."""
+        program = self.program
+        passed: list[Any] = []
+        keep: list[Any] = []
+        back: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        written = [leaves[i] for i in program.inout]
+        for i, (leaf, type_) in enumerate(zip(leaves, program.signature.leaves, strict=True)):
+            if isinstance(type_, Static):
+                continue
+            if isinstance(type_, ScalarType):
+                passed.append(leaf.item() if isinstance(leaf, np.generic) else leaf)
+                continue
+            array = _prepared(leaf, i in program.inout, [w for w in written if w is not leaf])
+            if i in program.inout and array is not leaf:
+                back.append((leaf, array))
+            keep.append(array)
+            passed.append(array.ctypes.data)
+        results: list[Any] = []
+        for result in program.results:
+            if isinstance(result, ArrayType):
+                results.append(np.empty(result.shape, result.dtype))
+            elif isinstance(result, ScalarType):
+                results.append(np.empty((), result.dtype))
+        captured = [np.ascontiguousarray(a) for a in program.captured]
+        addresses = [a.ctypes.data for a in (*captured, *results)]
+        if status := self._kernel(*passed, *addresses):
+            self.fail(status)
+        for target, source in back:
+            target[...] = source
+        return self._assemble(leaves, results)
+
+    def _assemble(self, leaves: Sequence[Any], values: Sequence[Any]) -> Any:
+        rest = iter(values)
+        made: list[Any] = []
+        for result in self.program.results:
+            match result:
+                case FromArgument():
+                    made.append(leaves[result.leaf])
+                case Constant():
+                    made.append(result.value)
+                case ScalarType():
+                    value = next(rest)[()]
+                    made.append(value.item() if result.weak else value)
+                case ArrayType():
+                    made.append(next(rest))
+        return pytrees.unflatten(self.program.structure, made)
+
+    def fail(self, status: int) -> NoReturn:
+        """Raise what a status other than zero means."""
+        if status == _OUT_OF_MEMORY:
+            raise MemoryError(f"{self.program.name} can't allocate its temporaries")
+        raise self.checks[status - 1].exception()
+
+
+def _prepared(
+    leaf: np.ndarray[Any, Any], written: bool, others: Sequence[np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
+    """`leaf` as the kernel takes it: contiguous, aligned, and apart from what is written."""
+    if written and not leaf.flags.writeable:
+        raise ValueError("assignment destination is read-only")
+    if any(np.shares_memory(leaf, other) for other in others):
+        raise ValueError(
+            "an argument that the compiled function writes into shares memory with another argument"
+        )
+    if leaf.flags.c_contiguous and leaf.flags.aligned:
+        return leaf
+    return np.array(leaf, order="C", copy=True, subok=False)
+
+
+def _ctype(parameter: Any) -> Any:
+    if not isinstance(parameter, ScalarType):
+        return ctypes.c_void_p
+    return np.ctypeslib.as_ctypes_type(parameter.dtype)
+
+
+def compile_program(program: Program, level: Level) -> Compiled:
+    """Lower a traced program at a level and load it; machine code on disk is used where it fits."""
+    pipeline = level.pipeline()
+    key = cache.key(str(program.module), pipeline, _locations(program.module))
+    if (entry := cache.load(key)) is not None:
+        checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]
+        return Compiled(program, level, engine.load(entry.object_code), checks)
+    module = program.module.clone()
+    try:
+        passes.run(context(), module, pipeline)
+    except CompileError as problem:
+        problem.level = problem.level or level.name
+        raise
+    library = engine.load(translate(module))
+    checks = checks_of(module)
+    cache.store(key, library.object_code, {"checks": [[c.message, c.location] for c in checks]})
+    return Compiled(program, level, library, checks)
+
+
+def _locations(module: ModuleOp) -> str:
+    """Where the checks of a module are: the part of its locations that compiled code can show."""
+    from dialectad import locations
+
+    return ";".join(str(locations.of(op)) for op in module.walk() if op.name == "cf.assert")

@@ -1,0 +1,159 @@
+"""`jit`: a Python function that is compiled, once per signature, when it is called."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from dialectad import levels, passes
+from dialectad.dialects import context
+from dialectad.errors import CompileError
+from dialectad.frontend import pytrees, staging
+from dialectad.frontend.compiled import Compiled, compile_program
+from dialectad.frontend.program import Program, Signature, trace_program
+from dialectad.frontend.tracers import Tracer
+from dialectad.lower.llvm_ir import translate
+from dialectad.runtime import engine
+
+_LOCK = threading.RLock()
+
+
+class Function:
+    """A function that is compiled when it is called; made by `jit`, `grad` and the like."""
+
+    def __init__(self, function: Callable[..., Any], level: str | levels.Level = "auto"):
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._level = levels.of(level)
+        self._compiled: dict[Signature, Compiled] = {}
+        self._entry: Callable[..., Any] = self._dispatch
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._entry(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self, '__qualname__', 'function')} at level {self._level.name}>"
+
+    def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        """The way of a call that the native entry doesn't know: trace, compile, or convert."""
+        signature, leaves = self._signature(args, kwargs)
+        if signature is None:
+            return staging.call(self._function)(*args, **kwargs)
+        compiled = self._specialize(signature)
+        return compiled(leaves)
+
+    def _signature(self, args: Any, kwargs: Any) -> tuple[Signature | None, list[Any]]:
+        if any(isinstance(leaf, Tracer) for leaf in pytrees.flatten([args, kwargs])[0]):
+            return None, []
+        return Signature.of(args, kwargs)
+
+    def _specialize(self, signature: Signature) -> Compiled:
+        compiled = self._compiled.get(signature)
+        if compiled is None:
+            with _LOCK:
+                compiled = self._compiled.get(signature)
+                if compiled is None:
+                    compiled = compile_program(self._trace(signature), self._level)
+                    self._compiled[signature] = compiled
+                    self._entry = self._native(compiled)
+        return compiled
+
+    def _native(self, compiled: Compiled) -> Callable[..., Any]:
+        return self._dispatch
+
+    def _trace(self, signature: Signature) -> Program:
+        return trace_program(self._function, signature, getattr(self, "__name__", "f"))
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The IR of the program that a call with these arguments would run, at every rung.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for a call; only their types matter.
+
+        Returns
+        -------
+        Lowered
+            `.text(stage)` and `.pipeline`.
+        """
+        signature, _ = self._signature(args, kwargs)
+        if signature is None:
+            raise CompileError("lower() takes concrete arguments")
+        return Lowered(self._trace(signature), self._level)
+
+
+@dataclass
+class Lowered:
+    """A traced program, to be looked at on its way down."""
+
+    program: Program
+    level: levels.Level
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline that a call runs, as `dialectad-opt -p` takes it."""
+        return self.level.pipeline()
+
+    def module(self, stage: str = "linalg") -> ModuleOp:
+        """The IR at the end of a rung ("traced": before any pass)."""
+        module = self.program.module.clone()
+        passes.run(context(), module, self.level.pipeline(stage))
+        return module
+
+    def text(self, stage: str = "linalg") -> str:
+        """The text of the program at a stage.
+
+        Parameters
+        ----------
+        stage : {"traced", "linalg", "loop", "llvm", "llvm-ir", "asm"}
+            The end of which rung; "llvm-ir" is what LLVM made of it, "asm" the machine code.
+        """
+        if stage in ("llvm-ir", "asm"):
+            library = engine.load(translate(self.module("llvm")))
+            return library.optimized_ir() if stage == "llvm-ir" else library.assembly()
+        return str(self.module(stage))
+
+
+def jit(function: Callable[..., Any] | None = None, *, level: str | levels.Level = "auto") -> Any:
+    """Compile a function of NumPy arrays to native code.
+
+    Parameters
+    ----------
+    function : callable
+        Plain Python on NumPy arrays. It is traced once per signature: the structure of its arguments,
+        the dtypes and shapes of their arrays, and the values of arguments that are no numbers.
+    level : str or Level
+        The level at which derivatives inside are taken.
+
+    Returns
+    -------
+    Function
+        Takes and gives what `function` does, and writes into its arguments where that does.
+
+    Raises
+    ------
+    CompileError
+        When called, if the function does what can't be compiled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> @da.jit
+    ... def norm(x):
+    ...     return np.sqrt(np.sum(x * x))
+    >>> norm(np.array([3.0, 4.0]))
+    np.float64(5.0)
+    """
+    if function is None:
+        return functools.partial(jit, level=level)
+    return Function(function, level)
