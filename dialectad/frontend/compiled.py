@@ -18,7 +18,7 @@ from dialectad.frontend import pytrees
 from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
-from dialectad.runtime import cache, engine
+from dialectad.runtime import engine
 
 _OUT_OF_MEMORY = -1
 
@@ -150,10 +150,6 @@ def _ctype(parameter: Any) -> Any:
 def compile_program(program: Program, level: Level) -> Compiled:
     """Lower a traced program at a level and load it; machine code on disk is used where it fits."""
     pipeline = level.pipeline()
-    key = cache.key(str(program.module), pipeline, _locations(program.module))
-    if (entry := cache.load(key)) is not None:
-        checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]
-        return Compiled(program, level, engine.load(entry.object_code), checks)
     module = program.module.clone()
     try:
         passes.run(context(), module, pipeline)
@@ -162,12 +158,4 @@ def compile_program(program: Program, level: Level) -> Compiled:
         raise
     library = engine.load(translate(module))
     checks = checks_of(module)
-    cache.store(key, library.object_code, {"checks": [[c.message, c.location] for c in checks]})
     return Compiled(program, level, library, checks)
-
-
-def _locations(module: ModuleOp) -> str:
-    """Where the checks of a module are: the part of its locations that compiled code can show."""
-    from dialectad import locations
-
-    return ";".join(str(locations.of(op)) for op in module.walk() if op.name == "cf.assert")

@@ -370,6 +370,20 @@ def _vjp_of(
     return call.rebuild(values), pulled
 
 
+_REMEMBERED = 256
+"""How many functions `vjp` and `jvp`, which take a function and its arguments at once, keep compiled."""
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _forward(function: Callable[..., Any], level: levels.Level) -> Function:
+    return Function(function, level)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _pullback(function: Callable[..., Any], level: levels.Level) -> Function:
+    return Function(_named(function, "vjp", lambda ps, ct: _vjp_of(function, ps, ct, level)[1]), level)
+
+
 def vjp(
     function: Callable[..., Any], *primals: Any, level: LevelLike = "auto"
 ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -401,7 +415,7 @@ def vjp(
     (array([1., 4.]), (array([ 2., 40.]),))
     """
     chosen = levels.of(level)
-    pull = Function(_named(function, "vjp", lambda ps, ct: _vjp_of(function, ps, ct, chosen)[1]), chosen)
+    pull = _pullback(function, chosen)
     if active() and any(isinstance(x, Tracer) for x in pytrees.flatten(primals)[0]):
         from dialectad.frontend import staging
 
@@ -412,8 +426,7 @@ def vjp(
         return staging.call(function)(*primals), lambda cotangent: pull(kept, cotangent)
     leaves, structure = pytrees.flatten(primals)
     kept = pytrees.unflatten(structure, [np.array(x) if isinstance(x, np.ndarray) else x for x in leaves])
-    out = Function(function, chosen)(*primals)
-    return out, lambda cotangent: pull(kept, cotangent)
+    return _forward(function, chosen)(*primals), lambda cotangent: pull(kept, cotangent)
 
 
 def _jvp_of(
@@ -495,6 +508,7 @@ def jvp(
     return push(tuple(primals), tuple(tangents))
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def _push(function: Callable[..., Any], level: levels.Level) -> Function:
     return Function(_named(function, "jvp", lambda ps, ts: _jvp_of(function, ps, ts, level)), level)
 
