@@ -1,0 +1,645 @@
+"""The state of bufferization and the questions that the rules for ops ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, ClassVar, cast
+
+from xdsl.dialects import arith, func, linalg, memref, scf, tensor
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    ArrayAttr,
+    DenseArrayBase,
+    FixedBitwidthType,
+    IndexType,
+    IntegerAttr,
+    MemRefType,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from dialectad import locations
+from dialectad.dialects import ad
+from dialectad.errors import CompileError, Location
+from dialectad.lower.bufferization.liveness import Liveness
+from dialectad.lower.bufferization.places import (
+    Buffer,
+    Cast,
+    Collapse,
+    Expand,
+    Extent,
+    Lazy,
+    Place,
+    Slice,
+    Splat,
+    contains,
+    disjoint,
+    identity_type,
+    is_static,
+    is_tensor,
+    mixed,
+    slice_of,
+    tensor_shape,
+    view,
+    whole,
+)
+from dialectad.lower.bufferization.sinks import Sinks, is_elementwise, updated
+
+PASS = "bufferize"
+INDEX = IndexType()
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy that bufferization had to make."""
+
+    reason: str
+    type: MemRefType[Any]
+    location: Location | None
+
+    def __str__(self) -> str:
+        return f"{self.location or 'unknown location'}: {self.reason} ({self.type})"
+
+
+@dataclass
+class Report:
+    """What a function costs beyond its own work."""
+
+    copies: list[Copy] = field(default_factory=list)
+    allocations: list[tuple[MemRefType[Any], Location | None]] = field(default_factory=list)
+
+
+Read = tuple[SSAValue, bool]
+"""An operand that an op reads, and whether it reads each element just when it writes the same element."""
+
+Rule = Callable[["Bufferizer", Any], None]
+
+
+class Bufferizer:
+    """Bufferizes one function; the rules are in `RULES` by type of op."""
+
+    RULES: ClassVar[dict[type[Operation], Rule]] = {}
+
+    def __init__(self, function: func.FuncOp, report: Report, symbol: Callable[[str], str]):
+        self.function = function
+        self.symbol = symbol
+        """Gives a name for a global that begins like its argument."""
+        self.report = report
+        self.body: Block = function.body.block
+        self.liveness = Liveness(self.body)
+        self.sinks = Sinks()
+        self.places: dict[SSAValue, Place | Lazy] = {}
+        self.targets: dict[tuple[Operation, int], Place] = {}
+        """Where a terminator's operand is to end up."""
+        self.outs: dict[int, Place] = {}
+        """Where the function's results go."""
+        self.at: Operation = cast(Operation, self.body.first_op)
+        """The op being rewritten: new ops go before it."""
+        self.dying: set[SSAValue] = set()
+        """The values that are dead after it."""
+        self._filled: dict[SSAValue, Place] = {}
+        self._views: dict[Place, SSAValue] = {}
+        self._scopes: list[list[Place]] = []
+        self._dead: list[Operation] = []
+        self._frees: list[tuple[Block, SSAValue]] = []
+        self.globals: list[memref.GlobalOp] = []
+
+    # --- the walk ------------------------------------------------------------------------------
+
+    def run_block(self, block: Block, finish: Callable[[Any], None]) -> None:
+        """Rewrite the ops of a block; `finish` rewrites its terminator."""
+        outer = self.at, self.dying, self._dead
+        self._scopes.append([])
+        self._dead = []
+        ops = list(block.ops)
+        for op in ops[:-1]:
+            self.at = op
+            deaths = self.liveness.deaths.get(op)
+            self.dying = set(deaths) if deaths else set()
+            self._rewrite(op)
+            if deaths:
+                for value in deaths:
+                    self.kill(value)
+        self.at = ops[-1]
+        self.dying = set(self.liveness.deaths.get(self.at, ()))
+        finish(self.at)
+        for value in self.dying:
+            self.kill(value)
+        for op in reversed(self._dead):
+            block.erase_op(op)
+        for place in self._scopes.pop():
+            del self._views[place]
+        self.at, self.dying, self._dead = outer
+
+    def _rewrite(self, op: Operation) -> None:
+        rule = self.RULES.get(type(op))
+        if rule is None:
+            if not any(is_tensor(v) for v in (*op.operands, *op.results)):
+                return
+            if not is_elementwise(op):
+                raise self.error(f"bufferization doesn't know {op.name}")
+            rule = self.RULES[arith.AddfOp]
+        elif op.results and not isinstance(op, _EFFECTS) and all(r.first_use is None for r in op.results):
+            self._dead.append(op)
+            return
+        rule(self, op)
+
+    def error(self, message: str, hint: str | None = None) -> CompileError:
+        return CompileError(message, locations.of(self.at), hint=hint, pass_name=PASS)
+
+    def emit(self, op: Operation, before: Operation | None = None) -> Operation:
+        at = before or self.at
+        op.location = self.at.location
+        block = at.parent
+        assert block is not None
+        block.insert_op_before(op, at)
+        return op
+
+    def drop(self, op: Operation) -> None:
+        """The op is rewritten: erase it once the block is done."""
+        self._dead.append(op)
+
+    def constant(self, value: int) -> SSAValue:
+        attr = IntegerAttr(value, INDEX)
+        return self.emit(arith.ConstantOp.create(result_types=[INDEX], properties={"value": attr})).results[0]
+
+    # --- values and places ---------------------------------------------------------------------
+
+    def define(self, value: SSAValue, where: Place | Lazy) -> None:
+        """From here on `value` lives in this place."""
+        self.places[value] = where
+        if isinstance(where, Place) and value.first_use is not None:
+            where.buffer.live[value] = where
+
+    def kill(self, value: SSAValue) -> None:
+        where = self.places.get(value)
+        if isinstance(where, Place):
+            where.buffer.live.pop(value, None)
+
+    def memref(self, place: Place) -> SSAValue:
+        """The memref of a place, with the views that lead to it."""
+        if place.base is None:
+            return place.buffer.memref
+        if (known := self._views.get(place)) is not None:
+            return known
+        result = self.emit(_view_op(self.memref(place.base), place)).results[0]
+        self._views[place] = result
+        self._scopes[-1].append(place)
+        return result
+
+    def read(self, value: SSAValue) -> Place:
+        """Where the content of `value` is in memory; a splat is filled in once, after its definition."""
+        where = self.places[value]
+        if isinstance(where, Place):
+            return where
+        if (known := self._filled.get(value)) is not None:
+            return known
+        here, dying = self.at, self.dying
+        owner = value.owner
+        assert isinstance(owner, Operation)
+        assert owner.next_op is not None
+        self.at = owner.next_op
+        place = self.alloc(value)
+        self.fill(where, place)
+        self.at, self.dying = here, dying
+        self._filled[value] = place
+        return place
+
+    def operand(self, value: SSAValue) -> SSAValue:
+        """The memref that takes the place of a tensor operand that is read; scalars stay."""
+        return self.memref(self.read(value)) if is_tensor(value) else value
+
+    def extents(self, value: SSAValue) -> list[Extent]:
+        """The extents of a tensor."""
+        shape = tensor_shape(value)
+        if DYNAMIC_INDEX not in shape:
+            return list(shape)
+        if isinstance(op := value.owner, tensor.CastOp):
+            source = zip(self.extents(op.source), shape, strict=True)
+            return [n if s == DYNAMIC_INDEX else s for n, s in source]
+        dynamic = iter(self._dynamic_extents(value))
+        return [next(dynamic) if n == DYNAMIC_INDEX else n for n in shape]
+
+    def _dynamic_extents(self, value: SSAValue) -> list[Extent]:
+        known = _stated_extents(value)
+        if isinstance(known, SSAValue):
+            return [n for n in self.extents(known) if not isinstance(n, int)]
+        if known is not None:
+            return known
+        place = self.read(value)
+        return [*self._sizes(place)]
+
+    def same_extents_outside(self, value: SSAValue, op: Operation) -> SSAValue | None:
+        """A value with the extents of `value` whose extents are known before `op`, which defines `value`."""
+        while _is_inside(value, op):
+            known = _stated_extents(value)
+            if isinstance(known, SSAValue):
+                value = known
+            elif known is None or _any_inside([n for n in known if isinstance(n, SSAValue)], op):
+                return None
+            else:
+                return value
+        return value
+
+    # --- may this be written? ------------------------------------------------------------------
+
+    def blockers(self, place: Place) -> list[SSAValue]:
+        """The values whose content a write into `place` at this op would destroy too early."""
+        return [
+            value
+            for value, where in place.buffer.live.items()
+            if value not in self.dying
+            and not disjoint(where, place)
+            and not self._released(value, where, place)
+        ]
+
+    def _released(self, value: SSAValue, where: Place, place: Place) -> bool:
+        """Whether all that is still to happen to `value` is that `place`, or more, is overwritten.
+
+        %s = extract_slice %A[p]; %t = update %s; %A1 = insert_slice %t into %A[p]: at the update, %A has
+        released the slice.
+        """
+        op = self.liveness.next_use_is_last(value, self.at)
+        if not isinstance(op, tensor.InsertSliceOp) or op.dest is not value or op.source is value:
+            return False
+        region = view(where, slice_of(op, tensor_shape(op.source)))
+        return region is not None and contains(region, place)
+
+    def hazard(self, place: Place, reads: Iterable[Read]) -> bool:
+        """Whether writing `place` while the op runs would disturb what it reads."""
+        for value, same_index in reads:
+            where = self.places.get(value)
+            if isinstance(where, Place) and not disjoint(where, place):
+                if same_index and where == place:
+                    continue
+                return True
+        return False
+
+    def may_write(self, place: Place, reads: Sequence[Read] = ()) -> bool:
+        return place.buffer.writable and not self.hazard(place, reads) and not self.blockers(place)
+
+    def evict(self, place: Place, result: SSAValue, cost: Place) -> bool:
+        """Copy the values that are in the way of a write away, if that is better than a copy of `cost`."""
+        if not place.buffer.writable:
+            return False
+        blockers = self.blockers(place)
+        block = self.at.parent
+        assert block is not None
+        if any((value, block) not in self.liveness.death_in for value in blockers):
+            return False
+        moved = [_size(self.places[v].type) for v in blockers]  # pyright: ignore
+        if None not in moved and (size := _size(cost.type)) is not None:
+            better = sum(cast(list[int], moved)) < size
+        else:
+            better = all(len(cast(Place, self.places[v]).path) > len(cost.path) for v in blockers)
+        if not better:
+            end = self.sink_place(result)
+            if end is None or end.buffer is not place.buffer:
+                return False
+        for value in blockers:
+            self.move_away(value, "it is read after its memory is overwritten")
+        return True
+
+    def move_away(self, value: SSAValue, reason: str) -> None:
+        """Copy a live value into memory of its own."""
+        old = self.places[value]
+        assert isinstance(old, Place)
+        new = self.alloc(value)
+        self.copy(old, new, reason)
+        self.kill(value)
+        self.define(value, new)
+
+    # --- choosing places -----------------------------------------------------------------------
+
+    def choose(self, result: SSAValue, dest: SSAValue, reads: Sequence[Read], *, keeps_dest: bool) -> Place:
+        """Where an op in destination-passing style writes `result`; the content of `dest` is there if kept.
+
+        In order: the destination itself; where the result ends up anyway; an operand that dies and is read
+        element by element as the result is written; new memory.
+        """
+        where = self.places[dest]
+        if keeps_dest and isinstance(where, Place):
+            others = [r for r in reads if r[0] is not dest]
+            ours = where.buffer.writable and not self.hazard(where, others)
+            if ours and (not self.blockers(where) or self.evict(where, result, where)):
+                return where
+            place = self.fresh(result, [(value, False) for value, _ in reads])
+            self.copy(where, place, "the destination of an update is read again, or not ours to write")
+            return place
+        if keeps_dest:
+            place = self.fresh(result, [(value, False) for value, _ in reads])
+            self.fill(cast(Lazy, where), place)
+            return place
+        if (end := self.sink_place(result)) is not None and self.may_write(end, reads):
+            return end
+        candidates = [self.places[v] for v, same in reads if same and v in self.dying]
+        for place in (*candidates, where):
+            if isinstance(place, Place) and place.type.get_shape() == tensor_shape(result):
+                same_type = place.type.element_type == cast(TensorType[Any], result.type).element_type
+                if same_type and self.may_write(place, reads):
+                    return place
+        return self.alloc(result, dest)
+
+    def fresh(self, result: SSAValue, reads: Sequence[Read] = (), like: SSAValue | None = None) -> Place:
+        """Where the value will end up, if that may be written now; new memory otherwise."""
+        if (end := self.sink_place(result)) is not None and self.may_write(end, reads):
+            return end
+        return self.alloc(result, like)
+
+    def sink_place(self, value: SSAValue) -> Place | None:
+        """The place where, in the end, what becomes of `value` is to be stored."""
+        sink = self.sinks.of(value)
+        if sink is None:
+            return None
+        match sink.op:
+            case tensor.InsertSliceOp():
+                place = self._slice_place(sink.op)
+            case func.ReturnOp():
+                place = self.outs.get(sink.index)
+            case ad.PushOp():
+                place = self._slot_place(sink.op, value)
+            case _:
+                place = self.targets.get((sink.op, sink.index))
+        for step in sink.steps:
+            place = None if place is None else view(place, step)
+        if place is None or place.type.get_shape() != tensor_shape(value):
+            return None
+        return place
+
+    def _slice_place(self, op: tensor.InsertSliceOp) -> Place | None:
+        where = self.places.get(op.dest)
+        if where is None or not all(self._available(v) for v in (*op.offsets, *op.sizes, *op.strides)):
+            return None
+        if not isinstance(where, Place):
+            if op.parent is not self.at.parent or not op.dest.has_one_use():
+                return None
+            place = self.fresh(op.result, (), op.dest)
+            self.fill(where, place)
+            self.define(op.dest, place)
+            where = place
+        return view(where, slice_of(op, tensor_shape(op.source)))
+
+    def _slot_place(self, op: ad.PushOp, value: SSAValue) -> Place | None:
+        """A slot reserved now for a value that is pushed later in this block."""
+        if (op, 1) in self.targets:
+            return self.targets[op, 1]
+        block = self.at.parent
+        if op.parent is not block or (value, block) not in self.liveness.death_in:
+            return None
+        order = self.liveness.order
+        for use in op.cache.uses:
+            other = use.operation
+            if other is op or isinstance(other, ad.CacheOp):
+                continue
+            if isinstance(other, ad.PushOp) or self._within(other, block, order[self.at], order[op]):
+                return None
+        place = self.reserve(op)
+        self.targets[op, 1] = place
+        return place
+
+    def _within(self, op: Operation, block: Block | None, first: int, last: int) -> bool:
+        """Whether `op` is in or below `block`, between two of its ops."""
+        above: Operation | None = op
+        while above is not None and above.parent is not block:
+            above = above.parent_op()
+        return above is not None and first <= self.liveness.order.get(above, first) <= last
+
+    def reserve(self, op: ad.PushOp) -> Place:
+        """Push an unwritten slot for the operand of a push."""
+        type_ = identity_type(cast(TensorType[Any], op.value.type))
+        sizes = [n for n in self.extents(op.value) if not isinstance(n, int)] if not is_static(type_) else []
+        slot = self.emit(ad.ReserveOp(op.cache, sizes, type_)).results[0]
+        return whole(Buffer(slot, cache=op.cache))
+
+    def _available(self, value: SSAValue) -> bool:
+        """Whether an index is computed already, or could be moved to here and was."""
+        if not isinstance(owner := value.owner, Operation):
+            return True
+        order = self.liveness.order
+        here = order[self.at]
+        if order.get(owner, -1) < here:
+            return True
+        if not isinstance(owner, _MOVABLE) or owner.parent is not self.at.parent:
+            return False
+        if not all(self._available(v) for v in owner.operands):
+            return False
+        owner.detach()
+        block = self.at.parent
+        assert block is not None
+        block.insert_op_before(owner, self.at)
+        order[owner] = here - 1
+        return True
+
+    # --- memory --------------------------------------------------------------------------------
+
+    def alloc(self, value: SSAValue, like: SSAValue | None = None) -> Place:
+        """New memory for a value; `like`, where given, is one with the same extents."""
+        type_ = cast(TensorType[Any], value.type)
+        if is_static(type_):
+            return self._allocate(type_, ())
+        extents = self.extents(value if like is None else like)
+        return self._allocate(type_, [n for n in extents if not isinstance(n, int)])
+
+    def _allocate(self, shape: TensorType[Any] | MemRefType[Any], sizes: Sequence[SSAValue]) -> Place:
+        """New memory, allocated as far out of the loops as its extents allow."""
+        type_ = identity_type(shape)
+        before = self._outermost(sizes)
+        if before is not self.at:
+            sizes = [self._not_negative(n, before) for n in sizes]
+        op = self.emit(memref.AllocOp(sizes, (), type_), before)
+        block = before.parent
+        assert block is not None
+        self._frees.append((block, op.results[0]))
+        self.report.allocations.append((type_, locations.of(self.at)))
+        return whole(Buffer(op.results[0], exclusive=True))
+
+    def _sizes(self, place: Place) -> list[SSAValue]:
+        """The dynamic extents of a place."""
+        if is_static(place.type):
+            return []
+        ref = self.memref(place)
+        return [
+            self.emit(memref.DimOp(ref, self.constant(axis))).results[0]
+            for axis, n in enumerate(place.type.get_shape())
+            if n == DYNAMIC_INDEX
+        ]
+
+    def _outermost(self, sizes: Sequence[SSAValue]) -> Operation:
+        """The op before which memory of these dynamic extents is allocated.
+
+        That is the outermost loop around which the sizes are known. Memory of static size goes to the
+        function's own block in any case.
+        """
+        before = self.at
+        while before.parent is not self.body:
+            parent = cast(Operation, before.parent_op())
+            if sizes and (not isinstance(parent, scf.ForOp | scf.WhileOp) or _any_inside(sizes, parent)):
+                break
+            before = parent
+        return before
+
+    def _not_negative(self, size: SSAValue, before: Operation) -> SSAValue:
+        """A loop that doesn't run may compute anything as the size of what it would have needed."""
+        zero = self.emit(arith.ConstantOp(IntegerAttr(0, INDEX)), before).results[0]
+        return self.emit(arith.MaxSIOp(size, zero), before).results[0]
+
+    def free(self) -> None:
+        """Free at the end of each block what was allocated in it."""
+        for block, value in reversed(self._frees):
+            terminator = block.last_op
+            assert terminator is not None
+            op = memref.DeallocOp.get(value)
+            op.location = terminator.location
+            block.insert_op_before(op, terminator)
+
+    def copy(self, source: Place, target: Place, reason: str) -> None:
+        self.report.copies.append(Copy(reason, target.type, locations.of(self.at)))
+        a, b = self.memref(source), self.memref(target)
+        self.emit(memref.CopyOp.create(operands=[a, b]))
+
+    def fill(self, content: Lazy, target: Place) -> None:
+        """Write what a value without memory holds."""
+        if isinstance(content, Splat):
+            scalar = self.scalar(content, target.type.element_type)
+            self.emit(linalg.FillOp((scalar,), (self.memref(target),), ()))
+
+    def scalar(self, content: Splat, type_: Attribute) -> SSAValue:
+        """The element of a splat."""
+        if isinstance(content.scalar, SSAValue):
+            return content.scalar
+        properties = {"value": content.scalar}
+        return self.emit(arith.ConstantOp.create(result_types=[type_], properties=properties)).results[0]
+
+    def write(self, value: SSAValue, target: Place, reason: str) -> None:
+        """Make `target` hold the content of `value`."""
+        where = self.places[value]
+        if not isinstance(where, Place):
+            self.fill(where, target)
+        elif where != target:
+            self.copy(where, target, reason)
+
+    def write_all(self, pairs: Sequence[tuple[SSAValue, Place]], reason: str) -> None:
+        """Make every target hold its value, as if all were written at once."""
+        pending: list[tuple[Place, Place]] = []
+        lazy: list[tuple[Lazy, Place]] = []
+        for value, target in pairs:
+            where = self.places[value]
+            if not isinstance(where, Place):
+                lazy.append((where, target))
+            elif where != target:
+                pending.append((where, target))
+        while pending:
+            read: dict[Buffer, list[Place]] = {}
+            for source, _ in pending:
+                read.setdefault(source.buffer, []).append(source)
+            waiting: list[tuple[Place, Place]] = []
+            for source, target in pending:
+                if all(disjoint(other, target) for other in read.get(target.buffer, ())):
+                    self.copy(source, target, reason)
+                else:
+                    waiting.append((source, target))
+            if len(waiting) == len(pending):
+                source, target = waiting[0]
+                aside = self._allocate(source.type, self._sizes(source))
+                self.copy(source, aside, reason)
+                waiting[0] = (aside, target)
+            pending = waiting
+        for content, target in lazy:
+            self.fill(content, target)
+
+
+_EFFECTS = (ad.PopOp, ad.CacheOp, scf.ForOp, scf.IfOp, scf.WhileOp, func.CallOp)
+_MOVABLE = (
+    arith.ConstantOp,
+    arith.AddiOp,
+    arith.SubiOp,
+    arith.MuliOp,
+    arith.SelectOp,
+    arith.CmpiOp,
+    arith.MaxSIOp,
+    arith.MinSIOp,
+    arith.IndexCastOp,
+)
+
+
+def _size(type_: MemRefType[Any]) -> int | None:
+    shape = type_.get_shape()
+    if DYNAMIC_INDEX in shape:
+        return None
+    width = type_.element_type.bitwidth if isinstance(type_.element_type, FixedBitwidthType) else 64
+    return prod(shape) * width
+
+
+def _stated_extents(value: SSAValue) -> list[Extent] | SSAValue | None:
+    """The dynamic extents that the definition of a tensor states, or a tensor with the same extents."""
+    op = value.owner
+    match op:
+        case tensor.EmptyOp():
+            return list(op.dynamic_sizes)
+        case tensor.SplatOp():
+            return list(op.dynamicSizes)
+        case tensor.ExtractSliceOp():
+            return [n for n in mixed(op.static_sizes, op.sizes) if not isinstance(n, int)]
+        case tensor.ExpandShapeOp():
+            return list(op.dynamic_output_shape)
+        case ad.PopOp():
+            return list(op.sizes)
+        case Block() | scf.ForOp() | scf.WhileOp() | scf.IfOp():
+            return None
+        case _:
+            for index, operand in enumerate(op.operands):
+                if updated(op, index) is value:
+                    return operand
+                if is_elementwise(op) and is_tensor(operand):
+                    return operand
+            return None
+
+
+def _any_inside(values: Sequence[SSAValue], op: Operation) -> bool:
+    return any(_is_inside(value, op) for value in values)
+
+
+def _is_inside(value: SSAValue, op: Operation) -> bool:
+    block = value.owner if isinstance(value.owner, Block) else value.owner.parent
+    while block is not None:
+        above = block.parent_op()
+        if above is op:
+            return True
+        block = None if above is None else above.parent
+    return False
+
+
+def _groups_attr(groups: Sequence[Sequence[int]]) -> ArrayAttr[Any]:
+    return ArrayAttr([ArrayAttr([IntegerAttr(axis, i64) for axis in group]) for group in groups])
+
+
+def _view_op(source: SSAValue, place: Place) -> Operation:
+    match place.path[-1]:
+        case Slice() as step:
+            return memref.SubviewOp.get(source, step.offsets, step.sizes, step.strides, place.type)
+        case Collapse() as step:
+            return memref.CollapseShapeOp.create(
+                operands=[source],
+                result_types=[place.type],
+                properties={"reassociation": _groups_attr(step.groups)},
+            )
+        case Expand() as step:
+            dynamic = [n for n in step.sizes if not isinstance(n, int)]
+            static = [n if isinstance(n, int) else DYNAMIC_INDEX for n in step.sizes]
+            return memref.ExpandShapeOp.build(
+                operands=[source, dynamic],
+                result_types=[place.type],
+                properties={
+                    "reassociation": _groups_attr(step.groups),
+                    "static_output_shape": _i64s(static),
+                },
+            )
+        case Cast():
+            return memref.CastOp.get(source, place.type)
+
+
+def _i64s(values: Sequence[int]) -> Attribute:
+    return DenseArrayBase.from_list(i64, list(values))

@@ -1,0 +1,78 @@
+"""Bufferization of the caches of a reverse sweep: tensors are pushed into, and popped as, views of a stack.
+
+    ad.push %c, %v   ~>  %slot = ad.reserve %c; %v computed straight into %slot, or copied there
+    %v = ad.pop %c   ~>  a view of the slot, which may be overwritten
+
+A view is valid until the next `ad.reserve` of its cache. That is where a popped value is copied: when the
+cache is pushed to again while the value may still be live.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from xdsl.dialects import scf
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Operation
+
+from dialectad.dialects import ad
+from dialectad.lower.bufferization.bufferizer import Bufferizer
+from dialectad.lower.bufferization.places import Buffer, identity_type, is_tensor, whole
+
+
+def _cache(b: Bufferizer, op: ad.CacheOp) -> None:
+    type_ = op.result.type
+    assert isinstance(type_, ad.CacheType)
+    if isinstance(type_.element_type, TensorType):
+        new = b.emit(ad.CacheOp(identity_type(type_.element_type), op.capacity)).results[0]
+        op.result.replace_all_uses_with(new)
+        b.drop(op)
+
+
+def _push(b: Bufferizer, op: ad.PushOp) -> None:
+    if not is_tensor(op.value):
+        return
+    slot = b.targets.get((op, 1)) or b.reserve(op)
+    b.write(op.value, slot, "an array is kept for the reverse sweep")
+    slot.buffer.writable = False
+    b.drop(op)
+
+
+def _pop(b: Bufferizer, op: ad.PopOp) -> None:
+    if not is_tensor(op.result):
+        return
+    type_ = identity_type(cast(TensorType[Any], op.result.type))
+    popped = b.emit(ad.PopOp(op.cache, list(op.sizes), type_)).results[0]
+    place = whole(Buffer(popped, cache=op.cache))
+    if _pushed_again(b, op):
+        aside = b.alloc(op.result)
+        b.copy(place, aside, "the cache that an array is popped from is pushed to again")
+        place = aside
+    b.define(op.result, place)
+    b.drop(op)
+
+
+def _pushed_again(b: Bufferizer, op: ad.PopOp) -> bool:
+    """Whether a push to the same cache may come after this pop."""
+    order = b.liveness.order
+    home = op.cache.owner if isinstance(op.cache.owner, Operation) else None
+    loops = _loops(op, home)
+    return any(
+        isinstance(use.operation, ad.PushOp | ad.ReserveOp)
+        and (order.get(use.operation, 0) > order[op] or not loops.isdisjoint(_loops(use.operation, home)))
+        for use in op.cache.uses
+    )
+
+
+def _loops(op: Operation, home: Operation | None) -> set[Operation]:
+    """The loops around `op` within the block where its cache is made."""
+    found: set[Operation] = set()
+    above = op.parent_op()
+    while above is not None and (home is None or op.parent is not home.parent):
+        if isinstance(above, scf.ForOp | scf.WhileOp):
+            found.add(above)
+        op, above = above, above.parent_op()
+    return found
+
+
+Bufferizer.RULES |= {ad.CacheOp: _cache, ad.PushOp: _push, ad.PopOp: _pop}
