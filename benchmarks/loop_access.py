@@ -20,8 +20,9 @@ WIDTH = 16
 STEPS = (250, 1000, 4000)
 SIZES = (256, 1024, 4096, 16384)
 FIXED = 1000
+COLORS = {"dialectad": "C3", "jax": "C0", "torch": "C1", "numpy": "C2"}
 TORCH_LIMIT = 1_100_000
-"""PyTorch's and JAX's time grows with steps * size: larger products are left out for PyTorch."""
+"""Where steps * size is larger, PyTorch would take seconds a call and is left out."""
 
 
 def _array(kind: str, n: int) -> np.ndarray:
@@ -120,6 +121,7 @@ def plot(results: list[tuple[Case, dict[str, Timing]]], path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
 
     figure, panels = plt.subplots(2, 2, figsize=(10, 8), sharey="row")
     for row, kind in zip(panels, ("element", "row"), strict=True):
@@ -127,15 +129,18 @@ def plot(results: list[tuple[Case, dict[str, Timing]]], path: Path) -> None:
             row, ("size", "steps"), ("steps", "size"), (FIXED, 1024), strict=True
         ):
             chosen = [r for r in results if r[0].name.startswith(kind) and r[0].coordinates[other] == fixed]
-            for name in ("dialectad", "jax", "torch", "numpy"):
+            for name in COLORS:
                 points = sorted((c.coordinates[axis], t[name].median) for c, t in chosen if name in t)
                 if points:
-                    panel.loglog(*zip(*points, strict=True), marker="o", label=name)
+                    panel.loglog(*zip(*points, strict=True), marker="o", label=name, color=COLORS[name])
             panel.set_title(
                 f"one {kind} per step, {fixed} {'steps' if other == 'steps' else 'elements or rows'}"
             )
             panel.set_xlabel(axis)
             panel.set_ylabel("seconds per gradient")
+            ticks = SIZES if axis == "size" else STEPS
+            panel.set_xticks(ticks, labels=[str(tick) for tick in ticks])
+            panel.xaxis.set_minor_locator(NullLocator())
             panel.grid(True, which="both", alpha=0.2)
             panel.legend()
     figure.tight_layout()

@@ -16,13 +16,13 @@ from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.verify.dominance import dominance_errors
 from dialectad.verify.rule import rules_of
-from dialectad.verify.rungs import RUNGS, legality_errors
+from dialectad.verify.rungs import REACHED_BY, RUNGS, legality_errors
 from dialectad.verify.structure import operation_errors, region_errors
 
 for _name in ("ad", "arith", "control_flow", "linalg", "shapes"):
     import_module(f"dialectad.verify.{_name}")  # registers its rules
 
-__all__ = ["RUNGS", "check", "errors"]
+__all__ = ["REACHED_BY", "RUNGS", "check", "errors"]
 
 
 def check(module: ModuleOp, rung: str | None = None) -> None:

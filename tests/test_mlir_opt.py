@@ -8,16 +8,17 @@ import pytest
 
 from dialectad import passes, verifier
 from dialectad.dialects import context
+from dialectad.levels import pipeline
 from dialectad.tools import parsing
 from tests.mlir_opt import assert_valid_mlir
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.mlir"))
 
 
-def text_after(program: Path, pipeline: str) -> str:
+def text_after(program: Path, passes_: str) -> str:
     ctx = context()
     module = parsing.parse(ctx, parsing.Chunk(str(program), program.read_text(encoding="utf-8")))
-    passes.run(ctx, module, pipeline)
+    passes.run(ctx, module, passes_)
     verifier.check(module)
     return str(module)
 
@@ -28,10 +29,7 @@ def test_sources():
 
 @pytest.mark.parametrize("stage", ["linalg", "loop", "llvm"])
 def test_rung(stage: str):
-    from dialectad import levels
-
-    pipeline = levels.pipeline("linalg", stage)
-    assert_valid_mlir(text_after(program, pipeline) for program in PROGRAMS)
+    assert_valid_mlir(text_after(program, pipeline("linalg", stage)) for program in PROGRAMS)
 
 
 def test_an_invalid_text_is_noticed():

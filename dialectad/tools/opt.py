@@ -3,6 +3,8 @@
     dialectad-opt -p "canonicalize,cse" f.mlir       some passes
     dialectad-opt --level linalg --stage loop f.mlir a level's pipeline, down to a rung
     dialectad-opt --level linalg --print-pipeline    the pipeline as text, to give to -p
+    dialectad-opt --emit asm f.mlir                  down to machine code
+    dialectad-opt f.mlir --run f --args 1.0 "[1, 2]" compile and call @f
 
 Exit status: 0, 1 for an error in the input (or a mismatch under --verify-diagnostics), 2 for wrong usage,
 70 for a bug in a pass.
@@ -29,7 +31,11 @@ from xdsl.utils.exceptions import DiagnosticException
 from dialectad import passes, verifier
 from dialectad.dialects import context
 from dialectad.errors import CompileError
-from dialectad.tools import diagnostics, parsing
+from dialectad.levels import STAGES
+from dialectad.levels import pipeline as level_pipeline
+from dialectad.lower.llvm_ir import translate
+from dialectad.runtime import engine
+from dialectad.tools import diagnostics, parsing, run
 
 _INTERNAL_ERROR = 70
 
@@ -50,9 +56,13 @@ def _argument_parser() -> argparse.ArgumentParser:
     add("file", nargs="?", default="-", help="the .mlir file, '-' (default) for standard input")
     add("-o", "--output", default="-", help="where to write the result; '-' (default): standard output")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("-p", "--pipeline", default="", help='passes, such as "canonicalize,bufferize{a=1}"')
+    choice.add_argument("-p", "--pipeline", help='passes, such as "canonicalize,bufferize{a=1}"')
     choice.add_argument("--level", help="run the whole pipeline of this level of differentiation")
-    add("--stage", default="llvm", help="with --level: the rung to stop at (linalg, loop, llvm)")
+    add("--stage", choices=STAGES, default="llvm", help="with --level: where to stop")
+    add("--emit", choices=["mlir", "llvm-ir", "asm"], default="mlir", help="what to print (default: mlir)")
+    add("--run", metavar="FUNC", help="call this function and print its results")
+    add("--args", nargs="*", help="with --run: Python literals or .npy files; without, random values")
+    add("--seed", type=int, default=0, help="with --run: seed of the random values")
     add("--print-pipeline", action="store_true", help="print the pipeline and exit")
     add("--list-passes", action="store_true", help="print the names of all passes and exit")
     add("--split-input-file", action="store_true", help="process the pieces between '// -----' one by one")
@@ -84,11 +94,30 @@ class _Driver:
         except CompileError as error:
             raise _Failed([error]) from error
         self._verify(module, "verify")
+        try:
+            sig = None if self.options.run is None else run.signature(module, self.options.run)
+        except CompileError as error:
+            raise _Failed([error]) from error
         for index, pass_ in enumerate(self.passes):
             self._apply(ctx, module, index, pass_)
         if self.options.rung is not None:
             self._verify(module, "verify", self.options.rung)
-        return self._text(module)
+        try:
+            return self._output(module, sig)
+        except CompileError as error:
+            raise _Failed([error]) from error
+
+    def _output(self, module: ModuleOp, sig: run.Signature | None) -> str:
+        if sig is not None:
+            args = run.arguments(sig, self.options.args, self.options.seed)
+            return run.show(sig, run.call(module, sig, args))
+        match self.options.emit:
+            case "llvm-ir":
+                return translate(module)
+            case "asm":
+                return engine.load(translate(module)).assembly()
+            case _:
+                return self._text(module)
 
     def _apply(self, ctx: Context, module: ModuleOp, index: int, pass_: ModulePass) -> None:
         start = time.perf_counter()
@@ -105,7 +134,7 @@ class _Driver:
             print(f"// -----// IR Dump After {pass_.name} //----- //", file=sys.stderr)
             print(self._text(module), file=sys.stderr)
         if self.options.verify_each:
-            self._verify(module, f"verify after {pass_.name}")
+            self._verify(module, f"verify after {pass_.name}", verifier.REACHED_BY.get(pass_.name))
 
     def _verify(self, module: ModuleOp, when: str, rung: str | None = None) -> None:
         if errors := list(verifier.errors(module, rung)):
@@ -134,11 +163,11 @@ class _Driver:
 
 
 def _pipeline(options: argparse.Namespace) -> str:
-    if options.level is None:
-        return options.pipeline
-    from dialectad import levels  # compiling for a level needs it, running single passes does not
-
-    return levels.pipeline(options.level, options.stage)
+    """What to run: the given passes, or a level's; machine code needs a level's where none are given."""
+    to_machine = options.run is not None or options.emit != "mlir"
+    if options.pipeline is not None or (options.level is None and not to_machine):
+        return options.pipeline or ""
+    return level_pipeline(options.level or "linalg", options.stage)
 
 
 def _read(file: str) -> tuple[str, str]:
@@ -177,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     chunks = parsing.split(name, text) if options.split_input_file else [parsing.Chunk(name, text)]
     try:
-        outputs, complaints = _run(driver, chunks)
+        outputs, complaints = _process_all(driver, chunks)
     except Exception:
         print("dialectad-opt: internal error; this is a bug in dialectad:", file=sys.stderr)
         traceback.print_exc()
@@ -191,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if complaints else 0
 
 
-def _run(driver: _Driver, chunks: Sequence[parsing.Chunk]) -> tuple[list[str], list[str]]:
+def _process_all(driver: _Driver, chunks: Sequence[parsing.Chunk]) -> tuple[list[str], list[str]]:
     """The texts of the chunks that went through, and what there is to complain about the others."""
     outputs: list[str] = []
     complaints: list[str] = []

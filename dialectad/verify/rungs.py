@@ -28,7 +28,7 @@ def _names(dialect: str, ops: str) -> frozenset[str]:
 
 
 _COMMON = (
-    frozenset({"builtin.module", "func.func", "func.return", "cf.assert", "arith", "math", "blas"})
+    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas"})
     | _names("scf", "for if while yield condition")
     | _names("linalg", "generic fill yield index")
 )
@@ -36,7 +36,6 @@ _COMMON = (
 RUNGS: dict[str, Rung] = {
     "linalg": Rung(
         _COMMON
-        | {"func.call"}
         | _names(
             "tensor",
             "empty splat extract insert extract_slice insert_slice collapse_shape expand_shape dim cast",
@@ -57,6 +56,9 @@ RUNGS: dict[str, Rung] = {
     ),
     "llvm": Rung(frozenset({"builtin.module", "llvm"}), (TensorType, MemRefType, IndexType)),
 }
+
+REACHED_BY = {"bufferize": "loop", "convert-to-llvm": "llvm"}
+"""Pass -> the rung that it ends on."""
 
 
 def legality_errors(op: Operation, rung: str) -> Iterator[str]:
