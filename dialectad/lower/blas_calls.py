@@ -201,7 +201,7 @@ def _gemv(op: blas.GemvOp, c: Caller) -> bool:
         return False
     t = element_type(op.dest)
     beta = op.beta.value.data
-    if beta != 1.0 and _extent(op.rhs, 0) == DYNAMIC_INDEX:
+    if beta != 1.0 and _extent(op.rhs, 0) in (0, DYNAMIC_INDEX):
         # BLAS returns at once when the sum is over nothing, without scaling the destination.
         scale(c.builder, op.dest, beta)
         beta = 1.0

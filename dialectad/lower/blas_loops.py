@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, linalg, memref
+from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
     FloatAttr,
     MemRefType,
 )
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
 from dialectad.dialects import blas
 
-_PARALLEL, _REDUCTION = linalg.IteratorTypeAttr.parallel(), linalg.IteratorTypeAttr.reduction()
+_PARALLEL, _REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()
 
 Body = Callable[[Builder, Sequence[SSAValue]], SSAValue]
 """Emits the scalar ops of a generic from its block arguments; gives what it yields."""
@@ -42,7 +44,7 @@ def _generic(
     builder: Builder,
     inputs: Sequence[tuple[SSAValue, Sequence[int]]],
     output: tuple[SSAValue, Sequence[int]],
-    iterators: Sequence[linalg.IteratorTypeAttr],
+    iterators: Sequence[IteratorTypeAttr],
     body: Body,
 ) -> None:
     """A linalg.generic of operands that are indexed by loops, `(value, axes)` each."""

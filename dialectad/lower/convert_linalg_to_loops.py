@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, func, linalg, memref, scf
+from xdsl.dialects import arith, builtin, func, memref, scf
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     IndexType,
@@ -25,7 +25,9 @@ from xdsl.dialects.builtin import (
     NoneAttr,
     StridedLayoutAttr,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -510,7 +512,7 @@ def _structured(op: Operation, context: _Context) -> None:
         )
     maps = [attr.data for attr in op.get_indexing_maps()]
     accesses = [Access(value, map_.results) for value, map_ in zip(op.operands, maps, strict=True)]
-    parallel = [iterator.data == linalg.IteratorType.PARALLEL for iterator in op.get_iterator_types()]
+    parallel = [iterator.data == IteratorType.PARALLEL for iterator in op.get_iterator_types()]
     _nest(op, accesses, len(op.inputs), parallel, op.body.block, context)
 
 
