@@ -70,3 +70,11 @@ def extent(value: SSAValue, dim: int, before: Operation, stored: Mapping[SSAValu
     size = tensor.DimOp(stored.get(found[0], found[0]), constant.result)
     insert_before(before, size)
     return size.result
+
+
+def dynamic_sizes(value: SSAValue, before: Operation) -> list[SSAValue]:
+    """The extents of `value` that its type doesn't tell."""
+    type_ = value.type
+    assert isinstance(type_, TensorType)
+    dynamic = [dim for dim, n in enumerate(type_.get_shape()) if n == DYNAMIC_INDEX]
+    return [extent(value, dim, before, {}) for dim in dynamic]

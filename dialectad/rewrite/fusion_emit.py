@@ -41,11 +41,7 @@ def _expression(index: Index) -> AffineExpr:
 
 @cache
 def _map_attr(loops: int, access: Access) -> AffineMapAttr:
-    results = tuple(
-        (AffineConstantExpr(0) if i == ZERO else AffineDimExpr(i)) if isinstance(i, int) else i
-        for i in access
-    )
-    return AffineMapAttr(AffineMap(loops, 0, results))
+    return AffineMapAttr(AffineMap(loops, 0, tuple(_expression(i) for i in access)))
 
 
 @cache

@@ -1,0 +1,388 @@
+"""`canonicalize` on `tensor`, and on the linalg ops that only move elements.
+
+A *position* below is a mix of numbers and values, as in the offsets of `tensor.extract_slice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    ArrayAttr,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    TensorType,
+    i64,
+)
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Operation, SSAValue
+
+from dialectad.rewrite import constants, elementwise, extents
+from dialectad.rewrite.elementwise import ZERO
+from dialectad.rewrite.rewriter import Rewriter
+
+Rule = Callable[..., SSAValue | None]
+Position = list[int | SSAValue]
+_Slice = tensor.ExtractSliceOp | tensor.InsertSliceOp
+
+
+def _mixed(static: DenseArrayBase[IntegerType], dynamic: Sequence[SSAValue]) -> Position:
+    """A position; values that are constants count as numbers."""
+    rest = iter(dynamic)
+    mixed: Position = []
+    for number in static.get_values():
+        if number != DYNAMIC_INDEX:
+            mixed.append(number)
+        else:
+            value = next(rest)
+            known = constants.integer(value)
+            mixed.append(value if known is None else known)
+    return mixed
+
+
+def _offsets(op: _Slice) -> Position:
+    return _mixed(op.static_offsets, op.offsets)
+
+
+def _sizes(op: _Slice) -> Position:
+    return _mixed(op.static_sizes, op.sizes)
+
+
+def _strides(op: _Slice) -> Position:
+    return _mixed(op.static_strides, op.strides)
+
+
+def _covers_all(op: _Slice, whole: SSAValue) -> bool:
+    """Whether the slice is the whole tensor."""
+    return (
+        all(o == 0 for o in _offsets(op))
+        and all(s == 1 for s in _strides(op))
+        and all(_is_extent(size, whole, dim) for dim, size in enumerate(_sizes(op)))
+    )
+
+
+def _is_extent(size: int | SSAValue, value: SSAValue, dim: int) -> bool:
+    known = extents.known(value, dim)
+    if isinstance(size, int) or isinstance(known, int):
+        return size == known
+    if isinstance(known, SSAValue):
+        return size is known
+    owner = size.owner
+    return (
+        isinstance(owner, tensor.DimOp)
+        and owner.source is known[0]
+        and constants.integer(owner.index) == known[1]
+    )
+
+
+def _same_place(a: _Slice, b: _Slice) -> bool:
+    return _offsets(a) == _offsets(b) and _sizes(a) == _sizes(b) and _strides(a) == _strides(b)
+
+
+def _splat(op: Operation, rw: Rewriter, scalar: SSAValue) -> SSAValue:
+    """A tensor like the result of `op`, all of it `scalar`."""
+    type_ = op.results[0].type
+    assert isinstance(type_, TensorType)
+    return rw.insert(op, tensor.SplatOp(scalar, extents.dynamic_sizes(op.results[0], op), type_))
+
+
+def _uniform(op: Operation, rw: Rewriter, source: SSAValue) -> SSAValue | None:
+    """Moving the elements of a uniform tensor around gives one.
+
+    %s = tensor.splat %x;  %r = linalg.transpose ins(%s)   ~>   %r = tensor.splat %x
+    """
+    scalar = constants.uniform_source(source)
+    if scalar is not None:
+        return _splat(op, rw, scalar)
+    attr = constants.uniform(source)
+    return None if attr is None else _splat(op, rw, rw.constant(op, attr))
+
+
+def _extract(op: tensor.ExtractOp, rw: Rewriter) -> SSAValue | None:
+    """An element is looked for in what the tensor is made of.
+
+    %t = tensor.insert %x into %u[%i];  %e = tensor.extract %t[%i]   ~>   %x
+    """
+    source, indices = op.tensor, list(op.indices)
+    scalar = constants.uniform_source(source)
+    if scalar is not None:
+        return scalar
+    content = constants.dense(source)
+    if content is not None:
+        return _constant_element(op, rw, content)
+    owner = source.owner
+    if isinstance(owner, tensor.InsertOp):
+        same = [_equal(a, b) for a, b in zip(indices, owner.indices, strict=True)]
+        if all(s is True for s in same):
+            return owner.scalar
+        if any(s is False for s in same):
+            return rw.insert(op, tensor.ExtractOp(owner.dest, indices, op.result.type))
+    elif isinstance(owner, tensor.FromElementsOp):
+        return _from_elements(op, owner)
+    elif isinstance(owner, tensor.CastOp):
+        return rw.insert(op, tensor.ExtractOp(owner.source, indices, op.result.type))
+    elif isinstance(
+        owner, linalg.BroadcastOp | linalg.TransposeOp | tensor.CollapseShapeOp | tensor.ExpandShapeOp
+    ):
+        reads = elementwise.reads(owner)
+        if reads is not None:
+            ((inner, access),) = reads
+            at = [indices[i] if i != ZERO else _zero(op, rw) for i in access]  # pyright: ignore
+            return rw.insert(op, tensor.ExtractOp(inner, at, op.result.type))
+    return None
+
+
+def _zero(op: Operation, rw: Rewriter) -> SSAValue:
+    return rw.constant(op, IntegerAttr(0, IndexType()))
+
+
+def _all_equal(a: tensor.ExtractOp | tensor.InsertOp, b: tensor.ExtractOp | tensor.InsertOp) -> bool:
+    return all(_equal(x, y) for x, y in zip(a.indices, b.indices, strict=True))
+
+
+def _equal(a: SSAValue, b: SSAValue) -> bool | None:
+    if a is b:
+        return True
+    x, y = constants.integer(a), constants.integer(b)
+    return None if x is None or y is None else x == y
+
+
+def _flat_index(op: tensor.ExtractOp) -> int | None:
+    """Where in row-major order the element is, if that is known and in bounds."""
+    type_ = op.tensor.type
+    assert isinstance(type_, TensorType)
+    flat = 0
+    for index, extent in zip(op.indices, type_.get_shape(), strict=True):
+        number = constants.integer(index)
+        if number is None or not 0 <= number < extent:
+            return None
+        flat = flat * extent + number
+    return flat
+
+
+def _constant_element(
+    op: tensor.ExtractOp, rw: Rewriter, content: DenseIntOrFPElementsAttr
+) -> SSAValue | None:
+    attr = constants.splat_element(content)
+    if attr is None:
+        flat = _flat_index(op)
+        if flat is None:
+            return None
+        attr = constants.number_attr(content.get_values()[flat], content.get_element_type())
+    return rw.constant(op, attr)
+
+
+def _from_elements(op: tensor.ExtractOp, owner: tensor.FromElementsOp) -> SSAValue | None:
+    flat = _flat_index(op)
+    return None if flat is None else owner.elements[flat]
+
+
+def _insert(op: tensor.InsertOp, rw: Rewriter) -> SSAValue | None:
+    """Putting back what is there changes nothing, and putting twice is putting once.
+
+    %x = tensor.extract %t[%i];  %r = tensor.insert %x into %t[%i]   ~>   %t
+    """
+    owner = op.scalar.owner
+    if isinstance(owner, tensor.ExtractOp) and owner.tensor is op.dest and _all_equal(op, owner):
+        return op.dest
+    before = op.dest.owner
+    if isinstance(before, tensor.InsertOp) and _all_equal(op, before):
+        return rw.insert(op, tensor.InsertOp(op.scalar, before.dest, list(op.indices)))
+    return None
+
+
+def _extract_slice(op: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue | None:
+    """A slice of a uniform tensor, of all, of a slice, or of what was just put there.
+
+    %a = tensor.extract_slice %t[2] [5] [1];  %b = tensor.extract_slice %a[1] [3] [1]
+    ~> %b = tensor.extract_slice %t[3] [3] [1]
+    """
+    uniform = _uniform(op, rw, op.source)
+    if uniform is not None:
+        return uniform
+    if op.source.type == op.result.type and _covers_all(op, op.source):
+        return op.source
+    owner = op.source.owner
+    if isinstance(owner, tensor.InsertSliceOp) and owner.source.type == op.result.type:
+        return owner.source if _same_place(owner, op) else None
+    if isinstance(owner, tensor.ExtractSliceOp) and owner.result.type.get_num_dims() == len(_sizes(owner)):
+        return _slice_of_slice(op, owner, rw)
+    return None
+
+
+def _slice_of_slice(op: tensor.ExtractSliceOp, inner: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue:
+    offsets = [
+        _sum(op, rw, start, _product(op, rw, offset, stride))
+        for start, offset, stride in zip(_offsets(inner), _offsets(op), _strides(inner), strict=True)
+    ]
+    strides = [_product(op, rw, a, b) for a, b in zip(_strides(inner), _strides(op), strict=True)]
+    return rw.insert(
+        op, tensor.ExtractSliceOp(inner.source, offsets, _typed_sizes(op), strides, op.result.type)
+    )
+
+
+def _typed_sizes(op: tensor.ExtractSliceOp) -> Position:
+    """The sizes as written: the result's type says which are numbers."""
+    rest = iter(op.sizes)
+    return [next(rest) if n == DYNAMIC_INDEX else n for n in op.static_sizes.get_values()]  # pyright: ignore
+
+
+def _product(op: Operation, rw: Rewriter, a: int | SSAValue, b: int | SSAValue) -> int | SSAValue:
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    if a == 1 or b == 1:
+        return b if a == 1 else a
+    return rw.insert(op, arith.MuliOp(_as_value(op, rw, a), _as_value(op, rw, b)))
+
+
+def _sum(op: Operation, rw: Rewriter, a: int | SSAValue, b: int | SSAValue) -> int | SSAValue:
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    if a == 0 or b == 0:
+        return b if a == 0 else a
+    return rw.insert(op, arith.AddiOp(_as_value(op, rw, a), _as_value(op, rw, b)))
+
+
+def _as_value(op: Operation, rw: Rewriter, number: int | SSAValue) -> SSAValue:
+    return rw.constant(op, IntegerAttr(number, IndexType())) if isinstance(number, int) else number
+
+
+def _insert_slice(op: tensor.InsertSliceOp, rw: Rewriter) -> SSAValue | None:
+    """Overwriting all, putting back what is there, and overwriting what was just put there.
+
+    %s = tensor.extract_slice %t[0] [3] [1];  %r = tensor.insert_slice %s into %t[0] [3] [1]   ~>   %t
+    """
+    if op.source.type == op.dest.type and _covers_all(op, op.dest):
+        return op.source
+    owner = op.source.owner
+    if isinstance(owner, tensor.ExtractSliceOp) and owner.source is op.dest and _same_place(owner, op):
+        return op.dest
+    before = op.dest.owner
+    if isinstance(before, tensor.InsertSliceOp) and _same_place(before, op):
+        new = op.clone()
+        new.operands[1] = before.dest
+        return rw.insert(op, new)
+    return None
+
+
+def _reshape(op: tensor.CollapseShapeOp | tensor.ExpandShapeOp, rw: Rewriter) -> SSAValue | None:
+    """A reshape to the same shape, of a uniform tensor, or back to where it came from.
+
+    %e = tensor.expand_shape %t [[0, 1]];  %r = tensor.collapse_shape %e [[0, 1]]   ~>   %t
+    """
+    if op.src.type == op.result.type:
+        return op.src
+    uniform = _uniform(op, rw, op.src)
+    if uniform is not None:
+        return uniform
+    owner = op.src.owner
+    if isinstance(owner, tensor.CollapseShapeOp | tensor.ExpandShapeOp):
+        if type(owner) is type(op):
+            return _twice(op, owner, rw)
+        if owner.src.type == op.result.type and owner.reassociation == op.reassociation:
+            return owner.src
+    return None
+
+
+def _twice(op: Operation, inner: Operation, rw: Rewriter) -> SSAValue:
+    """collapse(collapse x) and expand(expand x) are one."""
+    first, second = (op, inner) if isinstance(op, tensor.CollapseShapeOp) else (inner, op)
+    outer_groups = [[i.value.data for i in g] for g in first.reassociation]  # pyright: ignore
+    inner_groups = [list(g) for g in second.reassociation]  # pyright: ignore
+    groups = ArrayAttr([ArrayAttr([i for k in group for i in inner_groups[k]]) for group in outer_groups])
+    new = type(op).create(
+        operands=[inner.operands[0], *op.operands[1:]],
+        result_types=op.result_types,
+        properties={**op.properties, "reassociation": groups},
+    )
+    return rw.insert(op, new)
+
+
+def _cast(op: tensor.CastOp, rw: Rewriter) -> SSAValue | None:
+    """cast(x) -> x and cast(cast x) -> x where the type is x's"""
+    source = op.source
+    while isinstance(source.owner, tensor.CastOp):
+        source = source.owner.source
+        if source.type == op.dest.type:
+            return source
+    return source if source.type == op.dest.type else None
+
+
+def _dim(op: tensor.DimOp, rw: Rewriter) -> SSAValue | None:
+    """An extent that is known, or that of another tensor.
+
+    %s = tensor.splat %x[%n];  %d = tensor.dim %s, %c0   ~>   %n
+    """
+    dim = constants.integer(op.index)
+    if dim is None or not isinstance(op.source.type, TensorType):
+        return None
+    known = extents.known(op.source, dim)
+    if known == (op.source, dim):
+        return None
+    return extents.extent(op.source, dim, op, {})
+
+
+def _transpose(op: linalg.TransposeOp, rw: Rewriter) -> SSAValue | None:
+    """A transpose that moves nothing, of a uniform tensor, or of a transpose.
+
+    %t = linalg.transpose ins(%a) permutation = [1, 0];  %r = linalg.transpose ins(%t) permutation = [1, 0]
+    ~> %a
+    """
+    source, permutation = op.inputs[0], op.permutation.get_values()
+    if tuple(permutation) == tuple(range(len(permutation))):
+        return source
+    uniform = _uniform(op, rw, source)
+    if uniform is not None:
+        return uniform
+    owner = source.owner
+    if not isinstance(owner, linalg.TransposeOp):
+        return None
+    inner = owner.permutation.get_values()
+    both = DenseArrayBase.from_list(i64, [inner[p] for p in permutation])  # pyright: ignore
+    return rw.insert(op, linalg.TransposeOp(owner.inputs[0], op.outputs[0], both))
+
+
+def _broadcast(op: linalg.BroadcastOp, rw: Rewriter) -> SSAValue | None:
+    """A broadcast that adds nothing, of a uniform tensor, or of a broadcast.
+
+    %b = linalg.broadcast ins(%a) dimensions = [0];  %r = linalg.broadcast ins(%b) dimensions = [2]
+    ~> %r = linalg.broadcast ins(%a) dimensions = [0, 2]
+    """
+    added = op.dimensions.get_values()
+    if len(added) == 0:
+        return op.input
+    uniform = _uniform(op, rw, op.input)
+    if uniform is not None:
+        return uniform
+    owner = op.input.owner
+    if not isinstance(owner, linalg.BroadcastOp):
+        return None
+    rank = len(added) + len(op.input.type.get_shape())  # pyright: ignore[reportAttributeAccessIssue]
+    kept = [d for d in range(rank) if d not in added]
+    both = sorted([*added, *(kept[d] for d in owner.dimensions.get_values())])  # pyright: ignore
+    return rw.insert(op, linalg.BroadcastOp(owner.input, op.init, DenseArrayBase.from_list(i64, both)))
+
+
+def _fill(op: linalg.FillOp, rw: Rewriter) -> SSAValue | None:
+    """%r = linalg.fill ins(%x) outs(%empty)   ~>   %r = tensor.splat %x"""
+    return _splat(op, rw, op.inputs[0]) if op.results else None
+
+
+RULES: dict[type[Operation], Rule] = {
+    tensor.ExtractOp: _extract,
+    tensor.InsertOp: _insert,
+    tensor.ExtractSliceOp: _extract_slice,
+    tensor.InsertSliceOp: _insert_slice,
+    tensor.CollapseShapeOp: _reshape,
+    tensor.ExpandShapeOp: _reshape,
+    tensor.CastOp: _cast,
+    tensor.DimOp: _dim,
+    linalg.TransposeOp: _transpose,
+    linalg.BroadcastOp: _broadcast,
+    linalg.FillOp: _fill,
+}
