@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from xdsl.dialects import arith, func, linalg, scf, tensor
+from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType, UnitAttr, i64
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -150,7 +151,7 @@ def count_iterations(op: scf.WhileOp) -> None:
     with emitter.at(InsertPoint.before(last)):
         following = emitter.emit(arith.AddiOp(number, emitter.integer(1)))
     last.operands = [*last.operands, following]
-    regions = op.detach_region(op.before_region), op.detach_region(op.after_region)
+    regions = [op.detach_region(region) for region in (op.before_region, op.after_region)]
     new = scf.WhileOp([*op.arguments, start], [*op.result_types, INDEX], *regions)
     new.attributes[COUNTED] = UnitAttr()
     _replace(op, new)

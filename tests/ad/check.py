@@ -108,10 +108,9 @@ def check(text: str | ModuleOp, *args: Any, order: int = 1, name: str = "f", tol
             for a, t in zip(arguments, types, strict=True)
             if is_differentiable(t)
         ]
-        check(higher, *arguments, *seeds, order=order - 1, name=f"{name}_pullback", tolerance=tolerance * 10)
-        check(
-            higher, *arguments, *moves, order=order - 1, name=f"{name}_pushforward", tolerance=tolerance * 10
-        )
+        for direction, inputs in (("pullback", seeds), ("pushforward", moves)):
+            new = f"{name}_{direction}"
+            check(higher, *arguments, *inputs, order=order - 1, name=new, tolerance=tolerance * 10)
 
 
 def _compare(

@@ -266,7 +266,7 @@ class While(Rule):
         sweep.block(body_ops(after))
         _extend(sweep, after, into)
         types = [*op.result_types, *(op.results[i].type for i in out)]
-        regions = op.detach_region(op.before_region), op.detach_region(op.after_region)
+        regions = [op.detach_region(region) for region in (op.before_region, op.after_region)]
         new = scf.WhileOp([*op.arguments, *inits], types, *regions)
         sweep.emitter.insert(new)
         _renew(sweep, op, new, out)
@@ -336,7 +336,7 @@ class If(Rule):
             sweep.block(body_ops(block))
             _extend(sweep, block, slots)
         types = [*op.result_types, *(op.results[i].type for i in slots)]
-        regions = op.detach_region(op.true_region), op.detach_region(op.false_region)
+        regions = [op.detach_region(region) for region in (op.true_region, op.false_region)]
         new = scf.IfOp(op.cond, types, *regions)
         sweep.emitter.insert(new)
         _renew(sweep, op, new, slots)
