@@ -26,10 +26,14 @@ class Effort:
     """The text to compile, without the flags that cost too much."""
     slp: bool
     codegen: int
+    speed: int = 3
+    """The level of the optimiser's pipeline."""
 
 
-def effort(llvm_ir: str) -> Effort:
-    """What the lengths of the blocks in LLVM IR text allow."""
+def effort(llvm_ir: str, *, quick: bool = False) -> Effort:
+    """What the lengths of the blocks in LLVM IR text allow. `quick`: the code isn't worth much."""
+    if quick:
+        return Effort(llvm_ir, slp=False, codegen=1, speed=1)
     if llvm_ir.count("\n") <= REASSOCIATED_BLOCK:
         return Effort(llvm_ir, slp=True, codegen=3)
     lines = llvm_ir.split("\n")

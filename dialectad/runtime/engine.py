@@ -9,6 +9,7 @@ An object file (`Library.object_code`) loads the same way, without LLVM's optimi
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -38,13 +39,15 @@ class Library:
     """The object file, for a cache on disk."""
     llvm_ir: str | None = field(repr=False, default=None)
     """The text that it was made from, unoptimised; None where only the object file was given."""
+    imports: Mapping[str, int] = field(repr=False, default_factory=dict)
+    """Addresses of what the code calls or refers to, besides BLAS and what the process has."""
     _name: str = field(init=False)
     _trackers: list[llvm.orcjit.ResourceTracker] = field(init=False, repr=False)
     _addresses: dict[str, int] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         builder = llvm.JITLibraryBuilder().add_object_img(self.object_code).add_current_process()
-        for symbol, address in blas_library.symbols(self.object_code).items():
+        for symbol, address in (blas_library.symbols(self.object_code) | dict(self.imports)).items():
             builder.import_symbol(symbol, address)
         self._name = f"dialectad.{next(_ORDINALS)}"
         with LOCK:
@@ -87,17 +90,19 @@ class Library:
         return self.llvm_ir
 
 
-def load(source: str | bytes, llvm_ir: str | None = None) -> Library:
-    """Compile LLVM IR text, or take an object file as it is, and load it."""
+def load(
+    source: str | bytes, llvm_ir: str | None = None, imports: Mapping[str, int] | None = None
+) -> Library:
+    """Compile LLVM IR text, or take an object file (made of `llvm_ir`, if known), and load it."""
     if isinstance(source, bytes):
-        return Library(source, llvm_ir)
-    return Library(object_code(source), source)
+        return Library(source, llvm_ir, imports or {})
+    return Library(object_code(source), source, imports or {})
 
 
-def object_code(llvm_ir: str) -> bytes:
-    """The object file of LLVM IR text, optimised for this machine."""
+def object_code(llvm_ir: str, *, quick: bool = False) -> bytes:
+    """The object file of LLVM IR text, optimised for this machine; with `quick`, a little and soon."""
     with LOCK:
-        aim = effort(llvm_ir)
+        aim = effort(llvm_ir, quick=quick)
         return target_machine(aim.codegen).emit_object(_optimize(aim))
 
 
@@ -116,10 +121,10 @@ def _optimize(aim: Effort) -> llvm.ModuleRef:
             raise CompileError(f"LLVM can't take its input: {error}", pass_name=PASS_NAME) from error
         module.triple = host().triple
         module.data_layout = str(machine.target_data)
-        tuning = llvm.create_pipeline_tuning_options(speed_level=3)
-        tuning.loop_vectorization = True
+        tuning = llvm.create_pipeline_tuning_options(speed_level=aim.speed)
+        tuning.loop_vectorization = aim.speed > 1
         tuning.slp_vectorization = aim.slp
-        tuning.loop_interleaving = True
+        tuning.loop_interleaving = aim.speed > 1
         tuning.loop_unrolling = True
         builder = llvm.create_pass_builder(machine, tuning)
         builder.getModulePassManager().run(module, builder)
