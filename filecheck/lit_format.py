@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import lit.Test
 from filecheck.main import main as filecheck_main
@@ -30,6 +31,7 @@ _CRASH = 70
 
 TOOLS: dict[str, Callable[[list[str]], int | None]] = {
     "dialectad-opt": opt_main,
+    "cat": lambda argv: print(*(Path(file).read_text(encoding="utf-8") for file in argv), sep="", end=""),
     "filecheck": lambda argv: filecheck_main(["filecheck", *argv]),
 }
 
@@ -47,7 +49,7 @@ def _stages(line: str) -> list[list[str]] | None:
         elif token == "2" and tokens[:2] == [">&", "1"]:
             stages[-1].append("2>&1")
             del tokens[:2]
-        elif set(token) <= set("|&;<>") or "$(" in token:
+        elif (token and set(token) <= set("|&;<>")) or "$(" in token:
             return None
         else:
             stages[-1].append(token)
