@@ -65,11 +65,11 @@ def _global(op: llvm.GlobalOp) -> str:
     unnamed = ("", "local_unnamed_addr ", "unnamed_addr ")[
         op.unnamed_addr.value.data if op.unnamed_addr is not None else 0
     ]
-    if op.body.blocks:
-        raise unsupported(
-            f"global @{op.sym_name.data} has an initializer region; only constants are supported"
-        )
-    if op.value is not None:
+    if op.body.first_block is not None:
+        if not isinstance(op.body.block.first_op, llvm.ZeroOp):
+            raise unsupported(f"global @{op.sym_name.data} is initialised by more than a constant")
+        initial = " zeroinitializer"
+    elif op.value is not None:
         initial = " " + constant_text(op.value, op.global_type)
     else:  # declared here, defined elsewhere
         initial, linkage = "", linkage or "external "

@@ -88,8 +88,13 @@ def _fmul(f: FunctionLowering, a: SSAValue, b: SSAValue) -> SSAValue:
 
 
 def _small_power(f: FunctionLowering, base: SSAValue, exponent: float) -> SSAValue | None:
-    """Multiplications for a small integer exponent, which NumPy agrees with in every special case."""
-    if exponent != int(exponent) or abs(exponent) > _MAX_EXPONENT:
+    """Multiplications for a small integer exponent, and a root for 0.5: NumPy does so too.
+
+    The root differs from a power at -0.0 and -inf, which are -0.0 and NaN in `array ** 0.5`.
+    """
+    if exponent == 0.5:
+        return _sqrt(f, base)
+    if not abs(exponent) <= _MAX_EXPONENT or exponent != int(exponent):
         return None
     if exponent == 0:
         return f.float_constant(1.0, base.type)
@@ -97,11 +102,16 @@ def _small_power(f: FunctionLowering, base: SSAValue, exponent: float) -> SSAVal
     return power if exponent > 0 else _fdiv(f, f.float_constant(1.0, base.type), power)
 
 
+def _sqrt(f: FunctionLowering, a: SSAValue) -> SSAValue:
+    properties: dict[str, Attribute] = {"fastmathFlags": NO_FAST_MATH}
+    return f.emit(llvm.FSqrtOp.create(operands=[a], result_types=[a.type], properties=properties))
+
+
 def _powf(f: FunctionLowering, op: math.PowFOp) -> None:
     base, owner = f.get(op.lhs), op.rhs.owner
     if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, FloatAttr):
         exponent = owner.value.value.data
-        if abs(exponent) < 2**31 and (power := _small_power(f, base, exponent)) is not None:
+        if (power := _small_power(f, base, exponent)) is not None:
             f.set(op.result, power)
             return
     f.set(op.result, libm_call(f, "pow", [base, f.get(op.rhs)]))
