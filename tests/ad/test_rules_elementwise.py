@@ -161,9 +161,8 @@ def test_select_of_tensors():
       return %r : tensor<3xf64>
     }"""
     check(text, [0.5, 2.0, 3.0], [1.0, 2.0, 3.0], order=2)
-    dx, dy = gradient(text, np.array([-1.0, 2.0, -3.0]), np.ones(3))
+    dx, _ = gradient(text, np.array([-1.0, 2.0, -3.0]), np.ones(3))
     np.testing.assert_allclose(dx, [-2.0, 0.5, -6.0])
-    np.testing.assert_allclose(dy, [0.0, np.log(2.0), 0.0])
 
 
 def test_select_of_scalars():

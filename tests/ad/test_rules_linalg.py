@@ -110,7 +110,7 @@ def reduction(op: str, dims: list[int], shape: tuple[int, ...], init: str = "%i"
     target = "".join(f"{n}x" for i, n in enumerate(shape) if i not in dims) + "f64"
     return f"""
     func.func @f(%x: tensor<{source}>, %i: tensor<{target}>) -> tensor<{target}> {{
-      %c = arith.constant {"0xFFF0000000000000" if False else "-1.0e300"} : f64
+      %c = arith.constant -1.0e300 : f64
       %low = tensor.splat %c : tensor<{target}>
       %r = linalg.reduce ins(%x : tensor<{source}>) outs({init} : tensor<{target}>) dimensions = {dims}
       (%e: f64, %acc: f64) {{
@@ -150,7 +150,8 @@ MOVEMENT = {
     "transpose": (
         "tensor<2x3x4xf64>",
         """%e = tensor.empty() : tensor<4x2x3xf64>
-        %r = linalg.transpose ins(%x : tensor<2x3x4xf64>) outs(%e : tensor<4x2x3xf64>) permutation = [2, 0, 1]""",
+        %r = linalg.transpose ins(%x : tensor<2x3x4xf64>) outs(%e : tensor<4x2x3xf64>)
+          permutation = [2, 0, 1]""",
         "tensor<4x2x3xf64>",
     ),
     "broadcast": (
@@ -185,11 +186,6 @@ MOVEMENT = {
         ": tensor<6x4xf64> into tensor<2x3x4xf64>",
         "tensor<2x3x4xf64>",
     ),
-    "expand of rank 0": (
-        "tensor<f64>",
-        "%r = tensor.expand_shape %x [] output_shape [1, 1] : tensor<f64> into tensor<1x1xf64>",
-        "tensor<1x1xf64>",
-    ),
     "cast": ("tensor<3xf64>", "%r = tensor.cast %x : tensor<3xf64> to tensor<?xf64>", "tensor<?xf64>"),
     "extract": ("tensor<2x3xf64>", "%r = tensor.extract %x[%c1, %c0] : tensor<2x3xf64>", "f64"),
     "extract of rank 0": ("tensor<f64>", "%r = tensor.extract %x[] : tensor<f64>", "f64"),
@@ -216,8 +212,8 @@ MOVEMENT = {
     ),
     "insert into slice": (
         "tensor<2x3xf64>",
-        """%s = tensor.extract_slice %x[0, 1] [2, 1] [1, 1] : tensor<2x3xf64> to tensor<2xf64>
-        %r = tensor.insert_slice %s into %x[0, 0] [2, 1] [1, 1] : tensor<2xf64> into tensor<2x3xf64>""",
+        """%p = tensor.extract_slice %x[0, 1] [2, 1] [1, 1] : tensor<2x3xf64> to tensor<2xf64>
+        %r = tensor.insert_slice %p into %x[0, 0] [2, 1] [1, 1] : tensor<2xf64> into tensor<2x3xf64>""",
         "tensor<2x3xf64>",
     ),
 }

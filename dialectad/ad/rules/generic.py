@@ -54,7 +54,9 @@ class Parts:
 
     @property
     def reduces(self) -> bool:
-        return any(i == REDUCTION for i in self.op.iterator_types)
+        """Whether an element of the result is written several times, or not at all and so the initial one."""
+        out = self.maps[-1]
+        return any(i == REDUCTION for i in self.op.iterator_types) or not is_permutation(out)
 
     @property
     def out_arg(self) -> SSAValue:
@@ -117,7 +119,7 @@ class Generic(Rule):
         is_tensor = isinstance(operand.type, TensorType)
         rank = maps[0].num_dims
         to = maps[position] if position is not None and is_tensor else AffineMap(rank, 0, ())
-        injective = sorted(_dims(to)) == list(range(rank)) and len(to.results) == rank
+        injective = is_permutation(to)
         scalar = element_type(operand.type)
 
         ins = [(v, m) for v, m in zip(parts.op.inputs, maps, strict=False)]
@@ -212,6 +214,11 @@ def _copy_body(parts: Parts, block: Block, mapper: dict[SSAValue, SSAValue]) -> 
     seed = parts.addend if parts.reduces else parts.yielded
     assert seed is not None
     return mapper.get(seed, seed)
+
+
+def is_permutation(map_: AffineMap) -> bool:
+    """Whether each point of the iteration space has an element of its own, and no element is left over."""
+    return len(map_.results) == map_.num_dims and sorted(_dims(map_)) == list(range(map_.num_dims))
 
 
 def _dims(map_: AffineMap) -> list[int]:
