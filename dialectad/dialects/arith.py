@@ -1,8 +1,8 @@
-"""Upstream `arith` where xDSL falls short of it: `remf`, and comparisons and `select` on tensors.
+"""Upstream `arith` where xDSL falls short of it: `remf`; comparisons, `select` and casts on tensors.
 
-xDSL types the result of `cmpi` and `cmpf` and the condition of `select` as `i1` whatever the operands are.
-Upstream they have the operands' shape. `_lift_to_tensors` mends the three classes in place, so that code
-which dispatches on them needs to know no others:
+xDSL types the result of `cmpi` and `cmpf` and the condition of `select` as `i1` whatever the operands are,
+and casts from and to integers take scalars only. Upstream they have the operands' shape.
+`_lift_to_tensors` mends the classes in place, so that code which dispatches on them needs to know no others:
 
     %m = arith.cmpf olt, %a, %b : tensor<4xf64>                                    // tensor<4xi1>
     %r = arith.select %m, %a, %b : tensor<4xi1>, tensor<4xf64>
@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from xdsl.dialects import arith as upstream
-from xdsl.dialects.builtin import TensorType, i1
+from xdsl.dialects.builtin import IntegerType, TensorType, container_of, i1
 from xdsl.ir import Attribute, Dialect, SSAValue
-from xdsl.irdl import RangeOf, irdl_op_definition, traits_def
+from xdsl.irdl import AttrConstraint, IRDLOperation, RangeOf, irdl_op_definition, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
@@ -52,6 +52,14 @@ def _lift_comparison(op_class: type[upstream.CmpiOp] | type[upstream.CmpfOp]) ->
     object.__setattr__(result, "constr", _ONE_TRUTH)
 
 
+def _lift_cast(op_class: type[IRDLOperation], source: AttrConstraint, target: AttrConstraint) -> None:
+    definition = op_class.get_irdl_definition()
+    for (_, value), kind in ((definition.operands[0], source), (definition.results[0], target)):
+        object.__setattr__(value, "constr", RangeOf(kind).of_length(1))
+    # The checks of the widths, which take scalars for granted, are in `dialectad.verify`.
+    op_class.verify_ = lambda self: definition.verify(self)
+
+
 def _print_select(self: upstream.SelectOp, printer: Printer) -> None:
     printer.print_string(" ")
     printer.print_list(self.operands, printer.print_operand)
@@ -86,6 +94,13 @@ def _parse_select(cls: type[upstream.SelectOp], parser: Parser) -> upstream.Sele
 def _lift_to_tensors() -> None:
     _lift_comparison(upstream.CmpiOp)
     _lift_comparison(upstream.CmpfOp)
+    integers, floats = container_of(IntegerType), upstream.floatingPointLike
+    for to_float in (upstream.SIToFPOp, upstream.UIToFPOp):
+        _lift_cast(to_float, integers, floats)
+    for to_integer in (upstream.FPToSIOp, upstream.FPToUIOp):
+        _lift_cast(to_integer, floats, integers)
+    for resize in (upstream.ExtSIOp, upstream.ExtUIOp, upstream.TruncIOp):
+        _lift_cast(resize, integers, integers)
     operands = dict(upstream.SelectOp.get_irdl_definition().operands)
     object.__setattr__(operands["cond"], "constr", _ONE_TRUTH)
     upstream.SelectOp.print = _print_select
