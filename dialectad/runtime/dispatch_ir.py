@@ -50,9 +50,7 @@ _API = {
     "PyDict_GetItemWithError": "ptr @PyDict_GetItemWithError(ptr, ptr)",
     "PyErr_Clear": "void @PyErr_Clear()",
     "PyTuple_New": "ptr @PyTuple_New(i64)",
-    "PyTuple_SetItem": "i32 @PyTuple_SetItem(ptr, i64, ptr)",
     "PyList_New": "ptr @PyList_New(i64)",
-    "PyList_SetItem": "i32 @PyList_SetItem(ptr, i64, ptr)",
     "PyDict_New": "ptr @PyDict_New()",
     "PyDict_SetItem": "i32 @PyDict_SetItem(ptr, ptr, ptr)",
     "PyEval_SaveThread": "ptr @PyEval_SaveThread()",
@@ -70,6 +68,83 @@ _PASSED = {
     "int8": "i8",
     "bool": "i8 zeroext",
 }
+_HELPERS = f"""
+; The data of an array that is as `spec` says (rank, flags, two words of the dtype, extents), or null.
+define internal ptr @array(ptr %object, ptr %spec) noinline nounwind {{
+start:
+  %type.p = getelementptr i8, ptr %object, i64 {layout.TYPE}
+  %type = load ptr, ptr %type.p
+  %exact = icmp eq ptr %type, ARRAY_TYPE
+  br i1 %exact, label %array, label %no, !prof !0
+array:
+  %data.p = getelementptr i8, ptr %object, i64 {layout.DATA}
+  %ndim.p = getelementptr i8, ptr %object, i64 {layout.NDIM}
+  %dims.p = getelementptr i8, ptr %object, i64 {layout.DIMS}
+  %descr.p = getelementptr i8, ptr %object, i64 {layout.DESCR}
+  %flags.p = getelementptr i8, ptr %object, i64 {layout.FLAGS}
+  %data = load ptr, ptr %data.p
+  %ndim.s = load i32, ptr %ndim.p
+  %ndim = sext i32 %ndim.s to i64
+  %dims = load ptr, ptr %dims.p
+  %descr = load ptr, ptr %descr.p
+  %flags.s = load i32, ptr %flags.p
+  %flags = sext i32 %flags.s to i64
+  %word.p = getelementptr i8, ptr %descr, i64 {layout.DESCR_WORD}
+  %word = load i64, ptr %word.p
+  %rank = load i64, ptr %spec
+  %needed.p = getelementptr i64, ptr %spec, i64 1
+  %needed = load i64, ptr %needed.p
+  %word1.p = getelementptr i64, ptr %spec, i64 2
+  %word1 = load i64, ptr %word1.p
+  %word2.p = getelementptr i64, ptr %spec, i64 3
+  %word2 = load i64, ptr %word2.p
+  %extents = getelementptr i64, ptr %spec, i64 4
+  %same.rank = icmp eq i64 %ndim, %rank
+  %masked = and i64 %flags, %needed
+  %same.flags = icmp eq i64 %masked, %needed
+  %same.word1 = icmp eq i64 %word, %word1
+  %same.word2 = icmp eq i64 %word, %word2
+  %same.word = or i1 %same.word1, %same.word2
+  %both = and i1 %same.rank, %same.flags
+  %all = and i1 %both, %same.word
+  br i1 %all, label %head, label %no, !prof !0
+head:
+  %i = phi i64 [ 0, %array ], [ %next, %body ]
+  %more = icmp ult i64 %i, %rank
+  br i1 %more, label %body, label %yes
+body:
+  %found.p = getelementptr i64, ptr %dims, i64 %i
+  %found = load i64, ptr %found.p
+  %expected.p = getelementptr i64, ptr %extents, i64 %i
+  %expected = load i64, ptr %expected.p
+  %next = add i64 %i, 1
+  %same = icmp eq i64 %found, %expected
+  br i1 %same, label %head, label %no, !prof !0
+yes:
+  ret ptr %data
+no:
+  ret ptr null
+}}
+
+; Give up the references in the first `count` slots.
+define internal void @release(ptr %slots, i64 %count) noinline {{
+start:
+  br label %head
+head:
+  %i = phi i64 [ 0, %start ], [ %next, %body ]
+  %more = icmp ult i64 %i, %count
+  br i1 %more, label %body, label %done
+body:
+  %slot = getelementptr ptr, ptr %slots, i64 %i
+  %object = load ptr, ptr %slot
+  call void @Py_DecRef(ptr %object)
+  %next = add i64 %i, 1
+  br label %head
+done:
+  ret void
+}}
+"""
+
 _SLOW, _FAIL, _ERROR = range(3)
 
 
@@ -93,6 +168,7 @@ class EntryWriter:
         """The objects that the code refers to; they have to outlive it."""
         self._objects: dict[int, str] = {}
         self._globals: list[str] = []
+        self._constants: dict[str, str] = {}
         self._api: set[str] = set()
         self._lines: list[str] = []
         self._allocas: list[str] = []
@@ -100,7 +176,8 @@ class EntryWriter:
         self._slots = 0
         self._borrowed: list[str] = []
         """Every leaf of the arguments, in order."""
-        self._held: list[str] = []
+        self._held = 0
+        """How many of the slots, the first ones, hold borrowed objects."""
         self._slow, self._fail = self.object(slow), self.object(fail)
 
     # Text
@@ -162,7 +239,7 @@ class EntryWriter:
         """Keep a borrowed object alive until the end of the call."""
         self.call("Py_IncRef", f"ptr {value}")
         self._slot(value)
-        self._held.append(value)
+        self._held = self._slots
 
     # Arguments
 
@@ -224,23 +301,20 @@ class EntryWriter:
                 passed.append((leaf, self.field(value, layout.VALUE, _stored(leaf.dtype))))
 
     def _array(self, leaf: ArrayArg, value: str) -> str:
-        self._exactly(value, np.ndarray)
-        ndim = self.field(value, layout.NDIM, "i32")
-        flags = self.field(value, layout.FLAGS, "i32")
         needed = layout.C_CONTIGUOUS | layout.ALIGNED | (layout.WRITEABLE if leaf.writable else 0)
-        masked = self.value(f"and i32 {flags}, {needed}")
-        word = self.field(self.field(value, layout.DESCR), layout.DESCR_WORD, "i64")
-        known = [self.value(f"icmp eq i64 {word}, {w}") for w in layout.descr_words(leaf.dtype)]
-        dtype = known[0]
-        for other in known[1:]:
-            dtype = self.value(f"or i1 {dtype}, {other}")
-        same_rank = self.value(f"icmp eq i32 {ndim}, {len(leaf.shape)}")
-        self.check(_and_all(self, [same_rank, self.value(f"icmp eq i32 {masked}, {needed}"), dtype]))
-        if leaf.shape:
-            dims = self.field(value, layout.DIMS)
-            extents = [(self.field(dims, 8 * i, "i64"), n) for i, n in enumerate(leaf.shape)]
-            self.check(_and_all(self, [self.value(f"icmp eq i64 {found}, {n}") for found, n in extents]))
-        return self.field(value, layout.DATA)
+        words = layout.descr_words(leaf.dtype)
+        numbers = [len(leaf.shape), needed, words[0], words[-1], *leaf.shape]
+        content = f"[{len(numbers)} x i64] [{', '.join(f'i64 {n}' for n in numbers)}]"
+        data = self.value(f"call ptr @array(ptr {value}, ptr {self._constant(content)})")
+        self.check(self.value(f"icmp ne ptr {data}, null"))
+        return data
+
+    def _constant(self, content: str) -> str:
+        """A global constant, one for each content."""
+        if (name := self._constants.get(content)) is None:
+            name = self._constants[content] = f"@d{len(self._constants)}"
+            self._globals.append(f"{name} = private constant {content}")
+        return name
 
     def _weak(self, leaf: ScalarArg, value: str) -> str:
         match leaf.dtype.kind:
@@ -288,11 +362,8 @@ class EntryWriter:
             place = self._alloca(_stored(leaf.dtype))
             return place, place, -1
         assert isinstance(leaf, ArrayResult)
-        dims = "null"
-        if leaf.shape:
-            dims = f"@dims{len(self._globals)}"
-            extents = ", ".join(f"i64 {n}" for n in leaf.shape)
-            self._globals.append(f"{dims} = private constant [{len(leaf.shape)} x i64] [{extents}]")
+        extents = ", ".join(f"i64 {n}" for n in leaf.shape)
+        dims = self._constant(f"[{len(leaf.shape)} x i64] [{extents}]")
         descr = self.object(leaf.dtype)
         self.call("Py_IncRef", f"ptr {descr}")  # PyArray_Empty takes it away
         array = self.call("PyArray_Empty", f"i32 {len(leaf.shape)}", f"ptr {dims}", f"ptr {descr}", "i32 0")
@@ -311,6 +382,9 @@ class EntryWriter:
                 whole, slot = self._new("PyList_New", f"i64 {len(tree.children)}")
             case "tuple":
                 whole, slot = self._new("PyTuple_New", f"i64 {len(tree.children)}")
+        # A new tuple's items are in it, a list's are behind a pointer.
+        items = self.field(whole, layout.ITEMS) if tree.kind == "list" and tree.children else whole
+        start = layout.ITEMS if tree.kind == "tuple" else 0
         for i, child in enumerate(tree.children):
             part, part_slot = self.build(child, rooms)
             if part_slot >= 0:
@@ -319,10 +393,10 @@ class EntryWriter:
                 key = self.object(tree.keys[i])
                 status = self.call("PyDict_SetItem", f"ptr {whole}", f"ptr {key}", f"ptr {part}")
                 self.call("Py_DecRef", f"ptr {part}")
-            else:  # takes the reference, whether it succeeds or not
-                setter = "PyList_SetItem" if tree.kind == "list" else "PyTuple_SetItem"
-                status = self.call(setter, f"ptr {whole}", f"i64 {i}", f"ptr {part}")
-            self.check(self.value(f"icmp eq i32 {status}, 0"), "error")
+                self.check(self.value(f"icmp eq i32 {status}, 0"), "error")
+            else:
+                place = self.value(f"getelementptr i8, ptr {items}, i64 {start + 8 * i}")
+                self.line(f"store ptr {part}, ptr {place}")
         return whole, slot
 
     def _new(self, constructor: str, *arguments: str) -> tuple[str, int]:
@@ -401,8 +475,8 @@ class EntryWriter:
         self._call_kernel(types, values, release_gil)
         self.imports["kernel"] = kernel_address
         whole, _ = self.build(results, rooms)
-        for value in self._held:
-            self.call("Py_DecRef", f"ptr {value}")
+        if self._held:
+            self.line(f"call void @release(ptr %slots, i64 {self._held})")
         self.line(f"ret ptr {whole}")
         self._ways_out()
         return self._text(types)
@@ -426,19 +500,7 @@ class EntryWriter:
             "release:",
             f"  %reason = phi i32 [ {_SLOW}, %slow ], [ {_FAIL}, %fail ], [ {_ERROR}, %error ]",
             "  %code = phi i64 [ 0, %slow ], [ %status, %fail ], [ 0, %error ]",
-            "  br label %loop",
-            "loop:",
-            "  %i = phi i64 [ 0, %release ], [ %next, %body ]",
-            f"  %more = icmp ult i64 %i, {self._slots}",
-            "  br i1 %more, label %body, label %released",
-            "body:",
-        ]
-        at = self.value("getelementptr ptr, ptr %slots, i64 %i")
-        self.call("Py_DecRef", f"ptr {self.value(f'load ptr, ptr {at}')}")
-        self._lines += [
-            "  %next = add i64 %i, 1",
-            "  br label %loop",
-            "released:",
+            f"  call void @release(ptr %slots, i64 {self._slots})",
             "  switch i32 %reason, label %null"
             f" [ i32 {_SLOW}, label %call_slow i32 {_FAIL}, label %call_fail ]",
             "call_slow:",
@@ -454,6 +516,8 @@ class EntryWriter:
         self._lines += [f"  ret ptr {raised}", "null:", "  ret ptr null"]
 
     def _text(self, kernel_types: Sequence[str]) -> str:
+        self._api.add("Py_DecRef")
+        array_type = self.object(np.ndarray)
         for name in self._api:
             self.imports[name] = layout.function(name)
         count = max(self._slots, 1)
@@ -463,6 +527,7 @@ class EntryWriter:
                 *(f"declare {_API[name]}" for name in sorted(self._api)),
                 f"declare i64 @kernel({', '.join(kernel_types)})",
                 "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
+                _HELPERS.replace("ARRAY_TYPE", array_type),
                 "define ptr @entry(ptr %self, ptr %args, i64 %nargs, ptr %kwnames) {",
                 "start:",
                 f"  %slots = alloca ptr, i64 {count}, align 8",

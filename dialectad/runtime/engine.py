@@ -100,7 +100,7 @@ def load(
 
 
 def object_code(llvm_ir: str, *, quick: bool = False) -> bytes:
-    """The object file of LLVM IR text, optimised for this machine; with `quick`, a little and soon."""
+    """The object file of LLVM IR text, optimised for this machine, or with `quick` as it is."""
     with LOCK:
         aim = effort(llvm_ir, quick=quick)
         return target_machine(aim.codegen).emit_object(_optimize(aim))
