@@ -73,10 +73,14 @@ SPREADING: frozenset[type[Operation]] = frozenset(
 class Scope:
     """A block of the forward sweep while its reverse is being built."""
 
+    forward: Block
     marker: Operation
     """Ends the prologue of the reverse block."""
     values: dict[SSAValue, SSAValue] = field(default_factory=dict)
-    """What the door has given so far."""
+    """What the door has given so far, or a placeholder of it."""
+    placeholders: dict[SSAValue, Operation] = field(default_factory=dict)
+    """What is still to be decided: see Note [Deciding late]."""
+    deciding: bool = False
     lazy: dict[SSAValue, Callable[[], SSAValue]] = field(default_factory=dict)
     """How to recompute a block argument (a loop's index)."""
 
@@ -96,9 +100,10 @@ class Primals:
         """Build the reverse of block `forward` into the (still empty) block `reverse`."""
         marker = UnrealizedConversionCastOp.create()
         reverse.add_op(marker)
-        scope = self.scopes[forward] = Scope(marker)
+        scope = self.scopes[forward] = Scope(forward, marker)
         with self.emitter.inside(reverse):
             yield scope
+        self._decide(scope)
         del self.scopes[forward]
         marker.detach()
         marker.erase()
@@ -107,26 +112,50 @@ class Primals:
 
     def value(self, value: SSAValue) -> SSAValue:
         """The value of a primal `value`, in the reverse sweep."""
-        scope = self._scope_of(value)
+        scope = self.scopes.get(_block_of(value))
         if scope is None:
             return value
         if (known := scope.values.get(value)) is None:
-            with self.emitter.at(scope.prologue):
-                known = self._compute(value, scope)
-            scope.values[value] = known
+            known = scope.values[value] = self._give(value, scope)
         return known
 
     def sizes(self, value: SSAValue) -> list[SSAValue]:
         """The dynamic extents of a primal `value`, in the reverse sweep."""
         return [self.value(size) for size in extents(value)]
 
-    def _scope_of(self, value: SSAValue) -> Scope | None:
-        block = _block_of(value)
-        return self.scopes.get(block)
+    def _give(self, value: SSAValue, scope: Scope) -> SSAValue:
+        with self.emitter.at(scope.prologue):
+            if (lazy := scope.lazy.get(value)) is not None:
+                return lazy()
+            if scope.deciding or isinstance(value.owner, arith.ConstantOp):
+                return self._compute(value, scope)
+            placeholder = UnrealizedConversionCastOp.create(result_types=[value.type])
+            scope.placeholders[value] = placeholder
+            return self.emitter.emit(placeholder)
+
+    # Note [Deciding late]
+    # ~~~~~~~~~~~~~~~~~~~~
+    # Rules ask for values in reverse order, but what should be cached shows in forward order: with
+    # `p = s * w` and `s` both asked for, caching `s` is enough if it is decided on first. So the door gives
+    # placeholders, and when the reverse of the block is complete, decides on all of them in the order of
+    # their definition.
+
+    def _decide(self, scope: Scope) -> None:
+        scope.deciding = True
+        if not scope.placeholders:
+            return
+        asked: list[SSAValue] = [arg for arg in scope.forward.args if arg in scope.placeholders]
+        asked += [r for op in scope.forward.ops for r in op.results if r in scope.placeholders]
+        for value in asked:
+            del scope.values[value]
+        for value in asked:
+            placeholder = scope.placeholders[value]
+            with self.emitter.deriving(_location_op(value)):
+                placeholder.results[0].replace_all_uses_with(self.value(value))
+            placeholder.detach()
+            placeholder.erase()
 
     def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
-        if (lazy := scope.lazy.get(value)) is not None:
-            return lazy()
         op = value.owner
         if isinstance(op, Operation) and self._can_recompute(op, {}):
             mapper = {operand: self.value(operand) for operand in op.operands}
@@ -142,7 +171,7 @@ class Primals:
     def _available(self, value: SSAValue, seen: dict[SSAValue, bool]) -> bool:
         """Whether `value` can be had without a cache of its own."""
         if (known := seen.get(value)) is None:
-            scope = self._scope_of(value)
+            scope = self.scopes.get(_block_of(value))
             known = (
                 scope is None
                 or value in scope.values
@@ -215,6 +244,13 @@ class Primals:
         clone.operands = operands  # pyright: ignore[reportAttributeAccessIssue]
         self.emitter.insert(clone)
         return clone.results[value.index]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _location_op(value: SSAValue) -> Operation:
+    """The op from which what is built for `value` derives."""
+    op = value.owner.parent_op() if isinstance(value.owner, Block) else value.owner
+    assert op is not None
+    return op
 
 
 def _block_of(value: SSAValue) -> Block:
