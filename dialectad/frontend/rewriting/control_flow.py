@@ -75,7 +75,7 @@ def rewrite_function(node: FunctionNode, parent: Scope | None, refuser: Refuser)
         declared.append(at(ast.Global(sorted(info.globals)), node))
     if info.nonlocals:
         declared.append(at(ast.Nonlocal(sorted(info.nonlocals)), node))
-    for name in sorted(scope.initialised):
+    for name in sorted(scope.initialised - set(info.parameters)):
         declared.append(assign(name, operator("Undefined", [constant(name, node)], node), node))
     node.body = [*docstring, *declared, *body]
 

@@ -125,9 +125,9 @@ class ExpressionRewriter:
     def key(self, node: ast.expr) -> ast.expr:
         """A subscript's index, rewritten, as an ordinary expression."""
         if isinstance(node, ast.Slice):
-            bounds = [
-                constant(None, node) if b is None else self(b) for b in (node.lower, node.upper, node.step)
-            ]
+            bounds: list[ast.expr] = []
+            for bound in (node.lower, node.upper, node.step):
+                bounds.append(constant(None, node) if bound is None else self(bound))
             return at(ast.Call(python("slice", node), bounds, []), node)
         if isinstance(node, ast.Tuple):
             return tuple_of([self.key(e) for e in node.elts], node)

@@ -66,14 +66,19 @@ def _renamed(code: CodeType, name: str, prefix: str, qualname: str) -> CodeType:
 
     Functions made of the user's blocks take the name of the user's function around them.
     """
-    consts = tuple(
-        _renamed(c, name if c.co_name.startswith(PREFIX) else c.co_name, prefix, qualname)
-        if isinstance(c, CodeType)
-        else c
-        for c in code.co_consts
-    )
-    path = _INNER.sub("", qualname + code.co_qualname.removeprefix(prefix))
-    return code.replace(co_consts=consts, co_name=name, co_qualname=path)
+
+    def path(generated: str) -> str:
+        return _INNER.sub("", qualname + generated.removeprefix(prefix))
+
+    consts: list[object] = []
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            own = name if const.co_name.startswith(PREFIX) else const.co_name
+            const = _renamed(const, own, prefix, qualname)
+        elif const == code.co_qualname:  # the body of a class holds the qualified name of the class
+            const = path(const)
+        consts.append(const)
+    return code.replace(co_consts=tuple(consts), co_name=name, co_qualname=path(code.co_qualname))
 
 
 def code_objects(code: CodeType) -> list[CodeType]:
