@@ -288,7 +288,7 @@ class Bufferizer:
         blockers = self.blockers(place)
         block = self.at.parent
         assert block is not None
-        if any((value, block) not in self.liveness.death_in for value in blockers):
+        if any(v not in self.places or (v, block) not in self.liveness.death_in for v in blockers):
             return False
         moved = [_size(self.places[v].type) for v in blockers]  # pyright: ignore
         if None not in moved and (size := _size(cost.type)) is not None:
@@ -322,8 +322,7 @@ class Bufferizer:
         """
         where = self.places[dest]
         if keeps_dest and isinstance(where, Place):
-            others = [r for r in reads if r[0] is not dest]
-            ours = where.buffer.writable and not self.hazard(where, others)
+            ours = where.buffer.writable and not self.hazard(where, reads)
             if ours and (not self.blockers(where) or self.evict(where, result, where)):
                 return where
             place = self.fresh(result, [(value, False) for value, _ in reads])

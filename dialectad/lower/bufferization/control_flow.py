@@ -28,7 +28,7 @@ _YIELD = "an iteration leaves an array where the next one doesn't look for it"
 _BRANCH = "the branches of an `if` leave an array in one place"
 
 
-def _rotation(args: Sequence[SSAValue], yielded: Sequence[SSAValue]) -> dict[int, int]:
+def _rotation(b: Bufferizer, args: Sequence[SSAValue], yielded: Sequence[SSAValue]) -> dict[int, int]:
     """Which slots of a loop hand their buffers on: slot -> the slot whose buffer it takes over.
 
     `a, b = b, a` is the cycle in which each takes the buffer of the other. A chain such as
@@ -39,7 +39,7 @@ def _rotation(args: Sequence[SSAValue], yielded: Sequence[SSAValue]) -> dict[int
     source: dict[int, int] = {}
     takers: dict[int, list[int]] = {}
     for k, value in enumerate(yielded):
-        if is_tensor(value) and (j := slots.get(origin(value))) is not None:
+        if is_tensor(value) and (j := slots.get(origin(value, b.places))) is not None:
             source[k] = j
             takers.setdefault(j, []).append(k)
     takes = {k: j for k, j in source.items() if k != j and takers[j] == [k] and args[k].type == args[j].type}
@@ -224,7 +224,7 @@ def _for(b: Bufferizer, op: scf.ForOp) -> None:
         for k, (arg, result) in enumerate(zip(args, op.res, strict=True))
         if yielded[k] is arg and arg.has_one_use() and result.first_use is None
     }
-    carried = Carried(b, op, list(op.iter_args), args, list(op.res), _rotation(args, yielded))
+    carried = Carried(b, op, list(op.iter_args), args, list(op.res), _rotation(b, args, yielded))
     carried.decide(unused)
     carried.enter()
     carried.open(body, dict(enumerate(args)))
@@ -274,7 +274,7 @@ def _while(b: Bufferizer, op: scf.WhileOp) -> None:
     }
     named = [after_args[index_of[k]] if k in index_of else args[k] for k in range(len(args))]
     slot_results = [results[index_of[k]] if k in index_of else None for k in range(len(args))]
-    carried = Carried(b, op, list(op.arguments), args, slot_results, _rotation(named, yielded))
+    carried = Carried(b, op, list(op.arguments), args, slot_results, _rotation(b, named, yielded))
     if any(k not in index_of or list(slot_of.values()).count(k) > 1 for k in carried.takes):
         carried.takes = {}
     carried.decide(unused)
@@ -392,7 +392,7 @@ def _if(b: Bufferizer, op: scf.IfOp) -> None:
 
 
 def _common_place(b: Bufferizer, op: scf.IfOp, result: SSAValue, yielded: Sequence[SSAValue]) -> Place:
-    for value in dict.fromkeys(map(origin, yielded)):
+    for value in dict.fromkeys(origin(v, b.places) for v in yielded):
         where = b.places.get(value)
         if not isinstance(where, Place) or value not in b.dying or value.type != result.type:
             continue

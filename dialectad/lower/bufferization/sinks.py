@@ -13,6 +13,7 @@ If its place can be had, `%t` is computed there, and the rest of the chain follo
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import cast
 
@@ -130,9 +131,9 @@ def updated(op: Operation, index: int) -> SSAValue | None:
             return None
 
 
-def origin(value: SSAValue) -> SSAValue:
-    """What `value` is an update of, at the start of the chain of updates."""
-    while isinstance(value, OpResult):
+def origin(value: SSAValue, placed: Container[SSAValue]) -> SSAValue:
+    """What `value` is an update of: the start of the chain of updates, or what is `placed` already."""
+    while isinstance(value, OpResult) and value not in placed:
         op = value.op
         match op:
             case tensor.InsertOp() | tensor.InsertSliceOp():
@@ -152,7 +153,7 @@ def origin(value: SSAValue) -> SSAValue:
                 value = op.arguments[forwarded.index]
             case scf.IfOp():
                 ends = [
-                    origin(cast(Operation, r.block.last_op).operands[value.index])
+                    origin(cast(Operation, r.block.last_op).operands[value.index], placed)
                     for r in op.regions
                     if r.first_block is not None
                 ]
