@@ -13,6 +13,8 @@ from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
+    Float32Type,
+    Float64Type,
     FloatAttr,
     MemRefType,
 )
@@ -65,7 +67,8 @@ def _generic(
 
 def constant(builder: Builder, value: float, t: Attribute) -> SSAValue:
     """A float constant."""
-    return builder.insert(arith.ConstantOp(FloatAttr(value, t))).result  # pyright: ignore[reportArgumentType]
+    assert isinstance(t, Float32Type | Float64Type)
+    return builder.insert(arith.ConstantOp(FloatAttr(value, t))).result
 
 
 def scale(builder: Builder, value: SSAValue, factor: float) -> None:

@@ -29,7 +29,7 @@ from xdsl.dialects.builtin import (
     i8,
     i64,
 )
-from xdsl.ir import Attribute, Block, Operation, Region
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad import locations
@@ -176,7 +176,7 @@ def _lower_body(op: func.FuncOp, lowered: llvm.FuncOp, module: ModuleLowering) -
 
 def _bind_arguments(f: FunctionLowering, block: Block) -> None:
     """Give the block's arguments their lowered values; at the entry a bool comes as a byte."""
-    flat = list(f.block.args)
+    flat: list[SSAValue] = list(f.block.args)
     for arg in block.args:
         if isinstance(arg.type, MemRefType | UnrankedMemRefType):
             flat[0].name_hint = arg.name_hint
