@@ -38,7 +38,7 @@ def simplify(function: Operation) -> None:
     while (op := rw.pop()) is not None:
         rule = _VALUE_RULES.get(type(op))
         if rule is not None:
-            value = rule(op, rw)
+            value = rule(op, rw) if op.results else None  # on memrefs linalg ops have no results
             if value is not None:
                 rw.replace(op, [value])
         elif (change := _STRUCTURE_RULES.get(type(op))) is not None:

@@ -68,7 +68,7 @@ STRUCTURED = frozenset((scf.IfOp, scf.ForOp, scf.WhileOp))
 """Ops whose effects are those of their regions."""
 
 TRAPPING = frozenset((DivSIOp, DivUIOp, FloorDivSIOp, CeilDivSIOp, CeilDivUIOp, RemSIOp, RemUIOp))
-"""Ops that may not be executed on operands that the program doesn't execute them on."""
+"""Integer divisions: by 0 they end the process."""
 
 UNSPECIFIED = frozenset((tensor.EmptyOp,))
 """Ops whose result is a place to write to: pure, but two of them are better two than one."""

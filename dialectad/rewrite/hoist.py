@@ -3,8 +3,13 @@
     scf.for ... { %e = math.exp %x; use %e }   ~>   %e = math.exp %x;  scf.for ... { use %e }
 
 One walk in program order: a value's level is the number of regions around it, an op may move out to the
-deepest level of its operands, through loops but not through branches. What can trap stays, unless it can't
-trap on the operands it has; so do `scf.while` (it may not end), and constants in the bodies of linalg ops.
+deepest level of its operands, through loops but not through branches. Constants in the bodies of linalg ops
+stay.
+
+Note [Speculation]: before the loop an op runs even if the loop doesn't, and before the assertions in it. So
+an integer division moves only with a divisor that isn't 0, an access only if it is known to be in bounds,
+what has operands of dynamic extents only if there is nothing that these could disagree with, and `scf.while`,
+which may not end, never.
 
 Note [Places to write to]: an empty or uniform tensor costs more to keep than to make, and is usually written
 over. It stays, unless an op that moves out needs it: then it goes along, or is made anew.
@@ -21,7 +26,8 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from dialectad.rewrite import constants, effects
+from dialectad.rewrite import effects
+from dialectad.rewrite.speculation import is_speculatable
 
 _PLACES = frozenset((tensor.EmptyOp, tensor.SplatOp))
 """Note [Places to write to]."""
@@ -70,15 +76,13 @@ class _Hoister:
 
     def _may_move(self, op: Operation) -> bool:
         kind = type(op)
-        if not op.results or kind is scf.WhileOp or kind is linalg.IndexOp:
+        if not op.results or kind is linalg.IndexOp:
             return False
         if kind is arith.ConstantOp and isinstance(self.enclosing[-1], linalg.GenericOp):
             return False
-        if kind in effects.STRUCTURED:
-            return effects.has_no_effects(op) and not _may_not_end_or_trap(op)
-        if kind in effects.TRAPPING and _may_trap(op):
-            return False
-        return effects.is_pure(op)
+        if kind in _PLACES:
+            return True
+        return effects.has_no_effects(op) and all(is_speculatable(inner) for inner in op.walk())
 
     def _needed_level(self, op: Operation, level: int) -> int:
         """The deepest level of what `op`, with its regions, takes from around it."""
@@ -139,19 +143,6 @@ def _is_visible(op: Operation, at: Operation) -> bool:
             return True
         block = block.parent_block()
     return False
-
-
-def _may_trap(op: Operation) -> bool:
-    """Whether an integer division could be by zero, or overflow."""
-    divisor = constants.uniform_integer(op.operands[1])
-    return divisor is None or divisor in (0, -1)
-
-
-def _may_not_end_or_trap(op: Operation) -> bool:
-    return any(
-        isinstance(inner, scf.WhileOp) or (type(inner) in effects.TRAPPING and _may_trap(inner))
-        for inner in op.walk()
-    )
 
 
 def hoist(function: Operation) -> None:
