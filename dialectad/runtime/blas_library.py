@@ -14,6 +14,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from dialectad.errors import CompileError
@@ -40,17 +41,13 @@ class BlasLibrary:
             return ctypes.cast(function, ctypes.c_void_p).value
         return None
 
-    @property
-    def identity(self) -> str:
-        """What tells this library from another, for the cache: code may be specialised to it."""
-        status = os.stat(self.path) if os.path.exists(self.path) else None
-        return f"{self.path}:{status.st_size}:{status.st_mtime_ns}" if status else self.path
-
 
 def _openblas() -> str:
-    import scipy_openblas32
-
-    return str(Path(scipy_openblas32.get_lib_dir()) / scipy_openblas32.get_library(fullname=True))
+    spec = find_spec("scipy_openblas32")
+    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
+        if found := sorted((Path(place) / "lib").glob("*scipy_openblas*.*")):
+            return str(found[0])
+    raise CompileError("no BLAS: the package scipy-openblas32 is not installed")
 
 
 def _mkl() -> str:
@@ -62,10 +59,27 @@ def _mkl() -> str:
     return "libmkl_rt.so.2"
 
 
+def _path(choice: str) -> str:
+    return {"openblas": _openblas, "mkl": _mkl}.get(choice, lambda: choice)()
+
+
+def _choice() -> str:
+    return os.environ.get(VARIABLE) or "openblas"
+
+
+def identity() -> str:
+    """What tells the library that the environment asks for from others, without loading it."""
+    path = _path(_choice())
+    if not os.path.exists(path):
+        return path
+    status = os.stat(path)
+    return f"{path}:{status.st_size}:{status.st_mtime_ns}"
+
+
 @cache
 def load(choice: str) -> BlasLibrary:
     """The library of a name or path, loaded."""
-    path = {"openblas": _openblas, "mkl": _mkl}.get(choice, lambda: choice)()
+    path = _path(choice)
     try:
         handle = ctypes.CDLL(path)
     except OSError as error:
@@ -81,7 +95,7 @@ def load(choice: str) -> BlasLibrary:
 
 def current() -> BlasLibrary:
     """The library that the environment asks for now."""
-    return load(os.environ.get(VARIABLE) or "openblas")
+    return load(_choice())
 
 
 _CALLED = re.compile(rb"(?<![A-Za-z0-9_])(?:scipy_)?(?:cblas|LAPACKE)_[a-z0-9_]+")
