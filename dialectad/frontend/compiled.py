@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
+from xdsl.dialects import cf
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
 
-from dialectad import passes
+from dialectad import locations, passes
 from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.frontend import pytrees
-from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static
+from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static, plain
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
-from dialectad.runtime import engine
+from dialectad.runtime import abi, cache, dispatch, engine
 
 _OUT_OF_MEMORY = -1
 
@@ -119,11 +120,72 @@ class Compiled:
                     made.append(next(rest))
         return pytrees.unflatten(self.program.structure, made)
 
+    def entry(self, slow: Callable[..., Any], name: str, doc: str | None) -> Callable[..., Any] | None:
+        """The native callable, which passes calls that don't fit to `slow`; None if it can't be made so."""
+        program = self.program
+        if program.signature.keywords:
+            return None
+        arguments = iter(self._abi_arguments())
+        try:
+            args = tuple(_tree(s, arguments, abi.StaticArg(None)) for s in program.signature.structures)
+            results = _tree(program.structure, iter(self._abi_results()), abi.ConstantResult(None))
+        except _NotNative:
+            return None
+        captured = tuple(program.captured)
+        return dispatch.native_callable(
+            self.address, args, captured, results, slow, self.fail, name, doc, keep=self
+        )
+
+    def _abi_arguments(self) -> list[abi.Arg]:
+        made: list[abi.Arg] = []
+        for i, leaf in enumerate(self.program.signature.leaves):
+            match leaf:
+                case ArrayType():
+                    made.append(abi.ArrayArg(leaf.dtype, leaf.shape, i in self.program.inout))
+                case ScalarType():
+                    made.append(abi.ScalarArg(leaf.dtype, leaf.weak))
+                case Static():
+                    made.append(abi.StaticArg(plain(leaf.value)))
+        return made
+
+    def _abi_results(self) -> list[abi.Result]:
+        made: list[abi.Result] = []
+        for result in self.program.results:
+            match result:
+                case ArrayType():
+                    made.append(abi.ArrayResult(result.dtype, result.shape))
+                case ScalarType():
+                    made.append(abi.ScalarResult(result.dtype, result.weak))
+                case FromArgument():
+                    made.append(abi.ArgumentResult(result.leaf))
+                case Constant():
+                    made.append(abi.ConstantResult(result.value))
+        return made
+
     def fail(self, status: int) -> NoReturn:
         """Raise what a status other than zero means."""
         if status == _OUT_OF_MEMORY:
             raise MemoryError(f"{self.program.name} can't allocate its temporaries")
         raise self.checks[status - 1].exception()
+
+
+class _NotNative(Exception):
+    """A pytree has containers that native code doesn't take apart."""
+
+
+def _tree(structure: pytrees.TreeDef, leaves: Iterator[Any], none: abi.Arg | abi.Result) -> abi.Tree:
+    if isinstance(structure, pytrees.Leaf):
+        return abi.Tree.leaf(next(leaves))
+    if structure.type is type(None):
+        return abi.Tree.leaf(none)
+    children = [_tree(child, leaves, none) for child in structure.children]
+    if structure.type is tuple:
+        return abi.Tree.tuple(*children)
+    if structure.type is list:
+        return abi.Tree.list(*children)
+    if structure.type is dict:
+        return abi.Tree.dict(dict(zip(structure.keys, children, strict=True)))
+    raise _NotNative
 
 
 def _prepared(
@@ -150,6 +212,10 @@ def _ctype(parameter: Any) -> Any:
 def compile_program(program: Program, level: Level) -> Compiled:
     """Lower a traced program at a level and load it; machine code on disk is used where it fits."""
     pipeline = level.pipeline()
+    key = cache.key(str(program.module), pipeline, _locations(program.module))
+    if (entry := cache.load(key)) is not None:
+        checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]
+        return Compiled(program, level, engine.load(entry.object_code), checks)
     module = program.module.clone()
     try:
         passes.run(context(), module, pipeline)
@@ -158,4 +224,10 @@ def compile_program(program: Program, level: Level) -> Compiled:
         raise
     library = engine.load(translate(module))
     checks = checks_of(module)
+    cache.store(key, library.object_code, {"checks": [[c.message, c.location] for c in checks]})
     return Compiled(program, level, library, checks)
+
+
+def _locations(module: ModuleOp) -> str:
+    """Where the checks of a module are: the part of its locations that compiled code can show."""
+    return ";".join(str(locations.of(op)) for op in module.walk() if isinstance(op, cf.AssertOp))

@@ -22,6 +22,9 @@ from dialectad.runtime import engine
 
 _LOCK = threading.RLock()
 
+_LONGEST_CHAIN = 8
+"""How many signatures a call tries in native code before Python looks for the right one."""
+
 
 class Function:
     """A function that is compiled when it is called; made by `jit`, `grad` and the like."""
@@ -63,11 +66,15 @@ class Function:
                 if compiled is None:
                     compiled = compile_program(self._trace(signature), self._level)
                     self._compiled[signature] = compiled
-                    self._entry = self._native(compiled)
+                    self._chain(compiled)
         return compiled
 
-    def _native(self, compiled: Compiled) -> Callable[..., Any]:
-        return self._dispatch
+    def _chain(self, compiled: Compiled) -> None:
+        """Put a native entry before the others: a call that it doesn't take goes on to the next."""
+        slow = self._entry if len(self._compiled) < _LONGEST_CHAIN else self._dispatch
+        name, doc = getattr(self, "__name__", "f"), getattr(self, "__doc__", None)
+        if (entry := compiled.entry(slow, name, doc)) is not None:
+            self._entry = entry
 
     def _trace(self, signature: Signature) -> Program:
         return trace_program(self._function, signature, getattr(self, "__name__", "f"))

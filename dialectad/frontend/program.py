@@ -97,6 +97,11 @@ def hashable(leaf: Any) -> Hashable:
     return leaf if isinstance(leaf, Hashable) else _Identity(leaf)
 
 
+def plain(value: Hashable) -> Any:
+    """What `hashable` was given."""
+    return value.value if isinstance(value, _Identity) else value
+
+
 class _Identity:
     """An object that can't be hashed, compared by identity."""
 
@@ -222,8 +227,7 @@ def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:
     for leaf in leaves:
         match leaf:
             case Static():
-                value = leaf.value
-                made.append(value.value if isinstance(value, _Identity) else value)
+                made.append(plain(leaf.value))
             case ScalarType():
                 made.append(Scalar(next(parameters), weak=leaf.weak))
             case ArrayType():
