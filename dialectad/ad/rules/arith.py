@@ -23,11 +23,12 @@ from collections.abc import Iterable
 from xdsl.dialects import arith, math
 from xdsl.ir import Operation, SSAValue
 
+from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import MINUS_ONE, ONE, ZERO, Expr, Factor, Gate, Over, element_type
 from dialectad.ad.forward import Forward
-from dialectad.ad.reverse import Reverse
+from dialectad.ad.reverse import Reverse, no_rule
 from dialectad.ad.rule import Partials, Point, Rule, inactive, linear, register
-from dialectad.dialects.arith import RemfOp
+from dialectad.dialects.arith import Arith, RemfOp
 
 register(arith.AddfOp, Partials(ONE, ONE))
 register(arith.SubfOp, Partials(ONE, MINUS_ONE))
@@ -95,7 +96,21 @@ def convert(sweep: Reverse, op: arith.ExtFOp | arith.TruncFOp, d: SSAValue) -> N
     sweep.accumulate(op.operands[0], sweep.emitter.emit(back(d, op.operands[0].type)))
 
 
-inactive(
-    *(arith.ConstantOp, arith.CmpiOp, arith.CmpfOp, arith.SIToFPOp, arith.UIToFPOp, arith.FPToSIOp),
-    *(arith.FPToUIOp, arith.IndexCastOp, arith.ExtSIOp, arith.ExtUIOp, arith.TruncIOp),
+_INTEGER = (
+    arith.SignlessIntegerBinaryOperation,
+    arith.MulExtendedBase,
+    *(arith.AddUIExtendedOp, arith.CmpiOp, arith.IndexCastOp, arith.ExtSIOp, arith.ExtUIOp, arith.TruncIOp),
 )
+inactive(*(op for op in Arith.operations if issubclass(op, _INTEGER)))
+
+
+class Refused(Rule):
+    """No derivative, and no way to tell whether one is lost: an error where an operand varies."""
+
+    def vary(self, activity: Activity, op: Operation) -> None:
+        if any(operand in activity.varied for operand in op.operands):
+            raise no_rule(op)
+
+
+register(arith.BitcastOp, Refused())
+inactive(*(arith.ConstantOp, arith.CmpfOp, arith.SIToFPOp, arith.UIToFPOp, arith.FPToSIOp, arith.FPToUIOp))

@@ -63,6 +63,7 @@ register(
         lambda at: Over(at.x * at.x + at.y * at.y, at.y), lambda at: Over(at.x * at.x + at.y * at.y, -at.x)
     ),
 )
+inactive(math.AbsIOp, math.CountLeadingZerosOp, math.CountTrailingZerosOp, math.CtPopOp, math.IPowIOp)
 inactive(math.FloorOp, math.CeilOp, math.RoundOp, math.RoundEvenOp, math.TruncOp)
 
 
