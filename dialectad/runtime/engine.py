@@ -28,6 +28,7 @@ _ORDINALS = itertools.count()
 @cache
 def _jit() -> llvm.LLJIT:
     host()  # initialises LLVM
+    vector_math.library()
     return llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
 
 

@@ -33,7 +33,8 @@ _LIBRARY = "libmvec.so.1"
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
+def library() -> ctypes.CDLL | None:
+    """libmvec, loaded into the process; object files from the cache call it too."""
     if not host().triple.startswith("x86_64"):
         return None
     try:
@@ -61,7 +62,7 @@ def variants(function: str, type_: str) -> tuple[tuple[str, int], ...]:
     if not arity or not function.endswith(suffix):
         return ()
     with LOCK:
-        library = _library()
+        library = library()
     if library is None:
         return ()
     named = [
