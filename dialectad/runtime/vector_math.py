@@ -62,13 +62,13 @@ def variants(function: str, type_: str) -> tuple[tuple[str, int], ...]:
     if not arity or not function.endswith(suffix):
         return ()
     with LOCK:
-        library = library()
-    if library is None:
+        found = library()
+    if found is None:
         return ()
     named = [
         (f"_ZGV{isa}N{_BYTES[isa] // size}{'v' * arity}_{function}", _BYTES[isa] // size) for isa in _isas()
     ]
-    return tuple((name, lanes) for name, lanes in named if hasattr(library, name))
+    return tuple((name, lanes) for name, lanes in named if hasattr(found, name))
 
 
 _DECLARE = re.compile(r"^declare (double|float) @(\w+)\(\1(?:, \1)?\)[^\n!#]*", re.MULTILINE)
