@@ -52,10 +52,14 @@ def _fresh(contender: str, cache: str) -> float:
 
 
 def _child(contender: str) -> None:
-    call = mlp_gradient.CONTENDERS[contender](DTYPE)
-    start = time.perf_counter()
-    call()
-    print(json.dumps(time.perf_counter() - start))
+    try:
+        call = mlp_gradient.CONTENDERS[contender](DTYPE)
+        start = time.perf_counter()
+        call()
+        elapsed = time.perf_counter() - start
+    except Exception as error:
+        sys.exit(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+    print(json.dumps(elapsed))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ func.func @widths(%x: f64, %i: i32, %t: tensor<4xf64>) {
   %0 = arith.extf %x : f64 to f32
   // expected-error@+1 {{a type narrower than f64 expected, got f64}}
   %1 = arith.truncf %x : f64 to f64
-  // expected-error@+1 {{Destination bit-width must be larger than the input bit-width}}
+  // expected-error@+1 {{a type wider than i32 expected, got i16}}
   %2 = arith.extsi %i : i32 to i16
-  // expected-error@+1 {{Destination bit-width must be smaller than the input bit-width}}
+  // expected-error@+1 {{a type narrower than i32 expected, got i64}}
   %3 = arith.trunci %i : i32 to i64
   // expected-error@+1 {{a cast from tensor<4xf64> to tensor<5xf32> changes the shape}}
   %4 = arith.truncf %t : tensor<4xf64> to tensor<5xf32>
