@@ -77,7 +77,7 @@ def _source() -> str:
 @cache
 def _machine() -> str:
     this = host()
-    versions = [f"{name} {version(name)}" for name in ("dialectad", "llvmlite", "xdsl", "numpy")]
+    versions = [f"{name} {version(name)}" for name in ("llvmlite", "xdsl", "numpy")]
     libc = (
         os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) else ""
     )

@@ -3,6 +3,8 @@
 import ctypes
 import gc
 import re
+import subprocess
+import sys
 import threading
 import time
 
@@ -197,6 +199,15 @@ def test_vector_functions_agree_with_libm(base, type_):
 
 
 @needs_libmvec
+def test_object_code_finds_the_vector_functions_in_a_new_process(tmp_path):
+    code = engine.object_code(mapped("sin", "double"))
+    (tmp_path / "code").write_bytes(code)
+    script = "import sys; from dialectad.runtime import engine; from pathlib import Path; "
+    script += "engine.load(Path(sys.argv[1]).read_bytes()).address('f')"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "code")], check=True)
+
+
+@needs_libmvec
 def test_scalar_calls_stay_libm_calls():
     body = "define double @f(double %x) {\n%y = call double @sin(double %x)\nret double %y\n}\n"
     library = engine.load(body + "declare double @sin(double)")
@@ -206,7 +217,7 @@ def test_scalar_calls_stay_libm_calls():
 
 def test_without_libmvec_text_stays_scalar(monkeypatch):
     vector_math.variants.cache_clear()
-    monkeypatch.setattr(vector_math, "_library", lambda: None)
+    monkeypatch.setattr(vector_math, "library", lambda: None)
     try:
         text = mapped("sin", "double")
         assert "abi-variant" not in vector_math.specialize(text)
