@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, cast
 
-from xdsl.dialects import arith, func, linalg, memref, scf, tensor
+from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     ArrayAttr,
@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad import locations
@@ -263,10 +264,18 @@ class Bufferizer:
         released the slice.
         """
         op = self.liveness.next_use_is_last(value, self.at)
-        if not isinstance(op, tensor.InsertSliceOp) or op.dest is not value or op.source is value:
-            return False
-        region = view(where, slice_of(op, tensor_shape(op.source)))
-        return region is not None and contains(region, place)
+        for _ in range(_MAX_INSERTIONS):
+            if not isinstance(op, tensor.InsertSliceOp) or op.dest is not value or op.source is value:
+                return False
+            region = view(where, slice_of(op, tensor_shape(op.source)))
+            if region is not None and contains(region, place):
+                return True
+            # What that insertion leaves may be overwritten by the next one.
+            value = op.result
+            if not value.has_one_use() or not all(map(self._available, op.operands[2:])):
+                return False
+            op = next(iter(value.uses)).operation
+        return False
 
     def hazard(self, place: Place, reads: Iterable[Read]) -> bool:
         """Whether writing `place` while the op runs would disturb what it reads."""
@@ -369,15 +378,20 @@ class Bufferizer:
         return place
 
     def _slice_place(self, op: tensor.InsertSliceOp) -> Place | None:
-        where = self.places.get(op.dest)
-        if where is None or not all(self._available(v) for v in (*op.offsets, *op.sizes, *op.strides)):
+        dest = op.dest
+        for _ in range(_MAX_INSERTIONS):  # the array as it is before other parts of it are written
+            if dest in self.places or not isinstance(dest.owner, tensor.InsertSliceOp):
+                break
+            dest = dest.owner.dest
+        where = self.places.get(dest)
+        if where is None or not all(map(self._available, op.operands[2:])):
             return None
         if not isinstance(where, Place):
-            if op.parent is not self.at.parent or not op.dest.has_one_use():
+            if op.parent is not self.at.parent or not dest.has_one_use():
                 return None
-            place = self.fresh(op.result, (), op.dest)
+            place = self.fresh(op.result, (), dest)
             self.fill(where, place)
-            self.define(op.dest, place)
+            self.define(dest, place)
             where = place
         return view(where, slice_of(op, tensor_shape(op.source)))
 
@@ -416,7 +430,7 @@ class Bufferizer:
     def _available(self, value: SSAValue) -> bool:
         """Whether an index is computed already, or could be moved to here and was."""
         if not isinstance(owner := value.owner, Operation):
-            return True
+            return owner is self.at.parent or _encloses(owner, self.at)
         order = self.liveness.order
         here = order[self.at]
         if order.get(owner, -1) < here:
@@ -550,6 +564,9 @@ class Bufferizer:
             self.fill(content, target)
 
 
+_MAX_INSERTIONS = 32
+"""How many insertions into one array are looked through, which keeps the pass linear."""
+
 _EFFECTS = (ad.PopOp, ad.CacheOp, scf.ForOp, scf.IfOp, scf.WhileOp, func.CallOp)
 _MOVABLE = (
     arith.ConstantOp,
@@ -595,6 +612,15 @@ def _stated_extents(value: SSAValue) -> list[Extent] | SSAValue | None:
                 if is_elementwise(op) and is_tensor(operand):
                     return operand
             return None
+
+
+def _encloses(block: Block, op: Operation) -> bool:
+    above = op.parent_op()
+    while above is not None:
+        if above.parent is block:
+            return True
+        above = above.parent_op()
+    return False
 
 
 def _any_inside(values: Sequence[SSAValue], op: Operation) -> bool:

@@ -101,7 +101,7 @@ class Liveness:
         loop, which comes back to them: then there is no such op.
         """
         here: Operation | None = at
-        while here in self.order:
+        while here is not None and here in self.order:
             block = here.parent
             assert block is not None
             if (last := self.death_in.get((value, block))) is not None:

@@ -17,8 +17,9 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import cast
 
-from xdsl.dialects import func, linalg, scf, tensor
+from xdsl.dialects import func, scf, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
