@@ -1,0 +1,140 @@
+// RUN: dialectad-opt -p raise-to-blas,dce %s | filecheck %s
+
+// CHECK-LABEL: func.func @matmul
+// CHECK-NEXT:    %0 = tensor.empty() : tensor<3x5xf64>
+// CHECK-NEXT:    "blas.gemm"(%a, %b, %0) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64}>
+func.func @matmul(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>) -> tensor<3x5xf64> {
+  %zero = arith.constant 0.0 : f64
+  %z = tensor.splat %zero : tensor<3x5xf64>
+  %r = linalg.matmul ins(%a, %b : tensor<3x4xf64>, tensor<4x5xf64>) outs(%z : tensor<3x5xf64>) -> tensor<3x5xf64>
+  func.return %r : tensor<3x5xf64>
+}
+
+// CHECK-LABEL: func.func @into
+// CHECK-NEXT:    "blas.gemm"(%a, %b, %c) <{alpha = 1.000000e+00 : f64, beta = 1.000000e+00 : f64}>
+func.func @into(%a: tensor<3x4xf32>, %b: tensor<4x5xf32>, %c: tensor<3x5xf32>) -> tensor<3x5xf32> {
+  %r = linalg.matmul ins(%a, %b : tensor<3x4xf32>, tensor<4x5xf32>) outs(%c : tensor<3x5xf32>) -> tensor<3x5xf32>
+  func.return %r : tensor<3x5xf32>
+}
+
+// BLAS knows no integers.
+// CHECK-LABEL: func.func @integers
+// CHECK:         linalg.matmul
+func.func @integers(%a: tensor<3x3xi64>, %c: tensor<3x3xi64>) -> tensor<3x3xi64> {
+  %r = linalg.matmul ins(%a, %a : tensor<3x3xi64>, tensor<3x3xi64>) outs(%c : tensor<3x3xi64>) -> tensor<3x3xi64>
+  func.return %r : tensor<3x3xi64>
+}
+
+// CHECK-LABEL: func.func @transposed
+// CHECK-NOT:     linalg.transpose
+// CHECK:         "blas.gemm"(%a, %b, %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64, trans_a}>
+func.func @transposed(%a: tensor<4x3xf64>, %b: tensor<4x5xf64>) -> tensor<3x5xf64> {
+  %e = tensor.empty() : tensor<3x4xf64>
+  %t = linalg.transpose ins(%a : tensor<4x3xf64>) outs(%e : tensor<3x4xf64>) permutation = [1, 0]
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %r = linalg.matmul ins(%t, %b : tensor<3x4xf64>, tensor<4x5xf64>) outs(%z : tensor<3x5xf64>) -> tensor<3x5xf64>
+  func.return %r : tensor<3x5xf64>
+}
+
+// CHECK-LABEL: func.func @matvec_vecmat
+// CHECK:         "blas.gemv"(%a, %x, %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64}>
+// CHECK:         "blas.gemv"(%a, %y, %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64, trans}>
+func.func @matvec_vecmat(%a: tensor<3x4xf64>, %x: tensor<4xf64>, %y: tensor<3xf64>) -> (tensor<3xf64>, tensor<4xf64>) {
+  %z3 = arith.constant dense<0.0> : tensor<3xf64>
+  %z4 = arith.constant dense<0.0> : tensor<4xf64>
+  %r = linalg.matvec ins(%a, %x : tensor<3x4xf64>, tensor<4xf64>) outs(%z3 : tensor<3xf64>) -> tensor<3xf64>
+  %s = linalg.vecmat ins(%y, %a : tensor<3xf64>, tensor<3x4xf64>) outs(%z4 : tensor<4xf64>) -> tensor<4xf64>
+  func.return %r, %s : tensor<3xf64>, tensor<4xf64>
+}
+
+// CHECK-LABEL: func.func @dot
+// CHECK-NEXT:    %[[S:.*]] = "blas.dot"(%x, %y)
+// CHECK-NEXT:    tensor.splat %[[S]] : tensor<f64>
+func.func @dot(%x: tensor<4xf64>, %y: tensor<4xf64>) -> tensor<f64> {
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.dot ins(%x, %y : tensor<4xf64>, tensor<4xf64>) outs(%z : tensor<f64>) -> tensor<f64>
+  func.return %r : tensor<f64>
+}
+
+// CHECK-LABEL: func.func @scaled
+// CHECK:         "blas.gemm"(%a, %b, %{{.*}}) <{alpha = -6.000000e+00 : f64, beta = 0.000000e+00 : f64}>
+// CHECK-NEXT:    func.return
+func.func @scaled(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>) -> tensor<3x5xf64> {
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %three = arith.constant dense<3.0> : tensor<3x4xf64>
+  %two = arith.constant dense<2.0> : tensor<3x5xf64>
+  %a3 = arith.mulf %a, %three : tensor<3x4xf64>
+  %r = linalg.matmul ins(%a3, %b : tensor<3x4xf64>, tensor<4x5xf64>) outs(%z : tensor<3x5xf64>) -> tensor<3x5xf64>
+  %s = arith.mulf %r, %two : tensor<3x5xf64>
+  %t = arith.negf %s : tensor<3x5xf64>
+  func.return %t : tensor<3x5xf64>
+}
+
+// 0 * NaN is NaN, but BLAS with alpha = 0 doesn't look.
+// CHECK-LABEL: func.func @not_by_zero
+// CHECK:         arith.mulf
+func.func @not_by_zero(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>) -> tensor<3x5xf64> {
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %r = linalg.matmul ins(%a, %b : tensor<3x4xf64>, tensor<4x5xf64>) outs(%z : tensor<3x5xf64>) -> tensor<3x5xf64>
+  %s = arith.mulf %r, %z : tensor<3x5xf64>
+  func.return %s : tensor<3x5xf64>
+}
+
+// CHECK-LABEL: func.func @summed
+// CHECK:         %[[C:.*]] = math.exp
+// CHECK-NEXT:    "blas.gemm"(%a, %b, %[[C]]) <{alpha = -1.000000e+00 : f64, beta = 1.000000e+00 : f64}>
+func.func @summed(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>, %x: tensor<3x5xf64>) -> tensor<3x5xf64> {
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %r = linalg.matmul ins(%a, %b : tensor<3x4xf64>, tensor<4x5xf64>) outs(%z : tensor<3x5xf64>) -> tensor<3x5xf64>
+  %c = math.exp %x : tensor<3x5xf64>
+  %s = arith.subf %c, %r : tensor<3x5xf64>
+  func.return %s : tensor<3x5xf64>
+}
+
+// A bias is cheap to add when the result is read, and not cheap to write before.
+// CHECK-LABEL: func.func @bias
+// CHECK:         "blas.gemm"(%a, %b, %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64}>
+// CHECK:         arith.addf
+func.func @bias(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>, %v: tensor<5xf64>) -> tensor<3x5xf64> {
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %r = linalg.matmul ins(%a, %b : tensor<3x4xf64>, tensor<4x5xf64>) outs(%z : tensor<3x5xf64>) -> tensor<3x5xf64>
+  %e = tensor.empty() : tensor<3x5xf64>
+  %c = linalg.broadcast ins(%v : tensor<5xf64>) outs(%e : tensor<3x5xf64>) dimensions = [0]
+  %s = arith.addf %r, %c : tensor<3x5xf64>
+  func.return %s : tensor<3x5xf64>
+}
+
+// In a loop the sum is accumulated in place.
+// CHECK-LABEL: func.func @accumulated
+// CHECK:         scf.for {{.*}} iter_args(%acc = %c)
+// CHECK:           "blas.ger"(%x, %y, %acc) <{alpha = 1.000000e+00 : f64, beta = 1.000000e+00 : f64}>
+func.func @accumulated(%n: index, %x: tensor<3xf64>, %y: tensor<5xf64>, %c: tensor<3x5xf64>) -> tensor<3x5xf64> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%acc = %c) -> (tensor<3x5xf64>) {
+    %p = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} ins(%x, %y : tensor<3xf64>, tensor<5xf64>) outs(%z : tensor<3x5xf64>) {
+    ^bb0(%a: f64, %b: f64, %o: f64):
+      %m = arith.mulf %a, %b : f64
+      %s = arith.addf %o, %m : f64
+      linalg.yield %s : f64
+    } -> tensor<3x5xf64>
+    %t = arith.addf %acc, %p : tensor<3x5xf64>
+    scf.yield %t : tensor<3x5xf64>
+  }
+  func.return %r : tensor<3x5xf64>
+}
+
+// out[j, i] += a[k, i] b[j, k], whose result is that of b a.
+// CHECK-LABEL: func.func @einsum
+// CHECK:         "blas.gemm"(%b, %a, %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64}>
+func.func @einsum(%a: tensor<4x3xf64>, %b: tensor<5x4xf64>) -> tensor<5x3xf64> {
+  %z = arith.constant dense<0.0> : tensor<5x3xf64>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (k, i)>, affine_map<(i, j, k) -> (j, k)>, affine_map<(i, j, k) -> (j, i)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : tensor<4x3xf64>, tensor<5x4xf64>) outs(%z : tensor<5x3xf64>) {
+  ^bb0(%p: f64, %q: f64, %o: f64):
+    %m = arith.mulf %p, %q : f64
+    %s = arith.addf %m, %o : f64
+    linalg.yield %s : f64
+  } -> tensor<5x3xf64>
+  func.return %r : tensor<5x3xf64>
+}
