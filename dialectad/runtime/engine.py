@@ -9,6 +9,7 @@ An object file (`Library.object_code`) loads the same way, without LLVM's optimi
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,7 @@ from dialectad.runtime.host import LOCK, host, target_machine
 PASS_NAME = "llvm"
 
 _ORDINALS = itertools.count()
+_DECLARED = re.compile(r"^declare [^@\n]*@(?!llvm\.)([\w.$]+)", re.MULTILINE)
 
 
 @cache
@@ -73,6 +75,12 @@ class Library:
             self._trackers.append(tracker)
             self._addresses[name] = tracker[name]
         return self._addresses[name]
+
+    def _missing(self) -> list[str]:
+        """The functions that the text declares and nobody has; LLVM doesn't name them."""
+        known = {**self.imports, **blas_library.symbols(self.object_code)}
+        declared = _DECLARED.findall(self.llvm_ir or "")
+        return [n for n in declared if n not in known and llvm.address_of_symbol(n) is None]
 
     def optimized_ir(self) -> str:
         """The LLVM IR that the code generator was given."""

@@ -52,7 +52,7 @@ def test_object_code_that_is_none(content):
 
 
 def test_missing_symbols():
-    with pytest.raises(CompileError):
+    with pytest.raises(CompileError, match="isn't there: no_such_function"):
         engine.load(
             "declare void @no_such_function()\ndefine void @f() {\ncall void @no_such_function()\nret void\n}"
         ).address("f")
