@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, cf, func, scf
-from xdsl.dialects.builtin import IntegerAttr, i1, i64
+from xdsl.dialects.builtin import IntegerAttr, UnitAttr, i1, i64
 from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
 from xdsl.passes import ModulePass
 
@@ -110,6 +110,8 @@ def _for(op: Operation, region: Region, block: Block) -> Block:
     )
     end.add_op(step)
     _branch(end, head, (step.result, *terminator.operands))
+    if end is start and _is_short(op):
+        _terminator(end).attributes["dialectad.keep_rolled"] = UnitAttr()
     terminator.erase()
     after = _append(region, Block())
     _conditional(head, compare.result, start, after)
@@ -117,13 +119,28 @@ def _for(op: Operation, region: Region, block: Block) -> Block:
     return after
 
 
-def _is_one(value: SSAValue) -> bool:
+def _constant(value: SSAValue) -> int | None:
     owner = value.owner
-    return (
-        isinstance(owner, arith.ConstantOp)
-        and isinstance(owner.value, IntegerAttr)
-        and owner.value.value.data == 1
-    )
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return owner.value.value.data
+    return None
+
+
+def _is_one(value: SSAValue) -> bool:
+    return _constant(value) == 1
+
+
+SHORT = frozenset({8, *range(16, 129)})
+"""Static trip counts of innermost loops that LLVM would unroll whole, though they are vectors.
+
+It unrolls before it vectorises, and then vectorises the next loop out, whose accesses have gaps. Of shorter
+loops that are no multiple of a vector it would make masked ones, which are slow to read back.
+"""
+
+
+def _is_short(op: scf.ForOp) -> bool:
+    first, last, step = (_constant(value) for value in (op.lb, op.ub, op.step))
+    return first is not None and last is not None and step == 1 and last - first in SHORT
 
 
 def _while(op: Operation, region: Region, block: Block) -> Block:

@@ -24,7 +24,7 @@ from dialectad.lower.blas_calls import CALLS, Caller
 from dialectad.lower.blas_loops import LOOPS, element_type
 
 CALL_ABOVE: dict[type[Operation], int] = {
-    blas.GemmOp: 1000,
+    blas.GemmOp: 600,
     blas.GemvOp: 10_000,
     blas.GerOp: 16_000,
     blas.DotOp: 50_000,

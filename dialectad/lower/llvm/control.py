@@ -18,7 +18,7 @@ def _operands(f: FunctionLowering, values: Any) -> list[SSAValue]:
 
 
 def _br(f: FunctionLowering, op: cf.BranchOp) -> None:
-    f.branch(f.blocks[op.successor], _operands(f, op.arguments))
+    f.branch(f.blocks[op.successor], _operands(f, op.arguments), op.attributes)
 
 
 def _cond_br(f: FunctionLowering, op: cf.ConditionalBranchOp) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -48,6 +48,9 @@ NO_FAST_MATH = llvm.FastMathAttr(None)
 NSW = IntegerAttr(1, i32)
 MAY_WRAP = IntegerAttr(0, i32)
 
+_NONE: Mapping[str, Attribute] = {}
+_LIKELY: Mapping[str, Attribute] = {"branch_weights": DenseArrayBase.from_list(i32, [1_000_000, 1])}
+_UNLIKELY: Mapping[str, Attribute] = {"branch_weights": DenseArrayBase.from_list(i32, [1, 1_000_000])}
 _CCONV = llvm.CallingConventionAttr("ccc")
 _NO_TAIL = llvm.TailCallKindAttr(llvm.TailCallKind.NONE)
 _NO_BUNDLES = DenseArrayBase.from_list(i32, ())
@@ -426,9 +429,11 @@ class FunctionLowering:
 
     # Control
 
-    def branch(self, target: Block, operands: Sequence[SSAValue] = ()) -> None:
+    def branch(
+        self, target: Block, operands: Sequence[SSAValue] = (), attributes: Mapping[str, Attribute] = _NONE
+    ) -> None:
         """Jump."""
-        self.block.add_op(llvm.BrOp.create(operands=operands, successors=[target]))
+        self.block.add_op(llvm.BrOp.create(operands=operands, successors=[target], attributes=attributes))
 
     def conditional(
         self,
@@ -437,6 +442,7 @@ class FunctionLowering:
         then_operands: Sequence[SSAValue],
         otherwise: Block,
         otherwise_operands: Sequence[SSAValue],
+        attributes: Mapping[str, Attribute] = _NONE,
     ) -> None:
         """Jump on a condition."""
         sizes = DenseArrayBase.from_list(i32, [1, len(then_operands), len(otherwise_operands)])
@@ -445,13 +451,14 @@ class FunctionLowering:
                 operands=[condition, *then_operands, *otherwise_operands],
                 successors=[then, otherwise],
                 properties={"operandSegmentSizes": sizes},
+                attributes=attributes,
             )
         )
 
     def when(self, condition: SSAValue, then: Callable[[], None]) -> None:
-        """Emit what `then` emits under a condition, and continue after it."""
+        """Emit what `then` emits under a condition that seldom holds, and continue after it."""
         taken, after = Block(), Block()
-        self.conditional(condition, taken, (), after, ())
+        self.conditional(condition, taken, (), after, (), _UNLIKELY)
         self.start(taken)
         then()
         self.branch(after)
@@ -462,7 +469,7 @@ class FunctionLowering:
         if self._exit is None:
             self._exit = Block(arg_types=[i64])
         after = Block()
-        self.conditional(failed, self._exit, [status], after, ())
+        self.conditional(failed, self._exit, [status], after, (), _UNLIKELY)
         self.start(after)
 
     def assert_that(self, condition: SSAValue, message: str, op: Operation) -> None:
@@ -478,7 +485,7 @@ class FunctionLowering:
         if self._exit is None:
             self._exit = Block(arg_types=[i64])
         after = Block()
-        self.conditional(condition, after, (), self._exit, [self.int_constant(number + 1)])
+        self.conditional(condition, after, (), self._exit, [self.int_constant(number + 1)], _LIKELY)
         self.start(after)
 
     def return_status(self, status: SSAValue) -> None:
