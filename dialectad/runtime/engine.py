@@ -69,9 +69,10 @@ class Library:
             try:
                 tracker = _jit().lookup(self._name, name)
             except RuntimeError as error:
-                raise CompileError(
-                    f"the machine code can't be linked: {error}", pass_name=PASS_NAME
-                ) from error
+                message = f"the machine code can't be linked: {error}"
+                if missing := self._missing():
+                    message = f"the machine code needs what isn't there: {', '.join(missing)}"
+                raise CompileError(message, pass_name=PASS_NAME) from error
             self._trackers.append(tracker)
             self._addresses[name] = tracker[name]
         return self._addresses[name]
