@@ -1,0 +1,211 @@
+"""The methods of arrays and NumPy scalars: they are NumPy's functions by another name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from dialectad.errors import UnsupportedTypeError
+from dialectad.frontend import dtypes, emit
+from dialectad.frontend.numpy import (
+    products,
+    reductions,
+    scans,
+    selection,
+    shaping,
+)
+from dialectad.frontend.numpy.support import checked, concrete_int
+from dialectad.frontend.tracers import Array, Scalar, Tracer, supported, write_out
+from dialectad.frontend.tracing import error
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "sum": reductions.sum_,
+    "prod": reductions.prod,
+    "mean": reductions.mean,
+    "var": reductions.var,
+    "std": reductions.std,
+    "max": reductions.max_,
+    "min": reductions.min_,
+    "any": reductions.any_,
+    "all": reductions.all_,
+    "argmax": reductions.argmax,
+    "argmin": reductions.argmin,
+    "cumsum": scans.cumsum,
+    "cumprod": scans.cumprod,
+    "dot": products.dot,
+    "trace": products.trace,
+    "ravel": shaping.ravel,
+    "flatten": shaping.flatten,
+    "swapaxes": shaping.swapaxes,
+    "squeeze": shaping.squeeze,
+    "repeat": shaping.repeat,
+    "clip": selection.clip,
+    "round": selection.round_,
+    "take": selection.take,
+    "diagonal": selection.diagonal,
+    "choose": selection.choose,
+    "searchsorted": selection.searchsorted,
+}
+
+
+def _reductions_positional(name: str) -> Callable[..., Any]:
+    """`x.max(axis, out)`: methods take `out` and `dtype` where functions do."""
+    return checked(name, METHODS[name])
+
+
+def _method(name: str) -> Callable[..., Any]:
+    function = _reductions_positional(name)
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__, method.__doc__ = name, f"numpy.ndarray.{name}"
+    return method
+
+
+for _name in METHODS:
+    setattr(Tracer, _name, _method(_name))
+
+
+def _varargs(args: tuple[Any, ...]) -> Any:
+    """`x.reshape(2, 3)` and `x.reshape((2, 3))`."""
+    return args[0] if len(args) == 1 else args
+
+
+def reshape(self: Tracer, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
+    """ndarray.reshape"""
+    return shaping.reshape(self, _varargs(shape), order, copy=copy)
+
+
+def transpose(self: Tracer, *axes: Any) -> Any:
+    """ndarray.transpose"""
+    if isinstance(self, Scalar):
+        return self
+    return shaping.transpose(self, _varargs(axes) if axes else None)
+
+
+def astype(
+    self: Tracer, dtype: Any, order: Any = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+) -> Any:
+    """ndarray.astype"""
+    target = supported(dtype)
+    if not np.can_cast(self.dtype, target, casting):  # pyright: ignore[reportArgumentType]
+        raise error(
+            f"Cannot cast array data from {self.dtype} to {target} according to the rule {casting!r}",
+            kind=UnsupportedTypeError,
+        )
+    if isinstance(self, Scalar):
+        return cast_scalar(self, target, weak=False)
+    assert isinstance(self, Array)
+    if target == self.dtype:
+        return self.copy() if copy else self
+    return Array.fresh(emit.cast(self.ssa(), dtypes.to_ir(target)))
+
+
+def cast_scalar(x: Scalar, dtype: np.dtype[Any], *, weak: bool) -> Scalar:
+    """A scalar of another dtype; what is known of an integer stays known."""
+    if dtype == x.dtype:
+        return Scalar(x.value, weak=weak, interval=x.interval, offset=x.offset)
+    value = emit.cast(x.ssa(), dtypes.to_ir(dtype))
+    fits = (
+        dtype.kind == "i"
+        and x.interval is not None
+        and np.iinfo(dtype).min <= x.interval[0]
+        and x.interval[1] <= np.iinfo(dtype).max
+    )
+    return Scalar(value, weak=weak, interval=x.interval if fits else None)
+
+
+def item(self: Tracer, *args: Any) -> Scalar:
+    """ndarray.item"""
+    if args:
+        assert isinstance(self, Array)
+        found = _varargs(args)
+        if not isinstance(found, tuple) and self.ndim != 1:
+            return item(shaping.ravel(self)[found])
+        return item(self[found])
+    if isinstance(self, Scalar):
+        return Scalar(self.value, weak=True, interval=self.interval, offset=self.offset)
+    assert isinstance(self, Array)
+    if any(not isinstance(n, int) or n != 1 for n in self.extents):
+        raise error("can only convert an array of size 1 to a Python scalar", kind=UnsupportedTypeError)
+    return Scalar(emit.extract(self.ssa(), [0] * self.ndim), weak=True)
+
+
+def tolist(self: Tracer) -> Any:
+    """ndarray.tolist: nested lists of traced Python numbers"""
+    if isinstance(self, Scalar):
+        return item(self)
+    assert isinstance(self, Array)
+    if self.ndim == 0:
+        return item(self)
+    return [tolist(part) for part in self]
+
+
+def fill(self: Array, value: Any) -> None:
+    """ndarray.fill"""
+    write_out(self, value, True, "unsafe")
+
+
+def view(self: Array, dtype: Any = None) -> Array:
+    """ndarray.view, without another dtype"""
+    if dtype is not None and np.dtype(dtype) != self.dtype:
+        raise error("a view with another dtype is not supported", hint="convert the elements with .astype")
+    return Array(self.storage, self.view)
+
+
+def conjugate(self: Tracer) -> Any:
+    """ndarray.conjugate"""
+    return self
+
+
+def nonzero(self: Tracer) -> NoReturn:
+    raise error(
+        "nonzero() has a result whose shape is known only at run time",
+        hint="use numpy.where(condition, x, y), or a loop",
+    )
+
+
+def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
+        raise error(f"`.{name}()` of a traced array is not supported", hint=hint)
+
+    return method
+
+
+_REFUSED = {
+    "sort": "sort outside of the compiled function, or write it as a loop",
+    "argsort": "sort outside of the compiled function, or write it as a loop",
+    "partition": "sort outside of the compiled function",
+    "argpartition": "sort outside of the compiled function",
+    "compress": "use numpy.where",
+    "resize": "create a new array",
+    "byteswap": "convert outside of the compiled function",
+    "tobytes": "return the array and convert it outside",
+    "tofile": "return the array and write it outside",
+    "setflags": "the flags of a traced array can't be changed",
+}
+
+for _name, _hint in _REFUSED.items():
+    setattr(Tracer, _name, _refused(_name, _hint))
+for _function in (reshape, transpose, astype, item, tolist, conjugate, nonzero):
+    setattr(Tracer, _function.__name__, _function)
+Tracer.conj = conjugate  # pyright: ignore[reportAttributeAccessIssue]
+Array.fill = fill
+Scalar.copy = lambda self, order="C": self  # pyright: ignore[reportAttributeAccessIssue]
+Scalar.T = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]
+Array.mT = property(lambda self: shaping.swapaxes(self, -1, -2))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _is_integer(self: Scalar) -> Any:
+    """float.is_integer"""
+    if self.dtype.kind != "f":
+        return True
+    return np.equal(np.trunc(self), self)
+
+
+Scalar.is_integer = _is_integer  # pyright: ignore[reportAttributeAccessIssue]
+
+__all__ = ["METHODS", "cast_scalar", "concrete_int", "item", "view"]
