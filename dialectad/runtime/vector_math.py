@@ -72,7 +72,7 @@ def variants(function: str, type_: str) -> tuple[tuple[str, int], ...]:
 
 
 _DECLARE = re.compile(r"^declare (double|float) @(\w+)\(\1(?:, \1)?\)[^\n!#]*", re.MULTILINE)
-_DEFINE = re.compile(r"^(define [^\n{}]*\))([^\n{}()]*) \{$", re.MULTILINE)
+_DEFINE = re.compile(r"^(define [^\n{}]*\))([^\n{}()!]*) \{$", re.MULTILINE)
 
 
 def specialize(llvm_ir: str) -> str:

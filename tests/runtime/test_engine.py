@@ -238,6 +238,12 @@ def test_specialize_is_idempotent_on_declarations():
     assert vector_math.specialize(once).count("abi-variant") == once.count("abi-variant")
 
 
+def test_functions_with_metadata_are_left_alone():
+    text = "define void @f() !prof !0 {\nret void\n}\n!0 = !{!\"function_entry_count\", i64 1}"
+    assert vector_math.specialize(text) == text
+    engine.load(text)
+
+
 def test_wide_vectors_are_used_where_the_cpu_has_them():
     assert ("<8 x double>" in engine.load(mapped("fabs", "double")).optimized_ir()) == host().has("avx512f")
 
