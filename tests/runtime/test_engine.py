@@ -239,7 +239,7 @@ def test_specialize_is_idempotent_on_declarations():
 
 
 def test_functions_with_metadata_are_left_alone():
-    text = "define void @f() !prof !0 {\nret void\n}\n!0 = !{!\"function_entry_count\", i64 1}"
+    text = 'define void @f() !prof !0 {\nret void\n}\n!0 = !{!"function_entry_count", i64 1}'
     assert vector_math.specialize(text) == text
     engine.load(text)
 
