@@ -70,6 +70,12 @@ def integer_constant(value: int, type_: IndexType | IntegerType = INDEX) -> arit
     return arith.ConstantOp.create(result_types=[type_], properties={"value": IntegerAttr(value, type_)})
 
 
+def name_after(derivative: SSAValue, primal: SSAValue, prefix: str) -> None:
+    """Let `derivative` print as the name of `primal` with a prefix, unless it has a name."""
+    if derivative.name_hint is None and primal.name_hint is not None:
+        derivative.name_hint = prefix + primal.name_hint
+
+
 class Emitter:
     """Builds ops at an insertion point and stamps them with the location of what they derive from."""
 

@@ -13,7 +13,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.activity import Activity
-from dialectad.ad.algebra import Emitter
+from dialectad.ad.algebra import Emitter, name_after
 from dialectad.ad.reverse import no_rule
 from dialectad.ad.rule import RULES
 
@@ -50,6 +50,7 @@ class Forward:
     def set_tangent(self, value: SSAValue, tangent: SSAValue | None) -> None:
         if tangent is not None and self.active(value):
             self.tangents[value] = tangent
+            name_after(tangent, value, "t")
 
     def block(self, ops: Iterable[Operation]) -> None:
         """Give the results of these ops their tangents, each right behind its op."""

@@ -17,7 +17,7 @@ from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
 from dialectad.ad.activity import Activity
-from dialectad.ad.algebra import Emitter
+from dialectad.ad.algebra import Emitter, name_after
 from dialectad.ad.primals import Primals
 from dialectad.ad.rule import RULES
 from dialectad.errors import CompileError
@@ -85,10 +85,8 @@ class Reverse:
         if not self.active(value):
             return
         d = self.cotangents.get(value)
-        if d is not None:
-            self.cotangents[value] = self.emitter.add(d, contribution)
-        else:
-            self.cotangents[value] = self._settle(value, contribution)
+        total = self._settle(value, contribution) if d is None else self.emitter.add(d, contribution)
+        self.replace(value, total)
 
     def contribute(self, value: SSAValue, op: Operation, into: InPlace) -> None:
         """Add to a part of the cotangent of `value`, once there is one: see Note [Slices]."""
@@ -97,7 +95,7 @@ class Reverse:
         if (d := self.cotangents.get(value)) is None:
             self.pending.setdefault(value, []).append((op, into))
         else:
-            self.cotangents[value] = into(d, False)
+            self.replace(value, into(d, False))
 
     def _settle(self, value: SSAValue, d: SSAValue, *, is_zero: bool = False) -> SSAValue:
         for op, into in self.pending.pop(value, ()):
@@ -112,6 +110,7 @@ class Reverse:
             self.cotangents.pop(value, None)
         elif self.active(value):
             self.cotangents[value] = cotangent
+            name_after(cotangent, value, "d")
 
     def block(self, ops: Iterable[Operation]) -> None:
         """Reverse a block (without its terminator)."""

@@ -170,9 +170,8 @@ class Generator:
         bound = self.emit(scope, "index", f"arith.minui {high}, %c3 : index")
         head = f"{name}:{len(types)} = " if len(types) > 1 else f"{name} = "
         carried = ", ".join(f"{a} = {i}" for a, i in zip(args, inits, strict=True))
-        self.lines.append(
-            f"{head}scf.for {iv} = {low} to {bound} step {step} iter_args({carried}) -> ({', '.join(types)}) {{"
-        )
+        loop = f"scf.for {iv} = {low} to {bound} step {step}"
+        self.lines.append(f"{head}{loop} iter_args({carried}) -> ({', '.join(types)}) {{")
         inner = scope.copy()
         inner.names["index"].append(iv)
         for a, t in zip(args, types, strict=True):
