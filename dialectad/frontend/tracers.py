@@ -414,13 +414,14 @@ def write_out(out: Any, result: Any, where: Any = True, casting: str = "same_kin
             "`out=`, or an in-place operator, needs an array of the function",
             hint="an array of the surrounding program must be passed as an argument to be written into",
         )
+    result = lift(result)
     weak = isinstance(result, Scalar) and result.weak
-    if not weak and not np.can_cast(result.dtype, out.dtype, casting):  # pyright: ignore
+    if not weak and not np.can_cast(result.dtype, out.dtype, casting):  # pyright: ignore[reportArgumentType]
         raise error(
             f"can't cast the result from {result.dtype} to {out.dtype} under rule {casting!r}",
             kind=UnsupportedTypeError,
         )
-    value = emit.cast(lift(result).ssa(), dtypes.to_ir(out.dtype))
+    value = emit.cast(result.ssa(), dtypes.to_ir(out.dtype))
     target = out.extents
     broadcast = broadcast_extents(emit.shape(value), target)
     if len(broadcast) != len(target) or not all(map(emit.same_extent, broadcast, target)):

@@ -186,7 +186,7 @@ def _mangle(node: ast.AST, code: CodeType) -> None:
 
 def _same(found: CodeType, running: CodeType) -> bool:
     """Whether two code objects do the same, names and constants included."""
-    if any("@py_assert" in name for name in running.co_varnames):
+    if any(name.startswith("@py") for name in (*running.co_varnames, *running.co_names)):
         # pytest expanded the `assert`s of its test modules; everything else must still be there.
         mentioned = {*found.co_names, *found.co_varnames, *found.co_freevars, *found.co_cellvars}
         return mentioned <= {
@@ -213,7 +213,10 @@ _CALLING = frozenset({"PUSH_NULL", "PRECALL", "CACHE", "RESUME"})
 def _instructions(code: CodeType) -> list[tuple[str, Any]]:
     """The instructions, but for how a method is called: that depends on the imports of the module."""
     return [
-        (i.opname.replace("LOAD_METHOD", "LOAD_ATTR"), None if i.opcode in dis.hasjrel else i.argval)
+        (
+            i.opname.replace("LOAD_METHOD", "LOAD_ATTR"),
+            None if i.opcode in dis.hasjrel or isinstance(i.argval, CodeType) else i.argval,
+        )
         for i in dis.get_instructions(code)
         if i.opname not in _CALLING
     ]
