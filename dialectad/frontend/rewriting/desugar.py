@@ -3,7 +3,7 @@
     x: T = v                ->  x = v
     match v: case 1: ...    ->  __da_match_1 = v; if __da_match_1 == 1: ...
     while (y := f()) > 0:   ->  while True: if not (y := f()) > 0: break; ...
-    except E as e: ...      ->  except E as __da_error_1: e = __da_error_1; ...; del e
+    except E as e: ...      ->  except E as __da_error_1: e = __da_error_1; try: ...; finally: e = None; del e
     with a as x, b as y: ...  ->  with a as x: with b as y: ...
     del x, y[0]             ->  del x; del y[0]
 
@@ -17,7 +17,6 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from dialectad.frontend.rewriting.jumps import never_ends
 from dialectad.frontend.rewriting.nodes import Refuser, assign, at, constant, load
 
 PYTHON_PREDICATES = frozenset("isinstance issubclass hasattr callable".split())
@@ -81,12 +80,12 @@ class Desugaring:
         for handler in s.handlers:
             handler.body = self.block(handler.body)
             if handler.name is not None:
-                # The name's end is said as a `del`, so that the analyses need to know but one thing.
+                # The name's end, on whatever way, is said as a `del`: all analyses understand that.
                 hidden, shown = self.fresh("error"), handler.name
-                if not never_ends(handler.body):
-                    end = at(ast.Delete([at(ast.Name(shown, ast.Del()), handler)]), handler)
-                    handler.body.append(end)
-                handler.body.insert(0, assign(shown, load(hidden, handler), handler))
+                first = assign(shown, load(hidden, handler), handler)
+                last = at(ast.Delete([at(ast.Name(shown, ast.Del()), handler)]), handler)
+                end = [assign(shown, constant(None, handler), handler), last]
+                handler.body = [first, at(ast.Try(handler.body, [], [], end), handler)]
                 handler.name = hidden
         return [s]
 

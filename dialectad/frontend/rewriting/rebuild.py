@@ -4,7 +4,7 @@ The tree is compiled inside a factory whose parameters are the user's free varia
 makes them free variables again:
 
     def __da_factory(k, __da__, __da_py__):
-        def f(x): ...            # the code object of this function is all that we take
+        def __da_function(x): ...            # the code object of this function is all that we take
 """
 
 from __future__ import annotations
@@ -40,12 +40,18 @@ for _feature in __future__.all_feature_names:
     _FUTURE |= getattr(__future__, _feature).compiler_flag
 
 _FACTORY = "__da_factory"
+_FUNCTION = "__da_function"
 _INNER = re.compile(rf"{PREFIX}\w+\.<locals>\.")
 
 
 def compile_function(node: ast.FunctionDef | ast.Lambda, original: CodeType) -> CodeType:
     """The code object of `node`, in the scope and under the name of `original`."""
-    body: ast.stmt = node if isinstance(node, ast.FunctionDef) else ast.copy_location(ast.Return(node), node)
+    body: ast.stmt
+    if isinstance(node, ast.FunctionDef):
+        node.name = _FUNCTION  # under its own name it would hide the global that it may call
+        body = node
+    else:
+        body = ast.copy_location(ast.Return(node), node)
     names = [*original.co_freevars, OPERATORS, PYTHON]
     factory = function(_FACTORY, parameters(*names, origin=node), [body], node)
     module = compile(
