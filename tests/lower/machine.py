@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, ModuleOp
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 from xdsl.parser import Parser
@@ -16,7 +16,6 @@ from dialectad import passes, verifier
 from dialectad.dialects import context
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import engine
-
 from tests.evaluate import dtype_of
 
 TO_LOOPS = "lower-blas,convert-linalg-to-loops"
@@ -31,8 +30,9 @@ def parse(text: str) -> ModuleOp:
 class Compiled:
     """The functions of a module on the loop rung as machine code."""
 
-    def __init__(self, text: str, pipeline: str = f"{TO_LOOPS},{TO_LLVM}"):
+    def __init__(self, text: str, pipeline: str = f"{TO_LOOPS},{TO_LLVM}", to_loop_rung: str = ""):
         module = parse(text)
+        passes.run(context(), module, to_loop_rung)
         self.types = {
             op.sym_name.data: op.function_type.inputs.data for op in module.ops if isinstance(op, FuncOp)
         }
@@ -56,7 +56,7 @@ _C_TYPES |= {"i2": ctypes.c_int16, "i1": ctypes.c_int8, "b1": ctypes.c_int8}
 
 def _pass(arg: Any, t: Attribute) -> list[Any]:
     if not isinstance(t, MemRefType):
-        return [_C_TYPES[dtype_of(t).str[1:]](arg)]
+        return [_C_TYPES[dtype_of(t).str[1:]](np.asarray(arg).item())]
     assert isinstance(arg, np.ndarray)
     assert arg.flags.c_contiguous
     assert arg.dtype == dtype_of(t.element_type)
@@ -83,6 +83,3 @@ def _random(rng: np.random.Generator, dtype: np.dtype[Any], shape: Sequence[int]
     if dtype.kind == "f":
         return rng.normal(size=shape).astype(dtype)
     return rng.integers(0, 2 if dtype.kind == "b" else 9, size=shape).astype(dtype)
-
-
-__all__ = ["TO_LLVM", "TO_LOOPS", "Compiled", "IntegerType", "parse", "random_arguments"]
