@@ -63,7 +63,8 @@ def check(text: str, pipeline: str = "bufferize", args: list[Any] | None = None)
     evaluate(module, "f", [*given_args, *outs.values()])
     for k, value in enumerate(expected):
         got = given_args[inout[k]] if k in inout else outs[k]
-        np.testing.assert_array_equal(np.asarray(value), got, err_msg=f"result {k}")
+        # NumPy sums in another order where the strides are others.
+        np.testing.assert_allclose(got, np.asarray(value), rtol=1e-9, atol=1e-12, err_msg=f"result {k}")
     for position, (before, after) in enumerate(zip(args, given_args, strict=True)):
         if position not in inout.values():
             np.testing.assert_array_equal(before, after, err_msg=f"argument {position} was written")
@@ -447,6 +448,13 @@ def test_random_programs(seed: int, k: int, p: bool) -> None:
     args = arguments(function_of(module_of(text)), np.random.default_rng(seed))
     args[-2:] = [np.bool_(p), np.int64(k)]
     check(text, "bufferize,plan-memory", args)
+
+
+# Seeds that once found a mistake: an element-wise op that also reads its destination backwards; a value that
+# a loop reads is overwritten because an insertion comes after the loop.
+@pytest.mark.parametrize("seed", [21, 3371])
+def test_programs_of_old(seed: int) -> None:
+    test_random_programs.hypothesis.inner_test(seed, 0, False)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def test_loops_allocate_nothing_of_static_size() -> None:

@@ -97,8 +97,8 @@ class Liveness:
     def next_use_is_last(self, value: SSAValue, at: Operation) -> Operation | None:
         """The one op that still uses `value` after `at`, if it is one, in a block around or of `at`.
 
-        Uses within `at` itself, or within an op around it, don't count as after it, unless that op is a
-        loop, which comes back to them: then there is no such op.
+        A use as an operand of `at` itself doesn't count. Where an op around `at` has other uses within it,
+        be it a loop, which comes back to them, or another branch, there is no such op.
         """
         here: Operation | None = at
         while here is not None and here in self.order:
@@ -111,7 +111,7 @@ class Liveness:
                     return None
                 if before is None or self.order[before] < self.order[here]:
                     return last
-                return last if before is here and here is at else None
+                return last if before is here is at and not self.used_inside(value, at) else None
             if (value, block) in self.uses_in:
                 return None  # it lives on beyond this block, or the block is a loop's
             here = block.parent_op()
