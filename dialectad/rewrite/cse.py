@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import arith, cf, tensor
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -120,6 +120,9 @@ class _Eliminator:
                 for region in op.regions:
                     for inner in region.blocks:
                         self.block(inner)
+            if type(op) is cf.AssertOp:
+                self._assertion(op, added)
+                continue
             if not op.results or type(op) in effects.UNSPECIFIED or not effects.is_pure(op):
                 continue
             key = self.numbering.key(op)
@@ -131,6 +134,15 @@ class _Eliminator:
                 structure.replace(op, first.results)
         for key in added:
             del self.known[key]
+
+    def _assertion(self, op: Operation, added: list[Key]) -> None:
+        """What was just checked needn't be checked."""
+        key = (cf.AssertOp, op.operands[0])
+        if key in self.known:
+            structure.erase(op)
+        else:
+            self.known[key] = op
+            added.append(key)
 
 
 def eliminate(root: Operation) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects import cf, math, memref, scf, tensor
+from xdsl.dialects import func, math, memref, scf, tensor
 from xdsl.dialects.arith import (
     CeilDivSIOp,
     CeilDivUIOp,
@@ -73,8 +73,6 @@ TRAPPING = frozenset((DivSIOp, DivUIOp, FloorDivSIOp, CeilDivSIOp, CeilDivUIOp, 
 UNSPECIFIED = frozenset((tensor.EmptyOp,))
 """Ops whose result is a place to write to: pure, but two of them are better two than one."""
 
-EFFECTFUL = frozenset((cf.AssertOp,))
-
 
 def is_pure(op: Operation) -> bool:
     """Whether `op` (regions aside: those of linalg ops are pure) only computes its results."""
@@ -98,3 +96,10 @@ def has_no_effects(op: Operation) -> bool:
 
 def _block_has_no_effects(block: Block) -> bool:
     return all(type(op) in TERMINATORS or has_no_effects(op) for op in block.ops)
+
+
+def is_inout(function: func.FuncOp, index: int) -> bool:
+    """Whether a function writes into this argument of it."""
+    if function.arg_attrs is None:
+        return False
+    return "dialectad.inout" in function.arg_attrs.data[index].data

@@ -1,68 +1,35 @@
-"""`canonicalize` on `tensor`, and on the linalg ops that only move elements.
-
-A *position* below is a mix of numbers and values, as in the offsets of `tensor.extract_slice`.
-"""
+"""`canonicalize` on `tensor`, and on the linalg ops that only move elements."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import tensor
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     IndexType,
     IntegerAttr,
-    IntegerType,
     TensorType,
     i64,
 )
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
-from dialectad.rewrite import constants, elementwise, extents
+from dialectad.rewrite import constants, elementwise, extents, slices
 from dialectad.rewrite.elementwise import ZERO
 from dialectad.rewrite.rewriter import Rewriter
 
 Rule = Callable[..., SSAValue | None]
-Position = list[int | SSAValue]
-_Slice = tensor.ExtractSliceOp | tensor.InsertSliceOp
 
 
-def _mixed(static: DenseArrayBase[IntegerType], dynamic: Sequence[SSAValue]) -> Position:
-    """A position; values that are constants count as numbers."""
-    rest = iter(dynamic)
-    mixed: Position = []
-    for number in static.get_values():
-        if number != DYNAMIC_INDEX:
-            mixed.append(number)
-        else:
-            value = next(rest)
-            known = constants.integer(value)
-            mixed.append(value if known is None else known)
-    return mixed
-
-
-def _offsets(op: _Slice) -> Position:
-    return _mixed(op.static_offsets, op.offsets)
-
-
-def _sizes(op: _Slice) -> Position:
-    return _mixed(op.static_sizes, op.sizes)
-
-
-def _strides(op: _Slice) -> Position:
-    return _mixed(op.static_strides, op.strides)
-
-
-def _covers_all(op: _Slice, whole: SSAValue) -> bool:
+def _covers_all(op: slices.Slice, whole: SSAValue) -> bool:
     """Whether the slice is the whole tensor."""
     return (
-        all(o == 0 for o in _offsets(op))
-        and all(s == 1 for s in _strides(op))
-        and all(_is_extent(size, whole, dim) for dim, size in enumerate(_sizes(op)))
+        all(o == 0 for o in slices.offsets(op))
+        and all(s == 1 for s in slices.strides(op))
+        and all(_is_extent(size, whole, dim) for dim, size in enumerate(slices.sizes(op)))
     )
 
 
@@ -78,10 +45,6 @@ def _is_extent(size: int | SSAValue, value: SSAValue, dim: int) -> bool:
         and owner.source is known[0]
         and constants.integer(owner.index) == known[1]
     )
-
-
-def _same_place(a: _Slice, b: _Slice) -> bool:
-    return _offsets(a) == _offsets(b) and _sizes(a) == _sizes(b) and _strides(a) == _strides(b)
 
 
 def _splat(op: Operation, rw: Rewriter, scalar: SSAValue) -> SSAValue:
@@ -126,6 +89,9 @@ def _extract(op: tensor.ExtractOp, rw: Rewriter) -> SSAValue | None:
         return _from_elements(op, owner)
     elif isinstance(owner, tensor.CastOp):
         return rw.insert(op, tensor.ExtractOp(owner.source, indices, op.result.type))
+    elif isinstance(owner, tensor.ExtractSliceOp):
+        at = [slices.as_value(rw, op, i) for i in slices.outer_offsets(rw, op, owner, list(indices))]
+        return rw.insert(op, tensor.ExtractOp(owner.source, at, op.result.type))
     elif isinstance(
         owner, linalg.BroadcastOp | linalg.TransposeOp | tensor.CollapseShapeOp | tensor.ExpandShapeOp
     ):
@@ -209,47 +175,8 @@ def _extract_slice(op: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue | None:
         return op.source
     owner = op.source.owner
     if isinstance(owner, tensor.InsertSliceOp) and owner.source.type == op.result.type:
-        return owner.source if _same_place(owner, op) else None
-    if isinstance(owner, tensor.ExtractSliceOp) and owner.result.type.get_num_dims() == len(_sizes(owner)):
-        return _slice_of_slice(op, owner, rw)
-    return None
-
-
-def _slice_of_slice(op: tensor.ExtractSliceOp, inner: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue:
-    offsets = [
-        _sum(op, rw, start, _product(op, rw, offset, stride))
-        for start, offset, stride in zip(_offsets(inner), _offsets(op), _strides(inner), strict=True)
-    ]
-    strides = [_product(op, rw, a, b) for a, b in zip(_strides(inner), _strides(op), strict=True)]
-    return rw.insert(
-        op, tensor.ExtractSliceOp(inner.source, offsets, _typed_sizes(op), strides, op.result.type)
-    )
-
-
-def _typed_sizes(op: tensor.ExtractSliceOp) -> Position:
-    """The sizes as written: the result's type says which are numbers."""
-    rest = iter(op.sizes)
-    return [next(rest) if n == DYNAMIC_INDEX else n for n in op.static_sizes.get_values()]  # pyright: ignore
-
-
-def _product(op: Operation, rw: Rewriter, a: int | SSAValue, b: int | SSAValue) -> int | SSAValue:
-    if isinstance(a, int) and isinstance(b, int):
-        return a * b
-    if a == 1 or b == 1:
-        return b if a == 1 else a
-    return rw.insert(op, arith.MuliOp(_as_value(op, rw, a), _as_value(op, rw, b)))
-
-
-def _sum(op: Operation, rw: Rewriter, a: int | SSAValue, b: int | SSAValue) -> int | SSAValue:
-    if isinstance(a, int) and isinstance(b, int):
-        return a + b
-    if a == 0 or b == 0:
-        return b if a == 0 else a
-    return rw.insert(op, arith.AddiOp(_as_value(op, rw, a), _as_value(op, rw, b)))
-
-
-def _as_value(op: Operation, rw: Rewriter, number: int | SSAValue) -> SSAValue:
-    return rw.constant(op, IntegerAttr(number, IndexType())) if isinstance(number, int) else number
+        return owner.source if slices.same_place(owner, op) else None
+    return slices.slice_of_slice(rw, op, owner) if isinstance(owner, tensor.ExtractSliceOp) else None
 
 
 def _insert_slice(op: tensor.InsertSliceOp, rw: Rewriter) -> SSAValue | None:
@@ -260,10 +187,10 @@ def _insert_slice(op: tensor.InsertSliceOp, rw: Rewriter) -> SSAValue | None:
     if op.source.type == op.dest.type and _covers_all(op, op.dest):
         return op.source
     owner = op.source.owner
-    if isinstance(owner, tensor.ExtractSliceOp) and owner.source is op.dest and _same_place(owner, op):
+    if isinstance(owner, tensor.ExtractSliceOp) and owner.source is op.dest and slices.same_place(owner, op):
         return op.dest
     before = op.dest.owner
-    if isinstance(before, tensor.InsertSliceOp) and _same_place(before, op):
+    if isinstance(before, tensor.InsertSliceOp) and slices.same_place(before, op):
         new = op.clone()
         new.operands[1] = before.dest
         return rw.insert(op, new)

@@ -14,12 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xdsl.dialects import scf, tensor
+from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from dialectad.rewrite import constants, elementwise
+from dialectad.rewrite.effects import is_inout
 from dialectad.rewrite.elementwise import UNIFORM, ZERO, Access
 
 _COST_TO_DUPLICATE = 4
@@ -76,8 +77,10 @@ class Plan:
         for op in block.ops:
             self._order[op] = now = len(self._order)
             for dest in elementwise.destinations(op):
-                if isinstance(dest.type, TensorType) and type(dest.owner) is not tensor.EmptyOp:
-                    self._overwritten.setdefault(elementwise.base(dest), []).append(now)
+                if isinstance(dest.type, TensorType):
+                    whole = elementwise.base(dest)
+                    if _is_overwritten(whole):
+                        self._overwritten.setdefault(whole, []).append(now)
             if type(op) is scf.ForOp or type(op) is scf.WhileOp:
                 inner = depth + 1
             elif type(op) is scf.IfOp:
@@ -215,6 +218,17 @@ class Plan:
                     if now < when <= then:
                         return True
         return False
+
+
+def _is_overwritten(value: SSAValue) -> bool:
+    """Whether one that wants to write over `value` may, and does so in place.
+
+    Constants and the arguments of functions are copied first, and an empty tensor has nothing to read.
+    """
+    if isinstance(value, BlockArgument):
+        function = value.block.parent_op()
+        return not isinstance(function, func.FuncOp) or is_inout(function, value.index)
+    return not isinstance(value.owner, tensor.EmptyOp | arith.ConstantOp)
 
 
 def _shape(value: SSAValue) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from dialectad.dialects import blas
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 from dialectad.rewrite import constants, contractions, structure
 from dialectad.rewrite.contractions import Contraction
+from dialectad.rewrite.effects import is_inout
 
 _Product = blas.GemmOp | blas.GemvOp | blas.GerOp
 _PRODUCTS = (blas.GemmOp, blas.GemvOp, blas.GerOp)
@@ -148,14 +149,8 @@ def _is_taken_over(value: SSAValue) -> bool:
     owner = value.owner
     if isinstance(value, BlockArgument):
         parent = value.block.parent_op()
-        return not isinstance(parent, func.FuncOp) or _is_inout(parent, value.index)
+        return not isinstance(parent, func.FuncOp) or is_inout(parent, value.index)
     return not isinstance(owner, tensor.SplatOp | linalg.BroadcastOp | arith.ConstantOp | linalg.FillOp)
-
-
-def _is_inout(function: func.FuncOp, index: int) -> bool:
-    if function.arg_attrs is None:
-        return False
-    return "dialectad.inout" in function.arg_attrs.data[index].data
 
 
 def _rescaled(product: _Product, alpha: float, dest: SSAValue, beta: float) -> Operation:

@@ -71,11 +71,13 @@ func.func @generics(%x: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>) {
   func.return %a, %b : tensor<4xf64>, tensor<4xf64>
 }
 
-// CHECK-LABEL: func.func @asserts_stay
-// CHECK:         cf.assert
-// CHECK:         cf.assert
-func.func @asserts_stay(%c: i1) {
+// CHECK-LABEL: func.func @assertions
+// CHECK-NEXT:    cf.assert %c, "ValueError: one"
+// CHECK-NEXT:    cf.assert %d, "ValueError: one"
+// CHECK-NEXT:    func.return
+func.func @assertions(%c: i1, %d: i1) {
   cf.assert %c, "ValueError: one"
   cf.assert %c, "ValueError: two"
+  cf.assert %d, "ValueError: one"
   func.return
 }

@@ -117,7 +117,7 @@ func.func @element(%a: tensor<1000xf64>, %i: index) -> f64 {
 // CHECK:         %d = linalg.generic
 // CHECK:         tensor.insert_slice
 // CHECK:         linalg.generic {{.*}} ins(%d
-func.func @late_read(%x: tensor<100xf64>, %y: tensor<3xf64>) -> (tensor<100xf64>, tensor<3xf64>) {
+func.func @late_read(%x: tensor<100xf64> {dialectad.inout = 0 : i64}, %y: tensor<3xf64>) -> (tensor<100xf64>, tensor<3xf64>) {
   %s = tensor.extract_slice %x[0] [3] [1] : tensor<100xf64> to tensor<3xf64>
   %d = arith.addf %s, %s : tensor<3xf64>
   %u = tensor.insert_slice %y into %x[0] [3] [1] : tensor<3xf64> into tensor<100xf64>

@@ -63,7 +63,7 @@ class Programs:
         self.depth = 0
         for _ in range(statements):
             self.statement()
-        results = self.rng.sample(self.scopes[0], min(5, len(self.scopes[0])))
+        results = self.rng.sample(self.scopes[0], min(10, len(self.scopes[0])))
         self.builder.insert(func.ReturnOp(*results))
         type_ = FunctionType.from_lists(self.args, [r.type for r in results])
         self.module = ModuleOp([func.FuncOp("f", type_, Region(block))])
