@@ -30,10 +30,9 @@ def _shadow(sweep: Reverse, cache: Value) -> Value:
     assert isinstance(block, Block)
     scope = sweep.primals.scopes.get(block)
     capacity = None if op.capacity is None else sweep.primal(op.capacity)
-    with (
-        sweep.emitter.at(InsertPoint.after(op) if scope is None else scope.prologue),
-        sweep.emitter.deriving(op),
-    ):
+    # In a reversed block behind the prologue, which may still have to find out about the capacity.
+    point = InsertPoint.after(op if scope is None else scope.marker)
+    with sweep.emitter.at(point), sweep.emitter.deriving(op):
         shadow = sweep.emitter.emit(CacheOp(op.result.type.element_type, capacity))  # pyright: ignore[reportAttributeAccessIssue]
     sweep.shadows[cache] = shadow
     return shadow
