@@ -26,6 +26,7 @@ from dialectad.lower.llvm.function import (
     FunctionLowering,
     Handler,
     View,
+    integer_attr,
     scalar_type,
 )
 
@@ -65,10 +66,9 @@ def _float_binary(target: type[Operation], flags: llvm.FastMathAttr) -> Handler:
 def _wrapping(target: type[Operation]) -> Handler:
     def handler(f: FunctionLowering, op: arith.AddiOp) -> None:
         flags = op.overflow_flags.data
-        overflow = IntegerAttr(
-            (arith.IntegerOverflowFlag.NSW in flags) + 2 * (arith.IntegerOverflowFlag.NUW in flags), i32
-        )
-        f.set(op.result, f.integer(target, f.get(op.lhs), f.get(op.rhs), overflow))
+        nsw, nuw = arith.IntegerOverflowFlag.NSW in flags, arith.IntegerOverflowFlag.NUW in flags
+        a, b = op.operands
+        f.set(op.results[0], f.integer(target, f.get(a), f.get(b), integer_attr(nsw + 2 * nuw, i32)))
 
     return handler
 
@@ -125,7 +125,8 @@ _NE, _SLT, _SGE = (IntegerAttr(code, 64) for code in (1, 2, 5))
 
 
 def _cmpi(f: FunctionLowering, op: arith.CmpiOp) -> None:
-    f.set(op.result, f.compare(op.predicate, f.get(op.lhs), f.get(op.rhs)))
+    a, b = op.operands
+    f.set(op.results[0], f.compare(op.predicate, f.get(a), f.get(b)))
 
 
 def _cmpf(f: FunctionLowering, op: arith.CmpfOp) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 from xdsl.dialects import llvm
@@ -60,18 +61,25 @@ _NOT_ATOMIC = IntegerAttr(0, i64)
 EQUAL, DIFFERENT = IntegerAttr(0, i64), IntegerAttr(1, i64)
 
 
+# By exact type: attributes have abstract base classes, which make `isinstance` twenty times slower.
+_SCALARS = frozenset((Float32Type, Float64Type, IntegerType, llvm.LLVMPointerType))
+
+
 def scalar_type(t: Attribute) -> Attribute:
     """The llvm type of a scalar in a register: `index` is `i64`."""
-    if isinstance(t, IndexType):
-        return i64
-    if isinstance(t, Float32Type | Float64Type | IntegerType | llvm.LLVMPointerType):
+    kind = type(t)
+    if kind in _SCALARS:
         return t
+    if kind is IndexType:
+        return i64
     raise CompileError(f"type {t} has no llvm counterpart", pass_name=PASS_NAME)
 
 
 def storage_type(t: Attribute) -> Attribute:
     """The llvm type of an element in memory: a bool is a byte, as in NumPy."""
-    return i8 if t == i1 else scalar_type(t)
+    if type(t) is IntegerType:
+        return i8 if t.width.data == 1 else t
+    return scalar_type(t)
 
 
 def byte_size(t: Attribute) -> int:
@@ -80,6 +88,18 @@ def byte_size(t: Attribute) -> int:
     if isinstance(storage, IntegerType):
         return max(1, storage.width.data // 8)
     return 4 if isinstance(storage, Float32Type) else 8
+
+
+@cache
+def integer_attr(value: int, t: IntegerType) -> IntegerAttr:
+    """`value : t`, wrapped around to the width of `t`."""
+    return IntegerAttr(value, t, truncate_bits=True)
+
+
+@cache
+def counts(*values: int) -> DenseArrayBase:
+    """`array<i32: ...>`, such as the sizes of an op's groups of operands."""
+    return DenseArrayBase.from_list(i32, values)
 
 
 @dataclass(frozen=True)
@@ -135,6 +155,7 @@ class FunctionLowering:
         """The global that keeps the arena between calls, and the slot that holds it during one."""
         self._prologue: list[Operation] = []
         self._constants: dict[tuple[Attribute, Attribute], SSAValue] = {}
+        self._integers: dict[tuple[int, Attribute], SSAValue] = {}
         self._exit: Block | None = None
 
     # Emitting
@@ -188,10 +209,13 @@ class FunctionLowering:
 
     # Constants
 
-    def int_constant(self, value: int, t: Attribute = i64) -> SSAValue:
+    def int_constant(self, value: int, t: Any = i64) -> SSAValue:
         """An integer, at the head of the function."""
-        assert isinstance(t, IntegerType)
-        return self.constant(IntegerAttr(value, t, truncate_bits=True), t)
+        found = self._integers.get((value, t))
+        if found is None:
+            attr = integer_attr(value, t)
+            found = self._integers[value, t] = self.constant(attr, t)
+        return found
 
     def float_constant(self, value: float, t: Attribute) -> SSAValue:
         """A float, at the head of the function."""
@@ -283,7 +307,7 @@ class FunctionLowering:
             return base
         operands, raw = [base], _ONE_DYNAMIC_INDEX
         if isinstance(index, int) and 0 < index < 2**31:
-            raw = DenseArrayBase.from_list(i32, [index])
+            raw = counts(index)
         else:
             operands.append(self.as_value(index))
         properties: dict[str, Attribute] = {
@@ -406,7 +430,7 @@ class FunctionLowering:
                 "CConv": _CCONV,
                 "op_bundle_sizes": _NO_BUNDLES,
                 "TailCallKind": _NO_TAIL,
-                "operandSegmentSizes": DenseArrayBase.from_list(i32, [len(args), 0]),
+                "operandSegmentSizes": counts(len(args), 0),
             },
         )
         self.block.add_op(op)
@@ -422,7 +446,7 @@ class FunctionLowering:
                     "intrin": StringAttr(name),
                     "fastmathFlags": NO_FAST_MATH,
                     "op_bundle_sizes": _NO_BUNDLES,
-                    "operandSegmentSizes": DenseArrayBase.from_list(i32, [len(args), 0]),
+                    "operandSegmentSizes": counts(len(args), 0),
                 },
             )
         )
@@ -445,7 +469,7 @@ class FunctionLowering:
         attributes: Mapping[str, Attribute] = _NONE,
     ) -> None:
         """Jump on a condition."""
-        sizes = DenseArrayBase.from_list(i32, [1, len(then_operands), len(otherwise_operands)])
+        sizes = counts(1, len(then_operands), len(otherwise_operands))
         self.block.add_op(
             llvm.CondBrOp.create(
                 operands=[condition, *then_operands, *otherwise_operands],

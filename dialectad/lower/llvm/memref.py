@@ -70,13 +70,14 @@ def _row_major(shape: tuple[int, ...]) -> list[int]:
 
 
 def _load(f: FunctionLowering, op: memref.LoadOp) -> None:
-    address = f.address(f.view(op.memref), [f.extent(index) for index in op.indices])
-    f.set(op.res, f.load(address, op.res.type))
+    array, *indices = op.operands
+    result = op.results[0]
+    f.set(result, f.load(f.address(f.view(array), [f.extent(index) for index in indices]), result.type))
 
 
 def _store(f: FunctionLowering, op: memref.StoreOp) -> None:
-    address = f.address(f.view(op.memref), [f.extent(index) for index in op.indices])
-    f.store(f.get(op.value), address)
+    value, array, *indices = op.operands
+    f.store(f.get(value), f.address(f.view(array), [f.extent(index) for index in indices]))
 
 
 # Allocation
