@@ -12,12 +12,13 @@ the inner one. Equal requests share a function.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp, StringAttr
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
@@ -95,8 +96,8 @@ class Differentiator:
         """Replace one request by a call."""
         primal = self.functions[op.callee.root_reference.data]
         _check(op, primal)
-        active = tuple(op.active.get_values())
-        seeds = tuple(op.seeds.get_values()) if isinstance(op, VJPOp) else None
+        active = _positions(op.active)
+        seeds = _positions(op.seeds) if isinstance(op, VJPOp) else None
         key = (primal, active, seeds)
         if (made := self.made.get(key)) is None:
             made = self.made[key] = (
@@ -164,6 +165,10 @@ class Differentiator:
         return function
 
 
+def _positions(attr: DenseArrayBase) -> tuple[int, ...]:
+    return tuple(attr.get_values())  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _callee(op: Operation) -> str | None:
     return op.callee.root_reference.data if isinstance(op, VJPOp | JVPOp | func.CallOp) else None
 
@@ -191,15 +196,15 @@ def _check(op: Request, primal: func.FuncOp) -> None:
         raise _error(f"@{primal.sym_name.data} has no body to differentiate", op)
     inputs, outputs = primal.function_type.inputs.data, primal.function_type.outputs.data
     expected = list(inputs)
-    for position in op.active.get_values():
+    for position in _positions(op.active):
         _check_position(op, "argument", position, inputs)
     if isinstance(op, VJPOp):
-        for position in op.seeds.get_values():
+        for position in _positions(op.seeds):
             _check_position(op, "result", position, outputs)
-        expected += [outputs[i] for i in op.seeds.get_values()]
-        results = [*outputs, *(inputs[i] for i in op.active.get_values())]
+        expected += [outputs[i] for i in _positions(op.seeds)]
+        results = [*outputs, *(inputs[i] for i in _positions(op.active))]
     else:
-        expected += [inputs[i] for i in op.active.get_values()]
+        expected += [inputs[i] for i in _positions(op.active)]
         results = [*outputs, *(o for o in outputs if is_differentiable(o))]
     for what, got, wanted in (
         ("operands", list(op.operand_types), expected),
@@ -213,7 +218,7 @@ def _check(op: Request, primal: func.FuncOp) -> None:
             )
 
 
-def _types(types: list) -> str:  # pyright: ignore[reportMissingTypeArgument]
+def _types(types: Sequence[Attribute]) -> str:
     return ", ".join(map(str, types))
 
 

@@ -10,7 +10,7 @@ otherwise the destination is `tensor.empty` and beta is 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import Float64Type, FloatAttr, TensorType, UnitAttr
@@ -28,8 +28,7 @@ _TRANSPOSES = ("trans", "trans_a", "trans_b")
 
 def product(
     kind: type[Product],
-    lhs: SSAValue,
-    rhs: SSAValue,
+    factors: Sequence[SSAValue],
     dest: SSAValue,
     alpha: float,
     beta: float,
@@ -39,7 +38,7 @@ def product(
     properties = {"alpha": FloatAttr(alpha, F64), "beta": FloatAttr(beta, F64)}
     properties |= {name: UnitAttr() for name, on in trans.items() if on}
     results = [dest.type] if isinstance(dest.type, TensorType) else []
-    return kind.create(operands=[lhs, rhs, dest], result_types=results, properties=properties)
+    return kind.create(operands=[*factors, dest], result_types=results, properties=properties)
 
 
 def _contribute(
@@ -53,10 +52,10 @@ def _contribute(
 ) -> None:
     """Add a product to the cotangent of `to`, in place."""
     if (d := sweep.cotangent(to)) is None:
-        op = product(kind, lhs, rhs, sweep.empty_like(to), alpha, 0.0, **trans)
+        op = product(kind, (lhs, rhs), sweep.empty_like(to), alpha, 0.0, **trans)
         sweep.accumulate(to, sweep.emitter.emit(op))
     else:
-        sweep.replace(to, sweep.emitter.emit(product(kind, lhs, rhs, d, alpha, 1.0, **trans)))
+        sweep.replace(to, sweep.emitter.emit(product(kind, (lhs, rhs), d, alpha, 1.0, **trans)))
 
 
 def gemm_adjoint(
@@ -96,10 +95,9 @@ def dot_adjoint(sweep: Reverse, d: SSAValue, x: SSAValue, y: SSAValue) -> None:
     for to, other in ((x, y), (y, x)):
         if sweep.active(to):
             value = sweep.primal(other)
-            assert isinstance(value.type, TensorType)
+            assert isinstance(to.type, TensorType)
             # In the type of `to`: one of the two may have a dynamic extent.
             if value.type != to.type:
-                assert isinstance(to.type, TensorType)
                 value = sweep.emitter.emit(tensor.CastOp(value, to.type))
             spread = sweep.emitter.emit(tensor.SplatOp(d, sweep.emitter.sizes_of(value), to.type))
             sweep.accumulate(to, sweep.emitter.emit(arith.MulfOp(spread, value)))
@@ -148,7 +146,7 @@ class Bilinear(Rule):
         dest = sweep.empty_like(op.results[0]) if total is None else total
         alpha = op.properties["alpha"].value.data if "alpha" in op.properties else 1.0  # pyright: ignore[reportAttributeAccessIssue]
         return sweep.emitter.emit(
-            product(self.kind(op), *factors, dest, alpha, 0.0 if total is None else 1.0, **trans)
+            product(self.kind(op), factors, dest, alpha, 0.0 if total is None else 1.0, **trans)
         )
 
     def kind(self, op: Operation) -> type[Product]:

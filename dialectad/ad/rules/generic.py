@@ -123,7 +123,7 @@ class Generic(Rule):
         scalar = element_type(operand.type)
 
         ins = [(v, m) for v, m in zip(parts.op.inputs, maps, strict=False)]
-        args = list(parts.body.args[:-1])
+        args: list[SSAValue] = list(parts.body.args[:-1])
         if parts.reads_out and not parts.reduces:
             ins.append((parts.op.outputs[0], maps[-1]))
             args.append(parts.out_arg)
@@ -168,7 +168,7 @@ class Generic(Rule):
         init, maps = op.outputs[0], parts.maps
         t_init = sweep.tangent(init) if parts.reads_out else None
         ins = [(v, m) for v, m in zip(op.inputs, maps, strict=False)]
-        args = list(parts.body.args[:-1])
+        args: list[SSAValue] = list(parts.body.args[:-1])
         if parts.reads_out and not parts.reduces:
             ins.append((init, maps[-1]))
             args.append(parts.out_arg)

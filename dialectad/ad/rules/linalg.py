@@ -58,11 +58,9 @@ class Product(Bilinear):
         beta = 0.0 if total is None else 1.0
         match op:
             case MatvecOp():
-                return sweep.emitter.emit(product(blas.GemvOp, *factors, dest, 1.0, beta))
+                return sweep.emitter.emit(product(blas.GemvOp, factors, dest, 1.0, beta))
             case VecmatOp():
-                return sweep.emitter.emit(
-                    product(blas.GemvOp, *reversed(factors), dest, 1.0, beta, trans=True)
-                )
+                return sweep.emitter.emit(product(blas.GemvOp, factors[::-1], dest, 1.0, beta, trans=True))
             case DotOp():
                 dot = sweep.emitter.emit(blas.DotOp(*factors))
                 if total is not None:
@@ -71,7 +69,7 @@ class Product(Bilinear):
                 assert isinstance(dest.type, TensorType)
                 return sweep.emitter.emit(tensor.SplatOp(dot, [], dest.type))
             case _:
-                return sweep.emitter.emit(product(blas.GemmOp, *factors, dest, 1.0, beta))
+                return sweep.emitter.emit(product(blas.GemmOp, factors, dest, 1.0, beta))
 
 
 register(linalg.MatmulOp, Product(_matmul))

@@ -142,7 +142,7 @@ def _integer_power(at: Point) -> Factor:
         one = n.emitter.emit(tensor.SplatOp(one, n.emitter.sizes_of(n.value), n.value.type))
     less = n.emitter.emit(arith.SubiOp(n.value, one))
     power = Expr(n.emitter, n.emitter.emit(math.FPowIOp(at.x.value, less)))
-    times = Expr(n.emitter, n.emitter.emit(arith.SIToFPOp(n.value, at.x.value.type)))
+    times = Expr(n.emitter, n.emitter.emit(arith.SIToFPOp(n.value, at.x.value.type)))  # pyright: ignore[reportArgumentType]
     return Gate(times.compare("oeq", 0.0), ZERO, times * power)
 
 

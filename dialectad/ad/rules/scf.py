@@ -319,7 +319,7 @@ class If(Rule):
                 sweep.emitter.insert(scf.YieldOp(*values))
         condition = sweep.primal(op.cond)
         types = [v.type for v in changed]
-        new = scf.IfOp(condition, types, *(Region(block) for block, _ in reversed_))
+        new = scf.IfOp(condition, types, Region(reversed_[0][0]), Region(reversed_[1][0]))
         sweep.emitter.insert(new)
         for value in outer:
             sweep.replace(value, before[value])
@@ -337,7 +337,7 @@ class If(Rule):
             _extend(sweep, block, slots)
         types = [*op.result_types, *(op.results[i].type for i in slots)]
         regions = [op.detach_region(region) for region in (op.true_region, op.false_region)]
-        new = scf.IfOp(op.cond, types, *regions)
+        new = scf.IfOp(op.cond, types, regions[0], regions[1])
         sweep.emitter.insert(new)
         _renew(sweep, op, new, slots)
 
