@@ -78,14 +78,13 @@ class Compiled:
         passed: list[Any] = []
         keep: list[Any] = []
         back: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
-        written = [leaves[i] for i in program.inout]
         for i, (leaf, type_) in enumerate(zip(leaves, program.signature.leaves, strict=True)):
             if isinstance(type_, Static):
                 continue
             if isinstance(type_, ScalarType):
                 passed.append(leaf.item() if isinstance(leaf, np.generic) else leaf)
                 continue
-            array = _prepared(leaf, i in program.inout, [w for w in written if w is not leaf])
+            array = _prepared(leaf, i in program.inout, [leaves[k] for k in program.inout if k != i])
             if i in program.inout and array is not leaf:
                 back.append((leaf, array))
             keep.append(array)

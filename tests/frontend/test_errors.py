@@ -13,7 +13,7 @@ from dialectad.errors import CompileError, IndexRangeError, ShapeError, Unsuppor
 X = np.arange(1.0, 5.0)
 
 
-def refused(function, *args, kind=CompileError, match="", at=None, transform=da.jit):
+def refused(function, *args, kind=CompileError, match=None, at=None, transform=da.jit):
     """The error of compiling `function`; it must be at the line that ends in the comment `# here`."""
     with pytest.raises(kind, match=match) as caught:
         transform(function)(*args)
@@ -54,10 +54,18 @@ def test_traced_value_where_a_python_number_is_needed():
 
 
 def test_traced_value_as_shape():
+    @da.jit
     def f(x, n):
-        return np.sum(x.reshape((n, 2)))  # here
+        return np.sum(x.reshape((n, 2))[0])
 
-    refused(f, X, 2)
+    assert f(X, 2) == 3.0
+    with pytest.raises(ValueError, match="cannot reshape"):
+        f(X, 3)
+
+    def g(x, n):
+        return x.reshape((n, 2))  # here
+
+    refused(g, X, 2, at="anywhere", match="known only at run time")
 
 
 def test_loop_carried_types_that_do_not_fit():
