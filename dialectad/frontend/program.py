@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
+import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, pytrees, staging
 from dialectad.frontend.carry import Undefined

@@ -46,7 +46,7 @@ def _round(x: Any, ndigits: Any = None) -> Any:
         return selection.round_(x, ndigits or 0)
     x = operand(x)
     if dtype_of(x).kind != "f":
-        return x
+        return x if ndigits is not None else _cast(INT64)(x)
     rounded = lift(selection.round_(x, ndigits or 0))
     assert isinstance(rounded, Scalar)
     if ndigits is None:

@@ -370,7 +370,7 @@ def _labels(subscripts: str, parts: Sequence[Array]) -> tuple[list[str], str]:
     for i, (s, n) in enumerate(zip(inputs, broad, strict=True)):
         if n < 0 or (n and "..." not in s):
             raise error(
-                f"einstein sum subscripts string {s!r} doesn't fit an operand of {parts[i].ndim} dimension(s)",
+                f"einsum subscripts {s!r} don't fit an operand of {parts[i].ndim} dimension(s)",
                 kind=ShapeError,
             )
         inputs[i] = s.replace("...", "".join(greek[longest - n :]))

@@ -498,4 +498,4 @@ def _matrix_norm(source: Array, ord: Any, axes: Sequence[int], keepdims: Any) ->
     summed, compared = axes if abs(ord) == 1 else tuple(reversed(axes))
     sums = sum_(np.abs(source), summed, keepdims=True)
     result = (max_ if ord > 0 else min_)(sums, compared, keepdims=True)
-    return result if keepdims else np.squeeze(result, tuple(axes))[()]
+    return result if keepdims else operand(np.squeeze(result, tuple(axes)))

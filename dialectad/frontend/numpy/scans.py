@@ -19,6 +19,7 @@ from dialectad.frontend.numpy.support import (
     dtype_of,
     implements,
     loop,
+    normalize_axes,
     normalize_axis,
     operand,
     result_dtype,
@@ -154,9 +155,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None) -> Any:
     """numpy.gradient: second-order differences inside, first-order at the ends, with known spacing"""
     source = array(f)
     source = source if source.dtype.kind == "f" else source.astype(float)
-    axes = (
-        range(source.ndim) if axis is None else [normalize_axis(d, source.ndim) for d in np.atleast_1d(axis)]
-    )
+    axes = normalize_axes(axis, source.ndim)
     steps = list(varargs) or [1.0]
     steps = steps * len(axes) if len(steps) == 1 else steps
     if len(steps) != len(axes) or any(len(getattr(operand(s), "shape", ())) for s in steps):

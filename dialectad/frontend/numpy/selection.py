@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from xdsl.dialects import arith, math
 from xdsl.ir import SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
@@ -273,11 +273,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any
         y0, y1 = take(heights, segment), take(heights, segment + 1)
         result = y0 + (y1 - y0) / (x1 - x0) * (at - x0)
     result = np.where(at < points[0], heights[0] if left is None else left, result)
-    result = np.where(
-        at >= points[last],
-        np.where(at > points[last], heights[last] if right is None else right, heights[last]),
-        result,
-    )
+    result = np.where(at == points[last], heights[last], result)
+    result = np.where(at > points[last], heights[last] if right is None else right, result)
     return operand(result)
 
 
@@ -298,14 +295,15 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Array:
         raise error("the diagonal of an array of unknown size")
     rows, columns = int(shape[i]), int(shape[j])  # pyright: ignore[reportArgumentType]
     length = max(min(rows, columns - k) if k >= 0 else min(rows + k, columns), 0)
+    offsets, sizes = [0] * source.ndim, list(shape)
+    offsets[i], offsets[j] = max(-k, 0) if length else 0, max(k, 0) if length else 0
+    sizes[i] = sizes[j] = length
+    value = emit.extract_slice(source.ssa(), offsets, sizes, [1] * source.ndim)
     n = len(rest) + 1
-    along = AffineDimExpr(n - 1)
-    places = dict(zip(rest, map(AffineDimExpr, range(n)), strict=False))
-    places[i] = along + AffineConstantExpr(-k) if k < 0 else along
-    places[j] = along + AffineConstantExpr(k) if k > 0 else along
-    maps = [AffineMap(n, 0, tuple(places[d] for d in range(source.ndim))), AffineMap.identity(n)]
-    value = source.ssa()
+    places = dict(zip(rest, range(n), strict=False)) | {i: n - 1, j: n - 1}
+    diagonals = AffineMap(n, 0, tuple(AffineDimExpr(places[d]) for d in range(source.ndim)))
     init = emit.empty([*(shape[d] for d in rest), length], emit.element(value))
+    maps = [diagonals, AffineMap.identity(n)]
     return Array.fresh(emit.generic([value], maps, [PARALLEL] * n, init, lambda x, _: x))
 
 

@@ -353,7 +353,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Array:
     found = broadcast_extents(source, target)
     if len(found) != len(target) or not all(map(emit.same_extent, found, target)):
         raise error(
-            f"operands could not be broadcast together with remapped shapes: {text(source)} to {text(target)}",
+            f"operands can not be broadcast with remapped shapes: {text(source)} to {text(target)}",
             kind=ShapeError,
         )
     return Array.fresh(emit.broadcast(value, target))
@@ -420,11 +420,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
 
     source = array(a)
     if axis is None:
-        return (
-            reshape(roll(ravel(source), shift, 0), source.shape)
-            if source.ndim != 1
-            else roll(source, shift, 0)
-        )
+        return reshape(roll(ravel(source), shift, 0), source.shape)
     axes = (
         normalize_axes(axis, source.ndim)
         if not isinstance(axis, tuple)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import linalg, scf
+from xdsl.dialects import scf
 from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
@@ -174,8 +175,7 @@ def constant(x: Any, dtype: DType, type_: Attribute) -> SSAValue:
         info = np.iinfo(dtype)
         if not info.min <= x <= info.max:
             raise error(f"Python integer {x} out of bounds for {dtype}", kind=UnsupportedTypeError)
-    number = dtype.type(x).item() if dtype.kind == "f" else x
-    return emit.constant(number, type_)
+    return emit.constant(x if dtype.kind == "i" else dtype.type(x).item(), type_)
 
 
 def scalar_value(x: Operand, dtype: DType) -> SSAValue:

@@ -1,7 +1,7 @@
 """NumPy's ufuncs: per ufunc, what its loops over floats, integers and bools compute.
 
-NumPy itself says which loop the operands take (`ufunc.resolve_dtypes`). Operators on two Python numbers give a
-Python number (a weak scalar); a bool among them counts as an int there, as in Python.
+NumPy itself says which loop the operands take (`ufunc.resolve_dtypes`). Operators on two Python numbers
+give a Python number (a weak scalar); a bool among them counts as an int there, as in Python.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 from dialectad.dialects.arith import RemfOp
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, DType
+from dialectad.frontend.dtypes import BOOL, FLOAT32, FLOAT64, INT64, DType
 from dialectad.frontend.emit import compare, like, select
 from dialectad.frontend.numpy import intervals
 from dialectad.frontend.numpy.support import (
@@ -89,6 +89,8 @@ def loop_dtypes(ufunc: np.ufunc, operands: Sequence[Operand]) -> tuple[tuple[DTy
                 " `^` operator, or the logical_xor function instead."
             )
         raise error(f"ufunc {ufunc.__name__!r} on {names}: {message}", kind=UnsupportedTypeError) from None
+    if found[-1] == BOOL:  # a question about small integers, which float32 holds exactly too
+        found = tuple(FLOAT32 if dtype == np.float16 else dtype for dtype in found)
     for dtype in found:
         checked_dtype(dtype)
     return found, weak and ufunc in OPERATORS
@@ -161,10 +163,10 @@ def _sign_int(x: SSAValue) -> SSAValue:
 
 
 def _reciprocal_int(x: SSAValue) -> SSAValue:
-    """1/x truncated: x itself for 1 and -1, and otherwise 0 (NumPy gives the least integer for 0)."""
+    """1/x truncated: x itself for 1 and -1, and otherwise 0 (for x = 0 as C converts infinity)."""
     element = emit.element(x)
     width = element.width.data if isinstance(element, IntegerType) else 64
-    least = like(x, -(2 ** (width - 1)))
+    least = like(x, -(2 ** (width - 1)) if width >= 32 else 0)
     near = compare("ule", emit.op(arith.AddiOp(x, like(x, 1))), like(x, 2))
     return select(compare("eq", x, like(x, 0)), least, select(near, x, like(x, 0)))
 
