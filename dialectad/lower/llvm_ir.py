@@ -165,6 +165,12 @@ class _Module:
 
 Handler = Callable[["_Function", Operation], None]
 
+# Upstream's own attributes hold a `distinct[...]`, which xDSL doesn't have.
+_SCOPE_ATTRIBUTES = (
+    ("dialectad.alias_scopes", "alias.scope"),
+    ("dialectad.noalias_scopes", "noalias"),
+)
+
 
 class _Function:
     """The lines of one function, and the names of its values and blocks."""
@@ -256,9 +262,9 @@ class _Function:
         self.out.append(f"  {self.use(op.results[0])} = {text}")
 
     def aliasing(self, op: Operation) -> str:
-        """`, !alias.scope !1, !noalias !2` of the attributes `alias_scopes`, `noalias_scopes`."""
+        """`, !alias.scope !1, !noalias !2` of the attributes that list scopes by name."""
         texts = []
-        for attribute, metadata in (("alias_scopes", "alias.scope"), ("noalias_scopes", "noalias")):
+        for attribute, metadata in _SCOPE_ATTRIBUTES:
             if isinstance(names := op.attributes.get(attribute), ArrayAttr):
                 scopes = [name.data for name in names if isinstance(name, StringAttr)]
                 texts.append(f", !{metadata} !{self.module.scope_list(self.name, scopes)}")

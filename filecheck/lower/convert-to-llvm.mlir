@@ -123,3 +123,25 @@ func.func @arena() {
 // CHECK:         llvm.call @aligned_alloc
 // CHECK:         %[[OTHER:.*]] = llvm.atomicrmw xchg
 // CHECK-NEXT:    llvm.call @free(%[[OTHER]])
+
+// -----
+
+// LLVM is told which parts of the arena don't overlap: the first two do, the third is apart from both.
+func.func @parts(%i: index, %x: f64) {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %c128 = arith.constant 128 : index
+  %arena = memref.alloc() {dialectad.arena, alignment = 64 : i64} : memref<256xi8>
+  %a = "memref.view"(%arena, %c0) : (memref<256xi8>, index) -> memref<16xf64>
+  %b = "memref.view"(%arena, %c64) : (memref<256xi8>, index) -> memref<8xf64>
+  %c = "memref.view"(%arena, %c128) : (memref<256xi8>, index) -> memref<8xf64>
+  memref.store %x, %a[%i] : memref<16xf64>
+  memref.store %x, %b[%i] : memref<8xf64>
+  memref.store %x, %c[%i] : memref<8xf64>
+  func.return
+}
+
+// CHECK-LABEL: llvm.func @parts
+// CHECK:         llvm.store %x, %{{.*}} {dialectad.alias_scopes = ["0-128"], dialectad.noalias_scopes = ["128-192"]}
+// CHECK:         llvm.store %x, %{{.*}} {dialectad.alias_scopes = ["64-128"], dialectad.noalias_scopes = ["128-192"]}
+// CHECK:         llvm.store %x, %{{.*}} {dialectad.alias_scopes = ["128-192"], dialectad.noalias_scopes = ["{{.*}}", "{{.*}}"]}

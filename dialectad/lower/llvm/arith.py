@@ -25,7 +25,6 @@ from dialectad.lower.llvm.function import (
     PASS_NAME,
     FunctionLowering,
     Handler,
-    View,
     integer_attr,
     scalar_type,
 )
@@ -152,10 +151,7 @@ def _choose(f: FunctionLowering, condition: SSAValue, a: SSAValue, b: SSAValue) 
 def _select(f: FunctionLowering, op: arith.SelectOp) -> None:
     condition = f.get(op.cond)
     chosen = [_choose(f, condition, a, b) for a, b in zip(f.flatten(op.lhs), f.flatten(op.rhs), strict=True)]
-    value = f.unflatten(op.result.type, chosen)
-    if isinstance(value, View) and f.view(op.lhs).base is not None:
-        value = View(value.ptr, value.element, value.sizes, value.strides, None)
-    f.set(op.result, value)
+    f.set(op.result, f.unflatten(op.result.type, chosen))
 
 
 def _negf(f: FunctionLowering, op: arith.NegfOp) -> None:

@@ -114,6 +114,8 @@ class View:
     strides: tuple[Extent, ...]
     base: SSAValue | None = None
     """Where the allocation starts, when that isn't `ptr`."""
+    scope: Mapping[str, Attribute] = field(default_factory=dict)
+    """Attributes of loads and stores that say which other parts of the arena they don't touch."""
 
 
 @dataclass
@@ -151,6 +153,8 @@ class FunctionLowering:
         self.blocks: dict[Block, Block] = {}
         self.heap: list[SSAValue] = []
         """Slots that hold a pointer to free on an early exit, or null."""
+        self.scopes: dict[tuple[int, int], Mapping[str, Attribute]] = {}
+        """Byte ranges of the arena -> what accesses to them say."""
         self.arena: tuple[str, SSAValue] | None = None
         """The global that keeps the arena between calls, and the slot that holds it during one."""
         self._prologue: list[Operation] = []
@@ -331,22 +335,27 @@ class FunctionLowering:
                 linear = self.add(linear, term)
         return self.element_pointer(view.ptr, self.add(linear, constant), view.element)
 
-    def load(self, address: SSAValue, t: Attribute) -> SSAValue:
+    def load(self, address: SSAValue, t: Attribute, scope: Mapping[str, Attribute] = _NONE) -> SSAValue:
         """Load a register of type `t`; a bool is stored as a byte."""
         storage = ptr if t is ptr else storage_type(t)
         value = self.emit(
             llvm.LoadOp.create(
-                operands=[address], result_types=[storage], properties={"ordering": _NOT_ATOMIC}
+                operands=[address],
+                result_types=[storage],
+                properties={"ordering": _NOT_ATOMIC},
+                attributes=scope,
             )
         )
         return self.compare(DIFFERENT, value, self.int_constant(0, i8)) if t == i1 else value
 
-    def store(self, value: SSAValue, address: SSAValue) -> None:
+    def store(self, value: SSAValue, address: SSAValue, scope: Mapping[str, Attribute] = _NONE) -> None:
         """Store a register; a bool is stored as a byte."""
         if value.type == i1:
             value = self.emit(llvm.ZExtOp.create(operands=[value], result_types=[i8]))
         self.block.add_op(
-            llvm.StoreOp.create(operands=[value, address], properties={"ordering": _NOT_ATOMIC})
+            llvm.StoreOp.create(
+                operands=[value, address], properties={"ordering": _NOT_ATOMIC}, attributes=scope
+            )
         )
 
     def stack(self, element: Attribute, count: int, alignment: int) -> SSAValue:

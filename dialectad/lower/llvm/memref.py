@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
-from xdsl.dialects import llvm, memref
+from xdsl.dialects import arith, llvm, memref
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
+    IntegerAttr,
     IntegerType,
     MemRefType,
     NoneAttr,
+    StringAttr,
     SymbolRefAttr,
     TensorType,
     UnrankedMemRefType,
@@ -62,7 +66,7 @@ def _refined(view: View, t: MemRefType) -> View:
         strides = tuple(s if e is None else e for s, e in zip(strides, explicit, strict=True))
     elif DYNAMIC_INDEX not in t.get_shape():
         strides = tuple(_row_major(t.get_shape()))
-    return View(view.ptr, view.element, sizes, strides, view.base)
+    return replace(view, sizes=sizes, strides=strides)
 
 
 def _row_major(shape: tuple[int, ...]) -> list[int]:
@@ -71,13 +75,14 @@ def _row_major(shape: tuple[int, ...]) -> list[int]:
 
 def _load(f: FunctionLowering, op: memref.LoadOp) -> None:
     array, *indices = op.operands
-    result = op.results[0]
-    f.set(result, f.load(f.address(f.view(array), [f.extent(index) for index in indices]), result.type))
+    result, view = op.results[0], f.view(array)
+    f.set(result, f.load(f.address(view, [f.extent(index) for index in indices]), result.type, view.scope))
 
 
 def _store(f: FunctionLowering, op: memref.StoreOp) -> None:
     value, array, *indices = op.operands
-    f.store(f.get(value), f.address(f.view(array), [f.extent(index) for index in indices]))
+    view = f.view(array)
+    f.store(f.get(value), f.address(view, [f.extent(index) for index in indices]), view.scope)
 
 
 # Allocation
@@ -116,6 +121,7 @@ def _arena(f: FunctionLowering, op: memref.AllocOp, t: MemRefType) -> SSAValue:
     f.module.globals.append(llvm.GlobalOp(ptr, name, "internal", body=_null_initialiser()))
     slot = f.slot()
     f.arena = (name, slot)
+    f.scopes = _arena_scopes(op.memref)
     kept = f.exchange(name, f.null())
     f.store(kept, slot)
     size = t.get_shape()[0] * byte_size(t.element_type)
@@ -190,6 +196,7 @@ def _subview(f: FunctionLowering, op: memref.SubviewOp) -> None:
         tuple(sizes[axis] for axis in kept),
         tuple(strides[axis] for axis in kept),
         source.base or source.ptr,
+        source.scope,
     )
     f.set(op.result, _refined(view, t) if explicit_strides(t) else _with_static_sizes(view, t))
 
@@ -198,7 +205,7 @@ def _with_static_sizes(view: View, t: MemRefType) -> View:
     sizes = tuple(
         static if static >= 0 else size for size, static in zip(view.sizes, t.get_shape(), strict=True)
     )
-    return View(view.ptr, view.element, sizes, view.strides, view.base)
+    return replace(view, sizes=sizes)
 
 
 def _kept_axes(values: Sequence[int], t: MemRefType) -> list[int]:
@@ -236,7 +243,50 @@ def _view(f: FunctionLowering, op: memref.ViewOp) -> None:
     assert isinstance(t, MemRefType)
     pointer = f.element_pointer(f.view(op.source).ptr, f.extent(op.byte_shift), i8)
     sizes = _dynamic_shape(f, t, op.sizes)
-    f.set(op.result, View(pointer, t.element_type, tuple(sizes), tuple(f.row_major(sizes))))
+    scope = f.scopes.get(_byte_range(op) or (0, 0), {})
+    view = View(pointer, t.element_type, tuple(sizes), tuple(f.row_major(sizes)), scope=scope)
+    f.set(op.result, view)
+
+
+def _byte_range(op: memref.ViewOp) -> tuple[int, int] | None:
+    """First byte and the one after the last, where both are known."""
+    owner, t = op.byte_shift.owner, op.result.type
+    assert isinstance(t, MemRefType)
+    if not isinstance(owner, arith.ConstantOp) or DYNAMIC_INDEX in t.get_shape():
+        return None
+    assert isinstance(owner.value, IntegerAttr)
+    first = owner.value.value.data
+    return first, first + prod(t.get_shape()) * byte_size(t.element_type)
+
+
+_MOST_SCOPES = 100
+"""Parts of an arena beyond which LLVM isn't told which are apart: the lists grow with the square."""
+
+
+def _arena_scopes(arena: SSAValue) -> dict[tuple[int, int], Mapping[str, Attribute]]:
+    """What accesses to the parts of an arena say: the name of the part, and those that it doesn't overlap.
+
+    Note [Arena scopes]. All parts have one base, at distances that LLVM knows, but it can't tell that an
+    index into one never reaches the next. Two accesses don't alias when the scope of each is in the other's
+    list. Parts that overlap (they are in use at different times) simply aren't listed.
+    """
+    views = [use.operation for use in arena.uses]
+    ranges = [_byte_range(view) if isinstance(view, memref.ViewOp) else None for view in views]
+    if any(r is None for r in ranges):  # something reaches into the arena in another way
+        return {}
+    distinct = {r for r in ranges if r is not None}
+    if not 1 < len(distinct) <= _MOST_SCOPES:
+        return {}
+    names = {r: StringAttr(f"{r[0]}-{r[1]}") for r in distinct}
+    return {
+        r: {
+            "dialectad.alias_scopes": ArrayAttr([names[r]]),
+            "dialectad.noalias_scopes": ArrayAttr(
+                [name for other, name in names.items() if other[1] <= r[0] or r[1] <= other[0]]
+            ),
+        }
+        for r in distinct
+    }
 
 
 def _cast(f: FunctionLowering, op: memref.CastOp) -> None:
@@ -283,7 +333,7 @@ def _collapse(f: FunctionLowering, op: memref.CollapseShapeOp) -> None:
         next((source.strides[axis] for axis in reversed(group) if source.sizes[axis] != 1), 1)
         for group in groups
     )
-    f.set(op.result, _refined(View(source.ptr, source.element, sizes, strides, source.base), t))
+    f.set(op.result, _refined(replace(source, sizes=sizes, strides=strides), t))
 
 
 def _expand(f: FunctionLowering, op: memref.ExpandShapeOp) -> None:
@@ -296,7 +346,7 @@ def _expand(f: FunctionLowering, op: memref.ExpandShapeOp) -> None:
         for axis in reversed([axis.value.data for axis in group]):
             strides[axis] = stride
             stride = f.mul(stride, sizes[axis])
-    f.set(op.result, _refined(View(source.ptr, source.element, tuple(sizes), tuple(strides), source.base), t))
+    f.set(op.result, _refined(replace(source, sizes=tuple(sizes), strides=tuple(strides)), t))
 
 
 def _reinterpret(f: FunctionLowering, op: memref.ReinterpretCastOp) -> None:
@@ -309,7 +359,8 @@ def _reinterpret(f: FunctionLowering, op: memref.ReinterpretCastOp) -> None:
     sizes = _mixed(f, op.static_sizes, op.sizes)
     strides = _mixed(f, op.static_strides, op.strides)
     pointer = f.element_pointer(base, offset, source.element, inbounds=False)
-    f.set(op.result, View(pointer, source.element, tuple(sizes), tuple(strides), base))
+    view = View(pointer, source.element, tuple(sizes), tuple(strides), base, source.scope)
+    f.set(op.result, view)
 
 
 # Bulk
