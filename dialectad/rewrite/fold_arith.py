@@ -284,16 +284,22 @@ def _same_float(op: Operation, rw: Rewriter) -> SSAValue | None:
 
 
 def _addi(op: arith.AddiOp, rw: Rewriter) -> SSAValue | None:
-    """x + 0 -> x;  (x + 1) + 2 -> x + 3"""
+    """x + 0 -> x;  (x + 1) + 2 -> x + 3;  (7 - x) + 2 -> 9 - x;  (x - y) + y -> x"""
     for x, y in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
         number = constants.uniform_integer(y)
         if number == 0:
             return x
-        if number is not None and constants.integer(y) is not None and isinstance(x.owner, arith.AddiOp):
-            inner = constants.integer(x.owner.rhs)
-            if inner is not None:
-                total = rw.constant(op, wrapped(inner + number, x.type))
-                return rw.insert(op, arith.AddiOp(x.owner.lhs, total))
+        owner = x.owner
+        if isinstance(owner, arith.SubiOp) and owner.rhs is y:
+            return owner.lhs
+        if number is None or not isinstance(owner, arith.AddiOp | arith.SubiOp):
+            continue
+        summand = constants.integer(owner.rhs if isinstance(owner, arith.AddiOp) else owner.lhs)
+        if summand is not None and constants.integer(y) is not None:
+            total = rw.constant(op, wrapped(summand + number, x.type))
+            if isinstance(owner, arith.AddiOp):
+                return rw.insert(op, arith.AddiOp(owner.lhs, total))
+            return rw.insert(op, arith.SubiOp(total, owner.rhs))
     return None
 
 

@@ -46,6 +46,7 @@ def _if(op: scf.IfOp, rw: Rewriter) -> None:
             rw.erase(op)
         return
     _know_condition(op, rw)
+    _move_constants_out(op)
     yes, no = (_end(op, region).operands for region in range(2))
     both_empty = all(region.block.first_op is region.block.last_op for region in op.regions)
     values: list[SSAValue] = []
@@ -68,6 +69,20 @@ def _if(op: scf.IfOp, rw: Rewriter) -> None:
 def _shrunk(rw: Rewriter, old: Operation, new: Operation) -> Operation:
     rw.erased.add(old)
     return new
+
+
+def _move_constants_out(op: scf.IfOp) -> None:
+    """Branches that only yield constants are empty once those stand before them.
+
+    scf.if %c -> (f64) { %two = arith.constant 2.0; yield %two }   ~>   %two = arith.constant 2.0;  scf.if ...
+    """
+    blocks = [region.block for region in op.regions]
+    found = [list(block.ops)[:-1] for block in blocks]
+    if all(isinstance(inner, arith.ConstantOp) for ops in found for inner in ops):
+        assert op.parent is not None
+        for inner in (inner for ops in found for inner in ops):
+            inner.detach()
+            op.parent.insert_op_before(inner, op)
 
 
 def _know_condition(op: scf.IfOp, rw: Rewriter) -> None:

@@ -25,6 +25,7 @@ from xdsl.passes import ModulePass
 from dialectad.rewrite import constants, extents, structure
 from dialectad.rewrite.fusion_emit import Emitter
 from dialectad.rewrite.fusion_plan import Plan
+from dialectad.rewrite.push_slices import push_slices
 
 
 def _resolve_extents(function: Operation) -> None:
@@ -41,6 +42,7 @@ def _resolve_extents(function: Operation) -> None:
 
 def fuse(function: Operation) -> None:
     """Fuse everything inside of `function`."""
+    push_slices(function)
     _resolve_extents(function)
     plan = Plan()
     plan.make(function)

@@ -150,6 +150,9 @@ def compare(predicate: int, a: SSAValue, b: SSAValue) -> bool | None:
         return None
     if a is b:
         return predicate in _REFLEXIVE
+    order = _compare_with_bound(a, b)
+    if order is not None and predicate < _UNSIGNED:
+        return predicate in order
     x = bounds(a)
     y = bounds(b) if x is not None else None
     if x is None or y is None:
@@ -170,6 +173,24 @@ def compare(predicate: int, a: SSAValue, b: SSAValue) -> bool | None:
     return True if always else (False if never else None)
 
 
+def _compare_with_bound(a: SSAValue, b: SSAValue) -> tuple[int, ...] | None:
+    """The signed predicates that hold because one is an induction variable and the other its upper bound."""
+    if _is_below(a, b):
+        return _LESS
+    return _GREATER if _is_below(b, a) else None
+
+
+def _is_below(a: SSAValue, b: SSAValue) -> bool:
+    if not isinstance(a, BlockArgument) or a.index != 0:
+        return False
+    loop = a.block.parent_op()
+    return isinstance(loop, scf.ForOp) and loop.ub is b
+
+
+_LESS = (1, 2, 3)
+"""ne, slt, sle."""
+_GREATER = (1, 4, 5)
+"""ne, sgt, sge."""
 _REFLEXIVE = (0, 3, 5, 7, 9)
 """The predicates that hold for equal numbers: eq, sle, sge, ule, uge."""
 _UNSIGNED = 6

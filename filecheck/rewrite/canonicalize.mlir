@@ -112,6 +112,37 @@ func.func @ranges(%t: tensor<8xf64>, %x: f64) -> f64 {
   func.return %r : f64
 }
 
+// CHECK-LABEL: func.func @symbolic_ranges
+// CHECK-NOT:     cf.assert
+// CHECK:         func.return
+func.func @symbolic_ranges(%n: index, %x: f64) -> f64 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> (f64) {
+    %ok = arith.cmpi slt, %i, %n : index
+    cf.assert %ok, "IndexError: index out of bounds"
+    %b = arith.addf %a, %x : f64
+    scf.yield %b : f64
+  }
+  func.return %r : f64
+}
+
+// CHECK-LABEL: func.func @index_arithmetic
+// CHECK-DAG:     %[[A:.*]] = arith.subi %{{.*}}, %i : index
+// CHECK-DAG:     %[[B:.*]] = arith.addi %i, %{{.*}} : index
+// CHECK:         func.return %[[A]], %[[B]], %i
+func.func @index_arithmetic(%i: index, %j: index) -> (index, index, index) {
+  %c1 = arith.constant 1 : index
+  %c7 = arith.constant 7 : index
+  %a = arith.subi %c7, %i : index
+  %b = arith.addi %a, %c1 : index
+  %c = arith.addi %i, %c7 : index
+  %d = arith.subi %c, %c1 : index
+  %e = arith.addi %i, %j : index
+  %f = arith.subi %e, %j : index
+  func.return %b, %d, %f : index, index, index
+}
+
 // CHECK-LABEL: func.func @checks_stay
 // CHECK:         cf.assert
 func.func @checks_stay(%t: tensor<8xf64>, %x: f64) -> f64 {
@@ -237,6 +268,19 @@ func.func @choice(%c: i1, %x: f64, %y: f64) -> (f64, f64) {
     scf.yield %y, %x : f64, f64
   }
   func.return %r, %s : f64, f64
+}
+
+// CHECK-LABEL: func.func @choice_of_constants
+// CHECK:         %[[R:.*]] = arith.select %c, %two, %x : f64
+// CHECK-NEXT:    func.return %[[R]]
+func.func @choice_of_constants(%c: i1, %x: f64) -> f64 {
+  %r = scf.if %c -> (f64) {
+    %two = arith.constant 2.0 : f64
+    scf.yield %two : f64
+  } else {
+    scf.yield %x : f64
+  }
+  func.return %r : f64
 }
 
 // CHECK-LABEL: func.func @trips

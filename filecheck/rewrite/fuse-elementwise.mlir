@@ -154,3 +154,18 @@ func.func @iota(%a: tensor<3x4xi64>) -> tensor<3x4xi64> {
   %r = arith.addi %a, %b : tensor<3x4xi64>
   func.return %r : tensor<3x4xi64>
 }
+
+// Of what is only sliced, only the slices are computed.
+// CHECK-LABEL: func.func @slices
+// CHECK-NOT:     tensor.empty() : tensor<8xf64>
+// CHECK-DAG:     tensor.extract_slice %a[0] [3] [1]
+// CHECK-DAG:     tensor.extract_slice %b[0] [3] [1]
+// CHECK:         arith.addf
+// CHECK:         math.exp
+func.func @slices(%a: tensor<8xf64>, %b: tensor<8xf64>) -> (tensor<3xf64>, tensor<5xf64>) {
+  %s = arith.addf %a, %b : tensor<8xf64>
+  %t = tensor.extract_slice %s[0] [3] [1] : tensor<8xf64> to tensor<3xf64>
+  %u = tensor.extract_slice %s[3] [5] [1] : tensor<8xf64> to tensor<5xf64>
+  %v = math.exp %t : tensor<3xf64>
+  func.return %v, %u : tensor<3xf64>, tensor<5xf64>
+}
