@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import dialectad as da
 from dialectad import passes, verifier
 from dialectad.dialects import context
-from dialectad.levels import pipeline
+from dialectad.levels import STAGES, pipeline
 from dialectad.tools import parsing
 from tests.mlir_opt import assert_valid_mlir
+from tests.samples import SAMPLES, Sample
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.mlir"))
 
@@ -30,6 +32,18 @@ def test_sources():
 @pytest.mark.parametrize("stage", ["linalg", "loop", "llvm"])
 def test_rung(stage: str):
     assert_valid_mlir(text_after(program, pipeline("linalg", stage)) for program in PROGRAMS)
+
+
+def gradient_text(sample: Sample, stage: str) -> str:
+    """The traced gradient of a sample program at the end of a rung, verified strictly on the way."""
+    module = da.grad(sample.function).lower(*sample.args).module(stage)
+    verifier.check(module, None if stage == "traced" else stage)
+    return str(module)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_gradients_of_samples(stage: str):
+    assert_valid_mlir(gradient_text(sample, stage) for sample in SAMPLES)
 
 
 INVALID = """
