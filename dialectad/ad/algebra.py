@@ -85,6 +85,13 @@ class Emitter:
         self.role = role
         self.location: LocationAttr = locations.UNKNOWN
 
+    @staticmethod
+    def before(op: Operation) -> Emitter:
+        """An emitter of what takes the place of `op`, and so has its location."""
+        emitter = Emitter(InsertPoint.before(op), "")
+        emitter.location = op.location
+        return emitter
+
     def _stamp(self, op: Operation) -> None:
         if op.location == locations.UNKNOWN:
             op.location = self.location

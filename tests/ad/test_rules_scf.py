@@ -386,3 +386,35 @@ def test_branch_not_taken_gives_no_nan():
     )
     assert gradient(text, -1.0) == [0.0]
     assert gradient(text, 4.0) == [0.25]
+
+
+WHILE_IN_A_CONDITION = f(
+    "%x: f64, %w: f64) -> f64",
+    """
+  %limit = arith.constant 2.5 : f64
+  %r = scf.while (%a = %x) : (f64) -> (f64) {
+    %q = scf.while (%b = %a) : (f64) -> (f64) {
+      %go = arith.cmpf olt, %b, %half : f64
+      scf.condition(%go) %b : f64
+    } do {
+    ^bb0(%b: f64):
+      %e = math.exp %b : f64
+      %m = arith.mulf %e, %w : f64
+      scf.yield %m : f64
+    }
+    %s = math.sin %q : f64
+    %t = arith.addf %s, %q : f64
+    %go = arith.cmpf olt, %t, %limit : f64
+    scf.condition(%go) %t : f64
+  } do {
+  ^bb0(%a: f64):
+    %p = arith.mulf %w, %a : f64
+    scf.yield %p : f64
+  }
+  return %r : f64""",
+)
+
+
+@pytest.mark.parametrize("x", [0.1, 0.6, 5.0])
+def test_while_in_the_condition_of_a_while(x):
+    check(WHILE_IN_A_CONDITION, x, 0.9, order=2)

@@ -15,9 +15,8 @@ that the body captures is an operand with an empty map.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
@@ -30,60 +29,7 @@ from dialectad.ad.build import PARALLEL, REDUCTION, generic_of, prune
 from dialectad.ad.forward import Forward
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.ad.rule import Rule, register
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A `linalg.generic` on tensors with one result, taken apart."""
-
-    op: linalg.GenericOp
-
-    @property
-    def body(self) -> Block:
-        return self.op.body.block
-
-    @property
-    def maps(self) -> list[AffineMap]:
-        return [m.data for m in self.op.indexing_maps]
-
-    @property
-    def yielded(self) -> SSAValue:
-        last = self.body.last_op
-        assert last is not None
-        return last.operands[0]
-
-    @property
-    def reduces(self) -> bool:
-        """Whether an element of the result is written several times, or not at all and so the initial one."""
-        out = self.maps[-1]
-        return any(i == REDUCTION for i in self.op.iterator_types) or not is_permutation(out)
-
-    @property
-    def out_arg(self) -> SSAValue:
-        return self.body.args[-1]
-
-    @property
-    def reads_out(self) -> bool:
-        return self.out_arg.first_use is not None
-
-    @property
-    def captured(self) -> list[SSAValue]:
-        """What the body uses from outside."""
-        found: dict[SSAValue, None] = {}
-        for op in self.body.ops:
-            for operand in op.operands:
-                owner = operand.owner
-                if (owner if isinstance(owner, Block) else owner.parent) is not self.body:
-                    found[operand] = None
-        return list(found)
-
-    @property
-    def addend(self) -> SSAValue | None:
-        """f, if the body is `yield o + f` and f doesn't depend on o."""
-        total, o = self.yielded.owner, self.out_arg
-        if not isinstance(total, arith.AddfOp) or not o.has_one_use() or o not in total.operands:
-            return None
-        return total.rhs if total.lhs is o else total.lhs
+from dialectad.ad.structured import Parts, dims_of, is_permutation
 
 
 class Generic(Rule):
@@ -216,15 +162,6 @@ def _copy_body(parts: Parts, block: Block, mapper: dict[SSAValue, SSAValue]) -> 
     return mapper.get(seed, seed)
 
 
-def is_permutation(map_: AffineMap) -> bool:
-    """Whether each point of the iteration space has an element of its own, and no element is left over."""
-    return len(map_.results) == map_.num_dims and sorted(_dims(map_)) == list(range(map_.num_dims))
-
-
-def _dims(map_: AffineMap) -> list[int]:
-    return [e.position for e in map_.results if isinstance(e, AffineDimExpr)]
-
-
 def _is_plain(map_: AffineMap, dim: int) -> bool:
     """Whether `dim` is a coordinate of the map by itself, and in no other expression of it."""
     plain = sum(1 for e in map_.results if isinstance(e, AffineDimExpr) and e.position == dim)
@@ -235,15 +172,15 @@ def _prune_inputs(
     block: Block, ins: Sequence[tuple[SSAValue, AffineMap]], out_map: AffineMap
 ) -> list[tuple[SSAValue, AffineMap]]:
     """Drop the inputs that the body doesn't use, as long as all loops still have a bound."""
-    covered = set(_dims(out_map))
+    covered = set(dims_of(out_map))
     used = [arg.first_use is not None for arg in block.args[:-1]]
     for (_, m), keep in zip(ins, used, strict=True):
         if keep:
-            covered |= set(_dims(m))
+            covered |= set(dims_of(m))
     for i, (_, m) in enumerate(ins):
-        if not used[i] and not covered.issuperset(_dims(m)):
+        if not used[i] and not covered.issuperset(dims_of(m)):
             used[i] = True
-            covered |= set(_dims(m))
+            covered |= set(dims_of(m))
     for i in reversed(range(len(ins))):
         if not used[i]:
             block.erase_arg(block.args[i])

@@ -26,6 +26,7 @@ from dialectad.ad.forward import Forward
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, linear, register
 from dialectad.ad.rules.blas import Bilinear, dot_adjoint, gemm_adjoint, gemv_adjoint, product
+from dialectad.ad.structured import combiner
 from dialectad.dialects import blas
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 
@@ -110,24 +111,6 @@ def fill(sweep: Reverse, op: linalg.FillOp, d: SSAValue) -> None:
 
 
 # Reductions
-
-
-def combiner(op: linalg.ReduceOp) -> type[Operation] | None:
-    """The op that the body consists of, if it is one op of both arguments."""
-    body = op.region.block
-    first, last = body.first_op, body.last_op
-    if first is None or last is None or first.next_op is not last or len(first.operands) != 2:
-        return None
-    return (
-        type(first)
-        if set(first.operands) == set(body.args) and last.operands[0] is first.results[0]
-        else None
-    )
-
-
-EXTREMA: tuple[type[Operation], ...] = (
-    *(arith.MaximumfOp, arith.MinimumfOp, arith.MaxnumfOp, arith.MinnumfOp),
-)
 
 
 class Reduce(Rule):

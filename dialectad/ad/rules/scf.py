@@ -26,7 +26,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
-from dialectad.ad.prepare import COUNTED
+from dialectad.ad.prepare_while import COUNTED
 from dialectad.ad.primals import constant_of, trip_count
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.ad.rule import Rule, inactive, register

@@ -1,0 +1,83 @@
+"""`scf.while` before reverse mode: rotated, so that the condition stands alone, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.dialects import arith, scf
+from xdsl.dialects.builtin import UnitAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from dialectad.ad.algebra import INDEX, Emitter
+from dialectad.dialects.ad import PopOp, PushOp
+
+COUNTED = "dialectad.counted"
+"""Marks a `scf.while` whose last result counts its iterations, while its function is differentiated."""
+
+
+def rotate(op: scf.WhileOp) -> scf.WhileOp:
+    """Leave nothing but the condition in the first region.
+
+    while (a = init) { <before>; condition(c) x } do (x) { <after>; yield y }
+    =>
+    <before(init)>
+    while (k = c, v = x) { condition(k) k, v } do (k, v) { <after(v)>; <before(y)>; yield c, x }
+    """
+    before, after = op.before_region.block, op.after_region.block
+    condition, last = before.last_op, after.last_op
+    assert isinstance(condition, scf.ConditionOp)
+    assert isinstance(last, scf.YieldOp)
+    block = op.parent
+    assert block is not None
+    caches = any(isinstance(o, PushOp | PopOp) for o in op.before_region.walk())
+    if list(condition.args) == list(before.args) and not caches:
+        return op
+
+    def run(inputs: Sequence[SSAValue], put: Callable[[Operation], None]) -> list[SSAValue]:
+        mapper: dict[SSAValue, SSAValue] = dict(zip(before.args, inputs, strict=True))
+        for o in tuple(before.ops)[:-1]:
+            put(o.clone(mapper))
+        return [mapper.get(v, v) for v in condition.operands]
+
+    inits = run(op.arguments, lambda o: block.insert_op_before(o, op))
+    next_ = run(last.operands, lambda o: after.insert_op_before(o, last))
+    types = [v.type for v in inits]
+    first = Block(arg_types=types)
+    first.add_op(scf.ConditionOp(first.args[0], *first.args))
+    after.insert_arg(types[0], 0)
+    last.operands = next_
+    new = scf.WhileOp(inits, types, Region(first), op.detach_region(op.after_region))
+    new.location = op.location
+    block.insert_op_before(new, op)
+    for old, result in zip(op.results, new.results[1:], strict=True):
+        old.replace_all_uses_with(result)
+    block.erase_op(op)
+    return new
+
+
+def count_iterations(op: scf.WhileOp) -> None:
+    """Give the loop one more result, the number of its iterations."""
+    emitter = Emitter.before(op)
+    start = emitter.integer(0)
+    before, after = op.before_region.block, op.after_region.block
+    count = before.insert_arg(INDEX, len(before.args))
+    condition, last = before.last_op, after.last_op
+    assert condition is not None
+    assert last is not None
+    condition.operands = [*condition.operands, count]
+    number = after.insert_arg(INDEX, len(after.args))
+    with emitter.at(InsertPoint.before(last)):
+        following = emitter.emit(arith.AddiOp(number, emitter.integer(1)))
+    last.operands = [*last.operands, following]
+    regions = [op.detach_region(region) for region in (op.before_region, op.after_region)]
+    new = scf.WhileOp([*op.arguments, start], [*op.result_types, INDEX], *regions)
+    new.attributes[COUNTED] = UnitAttr()
+    new.location = op.location
+    block = op.parent
+    assert block is not None
+    block.insert_op_before(new, op)
+    for old, result in zip(op.results, new.results, strict=False):
+        result.name_hint = old.name_hint
+        old.replace_all_uses_with(result)
+    block.erase_op(op)
