@@ -45,7 +45,6 @@ from dialectad.lower.bufferization.places import (
     slice_of,
     tensor_shape,
     view,
-    whole,
 )
 from dialectad.lower.bufferization.sinks import Sinks, is_elementwise, updated
 
@@ -267,7 +266,7 @@ class Bufferizer:
         for _ in range(_MAX_INSERTIONS):
             if not isinstance(op, tensor.InsertSliceOp) or op.dest is not value or op.source is value:
                 return False
-            region = view(where, slice_of(op, tensor_shape(op.source)))
+            region = view(where, slice_of(op))
             if region is not None and contains(region, place):
                 return True
             # What that insertion leaves may be overwritten by the next one.
@@ -345,8 +344,8 @@ class Bufferizer:
             return end
         candidates = [self.places[v] for v, same in reads if same and v in self.dying]
         for place in (*candidates, where):
-            if isinstance(place, Place) and place.type.get_shape() == tensor_shape(result):
-                same_type = place.type.element_type == cast(TensorType[Any], result.type).element_type
+            if isinstance(place, Place) and place.shape == tensor_shape(result):
+                same_type = place.element_type == cast(TensorType[Any], result.type).element_type
                 if same_type and self.may_write(place, reads):
                     return place
         return self.alloc(result, dest)
@@ -373,7 +372,7 @@ class Bufferizer:
                 place = self.targets.get((sink.op, sink.index))
         for step in sink.steps:
             place = None if place is None else view(place, step)
-        if place is None or place.type.get_shape() != tensor_shape(value):
+        if place is None or place.shape != tensor_shape(value):
             return None
         return place
 
@@ -393,7 +392,7 @@ class Bufferizer:
             self.fill(where, place)
             self.define(dest, place)
             where = place
-        return view(where, slice_of(op, tensor_shape(op.source)))
+        return view(where, slice_of(op))
 
     def _slot_place(self, op: ad.PushOp, value: SSAValue) -> Place | None:
         """A slot reserved now for a value that is pushed later in this block."""
@@ -425,7 +424,7 @@ class Bufferizer:
         type_ = identity_type(cast(TensorType[Any], op.value.type))
         sizes = [n for n in self.extents(op.value) if not isinstance(n, int)] if not is_static(type_) else []
         slot = self.emit(ad.ReserveOp(op.cache, sizes, type_)).results[0]
-        return whole(Buffer(slot, cache=op.cache))
+        return Place(Buffer(slot, cache=op.cache))
 
     def _available(self, value: SSAValue) -> bool:
         """Whether an index is computed already, or could be moved to here and was."""
@@ -467,7 +466,7 @@ class Bufferizer:
         assert block is not None
         self._frees.append((block, op.results[0]))
         self.report.allocations.append((type_, locations.of(self.at)))
-        return whole(Buffer(op.results[0], exclusive=True))
+        return Place(Buffer(op.results[0], exclusive=True))
 
     def _sizes(self, place: Place) -> list[SSAValue]:
         """The dynamic extents of a place."""
@@ -476,7 +475,7 @@ class Bufferizer:
         ref = self.memref(place)
         return [
             self.emit(memref.DimOp(ref, self.constant(axis))).results[0]
-            for axis, n in enumerate(place.type.get_shape())
+            for axis, n in enumerate(place.shape)
             if n == DYNAMIC_INDEX
         ]
 
@@ -516,7 +515,7 @@ class Bufferizer:
     def fill(self, content: Lazy, target: Place) -> None:
         """Write what a value without memory holds."""
         if isinstance(content, Splat):
-            scalar = self.scalar(content, target.type.element_type)
+            scalar = self.scalar(content, target.element_type)
             self.emit(linalg.FillOp((scalar,), (self.memref(target),), ()))
 
     def scalar(self, content: Splat, type_: Attribute) -> SSAValue:

@@ -17,7 +17,7 @@ from xdsl.ir import Operation
 
 from dialectad.dialects import ad
 from dialectad.lower.bufferization.bufferizer import Bufferizer
-from dialectad.lower.bufferization.places import Buffer, identity_type, is_tensor, whole
+from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_tensor
 
 
 def _cache(b: Bufferizer, op: ad.CacheOp) -> None:
@@ -43,7 +43,7 @@ def _pop(b: Bufferizer, op: ad.PopOp) -> None:
         return
     type_ = identity_type(cast(TensorType[Any], op.result.type))
     popped = b.emit(ad.PopOp(op.cache, list(op.sizes), type_)).results[0]
-    place = whole(Buffer(popped, cache=op.cache))
+    place = Place(Buffer(popped, cache=op.cache))
     if _pushed_again(b, op):
         aside = b.alloc(op.result)
         b.copy(place, aside, "the cache that an array is popped from is pushed to again")

@@ -19,7 +19,6 @@ from dialectad.lower.bufferization.places import (
     Place,
     is_static,
     is_tensor,
-    whole,
 )
 from dialectad.lower.bufferization.sinks import origin
 
@@ -138,7 +137,7 @@ class Carried:
     def open(self, block: Block, args: dict[int, SSAValue]) -> None:
         """A region begins: it finds slot k under the name `args[k]`."""
         for k in self.rotating:
-            self.inner[k] = whole(Buffer(block.insert_arg(self.places[k].type, len(block.args))))
+            self.inner[k] = Place(Buffer(block.insert_arg(self.places[k].type, len(block.args))))
         for k, arg in args.items():
             if k in self.places:
                 self.b.define(arg, self.inner[k])
@@ -190,7 +189,7 @@ class Carried:
         for k, place in self.places.items():
             result = self.results[k]
             if result is not None:
-                self.b.define(result, whole(Buffer(rotated[k])) if k in rotated else place)
+                self.b.define(result, Place(Buffer(rotated[k])) if k in rotated else place)
         for buffer in self._exclusive:
             buffer.exclusive = True
 

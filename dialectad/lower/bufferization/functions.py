@@ -28,7 +28,7 @@ from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer, Report
 from dialectad.lower.bufferization.control_flow import forward_invariants
-from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_static, is_tensor, whole
+from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_static, is_tensor
 
 INOUT = "dialectad.inout"
 OUTS = "dialectad.outs"
@@ -56,7 +56,7 @@ def bufferize_function(
         new = block.insert_arg(identity_type(cast(TensorType[Any], arg.type)), arg.index)
         new.name_hint = arg.name_hint
         result = arg_attrs[index].data.get(INOUT)
-        place = whole(Buffer(new, writable=result is not None))
+        place = Place(Buffer(new, writable=result is not None))
         if result is not None:
             inout[cast(IntegerAttr[Any], result).value.data] = place
         b.define(arg, place)
@@ -67,7 +67,7 @@ def bufferize_function(
             continue
         out = block.insert_arg(_out_type(function, type_), len(block.args))
         out.name_hint = f"out{k}"
-        b.outs[k] = whole(Buffer(out))
+        b.outs[k] = Place(Buffer(out))
         outs.append(out)
 
     b.run_block(block, lambda terminator: _return(b, terminator))

@@ -6,12 +6,13 @@ values whose places are equal share every element. Nothing here emits IR.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from xdsl.dialects import arith
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     IntegerAttr,
@@ -20,7 +21,7 @@ from xdsl.dialects.builtin import (
     StridedLayoutAttr,
     TensorType,
 )
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 Extent = int | SSAValue
 """A size, an offset or a stride: known now, or when the program runs."""
@@ -91,13 +92,33 @@ Step = Slice | Collapse | Expand | Cast
 
 @dataclass(frozen=True)
 class Place:
-    """Part of a buffer, in the layout that its type tells."""
+    """Part of a buffer."""
 
     buffer: Buffer
-    path: tuple[Step, ...]
-    type: MemRefType[Any] = field(compare=False)
+    path: tuple[Step, ...] = ()
+    """The views that lead from the buffer to the part."""
     base: Place | None = field(compare=False, default=None)
     """What the last step of the path is a view of."""
+
+    @cached_property
+    def type(self) -> MemRefType[Any]:
+        """The type of its memref; costly to make, and asked for only where a view is emitted."""
+        if self.base is None:
+            assert isinstance(self.buffer.memref.type, MemRefType)
+            return self.buffer.memref.type
+        type_ = step_type(self.base.type, self.path[-1])
+        assert type_ is not None
+        return type_
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.path[-1].shape if self.path else self.type.get_shape()
+
+    @property
+    def element_type(self) -> Attribute:
+        type_ = self.buffer.memref.type
+        assert isinstance(type_, MemRefType)
+        return type_.element_type
 
 
 @dataclass(frozen=True)
@@ -234,24 +255,18 @@ def view(place: Place, step: Step) -> Place | None:
     Steps that undo each other vanish, so that a slice that was reshaped and reshaped back is the slice.
     """
     if isinstance(step, Slice):
-        if _is_whole(step, place.type):
+        if _is_whole(step, place.shape):
             return place
-    elif step.shape == place.type.get_shape():
+    elif step.shape == place.shape:
         return place
     elif place.base is not None and _undoes(step, place.path[-1], place.base):
         return place.base
-    type_ = step_type(place.type, step)
-    return None if type_ is None else Place(place.buffer, (*place.path, step), type_, place)
+    if isinstance(step, Collapse) and step_type(place.type, step) is None:
+        return None
+    return Place(place.buffer, (*place.path, step), place)
 
 
-def whole(buffer: Buffer) -> Place:
-    """All of a buffer."""
-    assert isinstance(buffer.memref.type, MemRefType)
-    return Place(buffer, (), buffer.memref.type)
-
-
-def _is_whole(step: Slice, type_: MemRefType[Any]) -> bool:
-    extents = type_.get_shape()
+def _is_whole(step: Slice, extents: tuple[int, ...]) -> bool:
     return (
         step.shape == extents
         and all(o == 0 for o in step.offsets)
@@ -261,7 +276,7 @@ def _is_whole(step: Slice, type_: MemRefType[Any]) -> bool:
 
 
 def _undoes(step: Step, last: Step, base: Place) -> bool:
-    before = base.type.get_shape()
+    before = base.shape
     match step, last:
         case (Expand(), Collapse()) | (Collapse(), Expand()):
             return step.groups == last.groups and before == step.shape and before.count(DYNAMIC_INDEX) <= 1
@@ -353,23 +368,27 @@ def _constant(value: SSAValue) -> int | None:
 # --- slices of ops -----------------------------------------------------------------------------
 
 
-def mixed(static: Any, dynamic: Sequence[SSAValue]) -> tuple[Extent, ...]:
+def mixed(static: Any, dynamic: Iterable[SSAValue]) -> tuple[Extent, ...]:
     """The list that an op keeps as static values and operands."""
     rest = iter(dynamic)
-    return tuple(next(rest) if s == DYNAMIC_INDEX else s for s in static.get_values())
+    return tuple([next(rest) if s == DYNAMIC_INDEX else s for s in static.get_values()])
 
 
 def _folded(values: tuple[Extent, ...]) -> tuple[Extent, ...]:
     return tuple(v if isinstance(v, int) or (c := _constant(v)) is None else c for v in values)
 
 
-def slice_of(op: Any, shape: tuple[int, ...]) -> Slice:
-    """What `tensor.extract_slice` or `insert_slice` shows; constant offsets count as known."""
+def slice_of(op: tensor.ExtractSliceOp | tensor.InsertSliceOp) -> Slice:
+    """What of a tensor `extract_slice` gives or `insert_slice` replaces; constant offsets count as known."""
+    # By position, since asking for op.offsets and the like is slow.
+    first = 1 if isinstance(op, tensor.ExtractSliceOp) else 2
+    part = op.results[0] if first == 1 else op.operands[0]
+    dynamic = iter(op.operands[first:])
     return Slice(
-        _folded(mixed(op.static_offsets, op.offsets)),
-        mixed(op.static_sizes, op.sizes),
-        _folded(mixed(op.static_strides, op.strides)),
-        shape,
+        _folded(mixed(op.static_offsets, dynamic)),
+        mixed(op.static_sizes, dynamic),
+        _folded(mixed(op.static_strides, dynamic)),
+        tensor_shape(part),
     )
 
 
@@ -391,7 +410,3 @@ def tensor_shape(value: SSAValue) -> tuple[int, ...]:
 
 def is_tensor(value: SSAValue) -> bool:
     return isinstance(value.type, TensorType)
-
-
-def defining_op(value: SSAValue) -> Operation | None:
-    return value.owner if isinstance(value.owner, Operation) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, cast
 
 from xdsl.dialects import arith, memref, tensor
@@ -61,6 +62,7 @@ def _structured(b: Bufferizer, op: LinalgStructuredOperation, same_index: set[in
     b.drop(op)
 
 
+@cache
 def _segments(inputs: int, outputs: int) -> Attribute:
     return DenseArrayBase.from_list(i32, [inputs, outputs])
 
@@ -171,23 +173,24 @@ def _rewritten(
     operands = [b.operand(value), b.memref(place)]
     b.define(result, place)
     op.detach_region(region)
-    _emit_generic(b, operands, maps, iterators, region)
+    map_attrs = ArrayAttr([AffineMapAttr(m) for m in maps])
+    _emit_generic(b, operands, map_attrs, ArrayAttr(iterators), region)
     b.drop(op)
 
 
 def _emit_generic(
     b: Bufferizer,
     operands: Sequence[SSAValue],
-    maps: Sequence[AffineMap],
-    iterators: Sequence[IteratorTypeAttr],
+    maps: Attribute,
+    iterators: Attribute,
     region: Region,
 ) -> None:
     b.emit(
         linalg.GenericOp.create(
             operands=operands,
             properties={
-                "indexing_maps": ArrayAttr([AffineMapAttr(m) for m in maps]),
-                "iterator_types": ArrayAttr(iterators),
+                "indexing_maps": maps,
+                "iterator_types": iterators,
                 "operandSegmentSizes": _segments(len(operands) - 1, 1),
             },
             regions=[region],
@@ -226,9 +229,15 @@ def _elementwise(b: Bufferizer, op: Operation) -> None:
     block.add_ops([body, linalg.YieldOp(body.results[0])])
     operands = [*map(b.operand, inputs), b.memref(place)]
     b.define(result, place)
-    identity = AffineMap.identity(rank)
-    _emit_generic(b, operands, [identity] * len(operands), [PARALLEL] * rank, Region(block))
+    maps, iterators = _elementwise_maps(rank, len(operands))
+    _emit_generic(b, operands, maps, iterators, Region(block))
     b.drop(op)
+
+
+@cache
+def _elementwise_maps(rank: int, operands: int) -> tuple[Attribute, Attribute]:
+    identity = AffineMapAttr(AffineMap.identity(rank))
+    return ArrayAttr([identity] * operands), ArrayAttr([PARALLEL] * rank)
 
 
 def _elementwise_place(b: Bufferizer, result: SSAValue, template: SSAValue, reads: Sequence[Read]) -> Place:

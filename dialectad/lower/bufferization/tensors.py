@@ -36,7 +36,6 @@ from dialectad.lower.bufferization.places import (
     slice_of,
     tensor_shape,
     view,
-    whole,
 )
 
 
@@ -70,7 +69,7 @@ def _global(b: Bufferizer, result: SSAValue, value: DenseIntOrFPElementsAttr[Any
         memref.GlobalOp.get(StringAttr(name), type_, value, StringAttr("private"), UnitAttr(), 64)
     )
     op = b.emit(memref.GetGlobalOp(SymbolRefAttr(name), type_))
-    return whole(Buffer(op.results[0], writable=False))
+    return Place(Buffer(op.results[0], writable=False))
 
 
 def _empty(b: Bufferizer, op: tensor.EmptyOp) -> None:
@@ -100,7 +99,7 @@ def _view(b: Bufferizer, source: SSAValue, result: SSAValue, step: Step) -> None
 
 
 def _extract_slice(b: Bufferizer, op: tensor.ExtractSliceOp) -> None:
-    _view(b, op.source, op.result, slice_of(op, tensor_shape(op.result)))
+    _view(b, op.source, op.result, slice_of(op))
     b.drop(op)
 
 
@@ -174,7 +173,7 @@ def _insert(b: Bufferizer, op: tensor.InsertOp) -> None:
 
 def _insert_slice(b: Bufferizer, op: tensor.InsertSliceOp) -> None:
     """Nothing at all where the source was computed in its slice of the destination already."""
-    step = slice_of(op, tensor_shape(op.source))
+    step = slice_of(op)
     source, where = b.places[op.source], b.places[op.dest]
     if isinstance(where, Place) and source == view(where, step):
         b.define(op.result, where)
