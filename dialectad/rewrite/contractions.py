@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from xdsl.dialects import arith
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
+
+from dialectad.rewrite import elementwise
 
 Dims = tuple[int, ...]
 
@@ -44,6 +47,43 @@ def generic(op: linalg.GenericOp) -> Contraction | None:
         return None
     maps = [_dims(m.data) for m in op.indexing_maps]
     return _classify(op.inputs[0], op.inputs[1], op.outputs[0], maps)
+
+
+def reduction(op: linalg.ReduceOp) -> Contraction | None:
+    """What the sum of a product of broadcasts is: `np.sum(a[:, :, None] * b, axis=1)` is `a @ b`."""
+    product = op.input.owner
+    if not isinstance(product, arith.MulfOp) or not op.input.has_one_use() or not _adds(op.region.block):
+        return None
+    assert isinstance(op.input.type, TensorType)
+    rank = op.input.type.get_num_dims()
+    (lhs, a), (rhs, b) = (_unbroadcast(value, tuple(range(rank))) for value in product.operands)
+    reduced = op.dimensions.get_values()
+    found = _classify(lhs, rhs, op.init, (a, b, tuple(d for d in range(rank) if d not in reduced)))
+    # what has fewer dimensions is bound by memory, so it pays to fuse it with what computes the operands
+    return found if found is not None and found.kind == "gemm" else None
+
+
+def _unbroadcast(value: SSAValue, access: Dims) -> tuple[SSAValue, Dims | None]:
+    """The tensor that `value` repeats or transposes, and which dimensions of `value` it has."""
+    while isinstance(owner := value.owner, _MOVEMENTS):
+        reads = elementwise.reads(owner)
+        if reads is None:
+            break
+        ((source, inner),) = reads
+        if elementwise.ZERO in inner:
+            break
+        value, access = source, elementwise.compose(inner, access)  # pyright: ignore[reportAssignmentType]
+    return value, access
+
+
+_MOVEMENTS = (linalg.BroadcastOp, linalg.TransposeOp, tensor.ExpandShapeOp, tensor.CollapseShapeOp)
+
+
+def _adds(block: Block) -> bool:
+    ops = list(block.ops)
+    if [type(op) for op in ops] != [arith.AddfOp, linalg.YieldOp]:
+        return False
+    return set(ops[0].operands) == set(block.args) and ops[1].operands[0] is ops[0].results[0]
 
 
 def _multiplies_and_adds(block: Block) -> bool:

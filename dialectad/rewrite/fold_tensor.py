@@ -163,7 +163,7 @@ def _insert(op: tensor.InsertOp, rw: Rewriter) -> SSAValue | None:
 
 
 def _extract_slice(op: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue | None:
-    """A slice of a uniform tensor, of all, of a slice, or of what was just put there.
+    """A slice of a uniform tensor, of all, of a slice, of what was just put there, or beside it.
 
     %a = tensor.extract_slice %t[2] [5] [1];  %b = tensor.extract_slice %a[1] [3] [1]
     ~> %b = tensor.extract_slice %t[3] [3] [1]
@@ -174,8 +174,10 @@ def _extract_slice(op: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue | None:
     if op.source.type == op.result.type and _covers_all(op, op.source):
         return op.source
     owner = op.source.owner
-    if isinstance(owner, tensor.InsertSliceOp) and owner.source.type == op.result.type:
-        return owner.source if slices.same_place(owner, op) else None
+    if isinstance(owner, tensor.InsertSliceOp):
+        if owner.source.type == op.result.type and slices.same_place(owner, op):
+            return owner.source
+        return slices.past_insertion(rw, op, owner)
     return slices.slice_of_slice(rw, op, owner) if isinstance(owner, tensor.ExtractSliceOp) else None
 
 

@@ -12,6 +12,8 @@ nor behind a write to what it reads (`Note [Late reads]` in `fusion_plan`).
 
 from __future__ import annotations
 
+from collections import deque
+
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
@@ -23,9 +25,10 @@ _COST_TO_DUPLICATE = 4
 
 def push_slices(function: Operation) -> None:
     """Move slices from the results of elementwise ops to their operands."""
-    pending = [op for op in function.walk() if isinstance(op, tensor.ExtractSliceOp)]
+    # first in, first out: all slices of a tensor come before those of what it is computed from
+    pending = deque(op for op in function.walk() if isinstance(op, tensor.ExtractSliceOp))
     while pending:
-        op = pending.pop()
+        op = pending.popleft()
         if op.parent is not None and _is_worthwhile(op):
             pending += _push(op)
 

@@ -227,6 +227,15 @@ def _raise_generic(op: linalg.GenericOp) -> None:
         _raise(op, found)
 
 
+def _raise_reduction(op: linalg.ReduceOp) -> None:
+    product = op.input.owner
+    found = contractions.reduction(op)
+    if found is not None and _is_supported(found):
+        assert isinstance(product, Operation)
+        _raise(op, found)
+        structure.erase(product)
+
+
 def _is_supported(found: Contraction) -> bool:
     return all(blas.is_blas_type(constants.element_type(v.type)) for v in (found.lhs, found.rhs, found.out))
 
@@ -237,6 +246,7 @@ _RULES: dict[type[Operation], Callable[..., None]] = {
     VecmatOp: _raise_named,
     DotOp: _raise_named,
     linalg.GenericOp: _raise_generic,
+    linalg.ReduceOp: _raise_reduction,
     arith.AddfOp: _fold_sum,
     arith.SubfOp: _fold_sum,
     arith.MulfOp: _fold_scaling,

@@ -120,3 +120,28 @@ def slice_of_slice(rw: Rewriter, op: tensor.ExtractSliceOp, inner: tensor.Extrac
         step[dim] = product(rw, op, step[dim], own_step)
         count[dim] = own_size
     return rw.insert(op, tensor.ExtractSliceOp(inner.source, found, count, step, op.result.type))
+
+
+def past_insertion(rw: Rewriter, op: tensor.ExtractSliceOp, inner: tensor.InsertSliceOp) -> SSAValue | None:
+    """A slice that what was inserted doesn't touch is one of the tensor before.
+
+    %a = insert_slice %s into %t[4] [4] [1];  %b = extract_slice %a[0] [4] [1]
+    ~> %b = extract_slice %t[0] [4] [1]
+    """
+    for a, b in zip(_intervals(op), _intervals(inner), strict=True):
+        if a is not None and b is not None and (a[1] <= b[0] or b[1] <= a[0]):
+            new = op.clone()
+            new.operands[0] = inner.dest
+            return rw.insert(op, new)
+    return None
+
+
+def _intervals(op: Slice) -> list[tuple[int, int] | None]:
+    """For each dimension the indices that a slice lies between, where they are known."""
+    found: list[tuple[int, int] | None] = []
+    for offset, size, stride in zip(offsets(op), sizes(op), strides(op), strict=True):
+        if isinstance(offset, int) and isinstance(size, int) and isinstance(stride, int):
+            found.append((offset, offset + max(size - 1, 0) * stride + 1))
+        else:
+            found.append(None)
+    return found

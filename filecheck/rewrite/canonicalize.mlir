@@ -188,6 +188,23 @@ func.func @slices(%t: tensor<12xf64>) -> (tensor<2xf64>, tensor<12xf64>, tensor<
   func.return %b, %c, %d : tensor<2xf64>, tensor<12xf64>, tensor<12xf64>
 }
 
+// CHECK-LABEL: func.func @slice_beside
+// CHECK-NEXT:    tensor.extract_slice %t[0] [4] [1]
+func.func @slice_beside(%t: tensor<12xf64>, %u: tensor<3xf64>) -> tensor<4xf64> {
+  %a = tensor.insert_slice %u into %t[4] [3] [1] : tensor<3xf64> into tensor<12xf64>
+  %b = tensor.extract_slice %a[0] [4] [1] : tensor<12xf64> to tensor<4xf64>
+  func.return %b : tensor<4xf64>
+}
+
+// CHECK-LABEL: func.func @element_of_a_slice
+// CHECK-NEXT:    %[[E:.*]] = tensor.extract %t[%i, %j] : tensor<3x4xf64>
+// CHECK-NEXT:    func.return %[[E]]
+func.func @element_of_a_slice(%t: tensor<3x4xf64>, %i: index, %j: index) -> f64 {
+  %a = tensor.extract_slice %t[%i, 0] [1, 4] [1, 1] : tensor<3x4xf64> to tensor<4xf64>
+  %b = tensor.extract %a[%j] : tensor<4xf64>
+  func.return %b : f64
+}
+
 // CHECK-LABEL: func.func @reshapes
 // CHECK-NEXT:    func.return %t
 func.func @reshapes(%t: tensor<12xf64>) -> tensor<12xf64> {

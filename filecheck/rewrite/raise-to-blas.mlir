@@ -138,3 +138,21 @@ func.func @einsum(%a: tensor<4x3xf64>, %b: tensor<5x4xf64>) -> tensor<5x3xf64> {
   } -> tensor<5x3xf64>
   func.return %r : tensor<5x3xf64>
 }
+
+// np.sum(a[:, :, None] * b[None, :, :], axis=1)
+// CHECK-LABEL: func.func @broadcast_product
+// CHECK-NEXT:    %[[E:.*]] = tensor.empty() : tensor<3x5xf64>
+// CHECK-NEXT:    "blas.gemm"(%a, %b, %[[E]]) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64}>
+func.func @broadcast_product(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>) -> tensor<3x5xf64> {
+  %e = tensor.empty() : tensor<3x4x5xf64>
+  %z = arith.constant dense<0.0> : tensor<3x5xf64>
+  %aa = linalg.broadcast ins(%a : tensor<3x4xf64>) outs(%e : tensor<3x4x5xf64>) dimensions = [2]
+  %bb = linalg.broadcast ins(%b : tensor<4x5xf64>) outs(%e : tensor<3x4x5xf64>) dimensions = [0]
+  %p = arith.mulf %aa, %bb : tensor<3x4x5xf64>
+  %r = linalg.reduce ins(%p : tensor<3x4x5xf64>) outs(%z : tensor<3x5xf64>) dimensions = [1]
+  (%x: f64, %y: f64) {
+    %s = arith.addf %x, %y : f64
+    linalg.yield %s : f64
+  }
+  func.return %r : tensor<3x5xf64>
+}
