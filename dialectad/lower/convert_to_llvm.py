@@ -198,6 +198,21 @@ def _lower_ops(f: FunctionLowering, block: Block) -> None:
         handler(f, op)
 
 
+RELEASE = "dialectad.release"
+"""The function that gives back what the module's functions keep between calls; call it before unloading."""
+
+
+def _release_arenas(module: ModuleLowering) -> llvm.FuncOp:
+    lowered = llvm.FuncOp(RELEASE, llvm.LLVMFunctionType([]), llvm.LinkageAttr("external"))
+    f = FunctionLowering(module, RELEASE, lowered.body)
+    f.start(Block())
+    for name in module.arenas:
+        f.free(f.exchange(name, f.null()))
+    f.block.add_op(llvm.ReturnOp())
+    f.finish()
+    return lowered
+
+
 def lower_module(module_op: builtin.ModuleOp) -> None:
     """Replace the content of the module."""
     module = ModuleLowering()
@@ -219,6 +234,8 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
         op.detach()
     for op in top:
         op.erase(safe_erase=False)
+    if module.arenas:
+        module.defined[RELEASE] = _release_arenas(module)
     for name, (result, arguments) in module.externals.items():
         if name not in module.defined:
             t = llvm.LLVMFunctionType(arguments, result)

@@ -8,9 +8,11 @@ An object file (`Library.object_code`) loads the same way, without LLVM's optimi
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -24,6 +26,8 @@ from dialectad.runtime.host import LOCK, host, target_machine
 PASS_NAME = "llvm"
 
 _ORDINALS = itertools.count()
+_RELEASE = "dialectad.release"
+"""See `dialectad.lower.convert_to_llvm`."""
 _DECLARED = re.compile(r"^declare [^@\n]*@(?!llvm\.)([\w.$]+)", re.MULTILINE)
 
 
@@ -47,6 +51,8 @@ class Library:
     _name: str = field(init=False)
     _trackers: list[llvm.orcjit.ResourceTracker] = field(init=False, repr=False)
     _addresses: dict[str, int] = field(init=False, repr=False, default_factory=dict)
+    _release: Callable[[], None] | None = field(init=False, repr=False, default=None)
+    """Gives back the memory that functions keep from one call to the next."""
 
     def __post_init__(self) -> None:
         builder = llvm.JITLibraryBuilder().add_object_img(self.object_code).add_current_process()
@@ -60,6 +66,12 @@ class Library:
                 raise CompileError(
                     f"the machine code can't be linked: {error}", pass_name=PASS_NAME
                 ) from error
+        if _RELEASE.encode() in self.object_code:
+            self._release = ctypes.CFUNCTYPE(None)(self.address(_RELEASE))
+
+    def __del__(self) -> None:
+        if self._release is not None and not sys.is_finalizing():
+            self._release()
 
     def address(self, name: str) -> int:
         """The address of a function or global of this library."""

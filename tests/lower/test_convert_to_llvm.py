@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -396,22 +397,60 @@ def test_allocation_arena_and_views() -> None:
 
 
 def test_no_memory_is_a_status() -> None:
+    """The second allocation fails, and the first is freed."""
     text = """
-    func.func @f(%n: index, %o: memref<f64>) attributes {dialectad.outs = 1 : i64} {
-      %c0 = arith.constant 0 : index
-      %d = memref.alloc(%n) : memref<?xf64>
+    func.func @f(%n: index, %i: index, %k: index, %o: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+      %c1 = arith.constant 1 : index
       %x = memref.load %o[] : memref<f64>
-      memref.store %x, %d[%c0] : memref<?xf64>
-      %y = memref.load %d[%c0] : memref<?xf64>
-      func.call @keep(%y) : (f64) -> ()
+      %a = memref.alloc(%c1) : memref<?xf64>
+      memref.store %x, %a[%i] : memref<?xf64>
+      %d = memref.alloc(%n) : memref<?xf64>
+      memref.store %x, %d[%i] : memref<?xf64>
+      %y = memref.load %d[%k] : memref<?xf64>
+      %z = memref.load %a[%k] : memref<?xf64>
+      %s = arith.addf %y, %z : f64
+      memref.store %s, %o[] : memref<f64>
       memref.dealloc %d : memref<?xf64>
+      memref.dealloc %a : memref<?xf64>
       return
-    }
-    func.func private @keep(%y: f64) attributes {dialectad.outs = 0 : i64} { return }
-    """
-    text = text.replace("func.call @keep(%y) : (f64) -> ()", "memref.store %y, %o[] : memref<f64>")
+    }"""
     compiled = Compiled(text)
-    assert compiled("f", 1, np.zeros(())) == 0
+    assert compiled("f", 1, 0, 0, np.ones(())) == 0
+    assert compiled("f", 2**58, 0, 0, np.ones(())) == -1
+
+
+def test_threads_do_not_share_an_arena() -> None:
+    """Each call fills its part of the arena, does something slow, and finds it as it was."""
+    text = """
+    func.func @f(%x: f64, %o: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %n = arith.constant 4096 : index
+      %zero = arith.constant 0.0 : f64
+      %arena = memref.alloc() {dialectad.arena, alignment = 64 : i64} : memref<32768xi8>
+      %v = "memref.view"(%arena, %c0) : (memref<32768xi8>, index) -> memref<4096xf64>
+      scf.for %i = %c0 to %n step %c1 {
+        memref.store %x, %v[%i] : memref<4096xf64>
+      }
+      %s = scf.for %i = %c0 to %n step %c1 iter_args(%a = %zero) -> (f64) {
+        %y = memref.load %v[%i] : memref<4096xf64>
+        %p = math.atan2 %a, %y : f64
+        %q = arith.subf %p, %p : f64
+        %z = arith.addf %a, %y : f64
+        %w = arith.addf %z, %q : f64
+        scf.yield %w : f64
+      }
+      memref.store %s, %o[] : memref<f64>
+      return
+    }"""
+    compiled = Compiled(text)
+
+    def call(x: float) -> bool:
+        o = np.zeros(())
+        return all(compiled("f", x, o) == 0 and o == 4096 * x for _ in range(50))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(call, [1.0, 2.0, 3.0, 4.0]))
 
 
 # Assertions
@@ -460,7 +499,10 @@ def test_an_early_exit_frees_and_the_arena_goes_back() -> None:
     }"""
     compiled = Compiled(text)
     assert [compiled("f", n, np.zeros(())) for n in (0, 1, 0, 1)] == [1, 0, 1, 0]
-    (function,) = [op for op in compiled.module.ops if isinstance(op, llvm.FuncOp) and op.body.first_block]
+    function, release = (
+        op for op in compiled.module.ops if isinstance(op, llvm.FuncOp) and op.body.first_block
+    )
+    assert [_name(op) for op in release.walk()].count("free") == 1
     names = [_name(op) for op in function.walk()]
     assert names.count("llvm.return") == 2
     assert names.count("llvm.atomicrmw") == 3  # taken once, put back at each return

@@ -129,6 +129,8 @@ class ModuleLowering:
     library: set[str] = field(default_factory=set)
     """Those that are only declared: they follow C's conventions, not ours."""
     globals: list[Operation] = field(default_factory=list)
+    arenas: list[str] = field(default_factory=list)
+    """The globals that keep the functions' arenas between calls."""
     asserts: dict[DictionaryAttr, int] = field(default_factory=dict)
     """What can fail, at its place in the module attribute `dialectad.asserts`."""
 
@@ -153,6 +155,8 @@ class FunctionLowering:
         self.blocks: dict[Block, Block] = {}
         self.heap: list[SSAValue] = []
         """Slots that hold a pointer to free on an early exit, or null."""
+        self.slot_of: dict[SSAValue, SSAValue] = {}
+        """Memory as it came from `malloc` -> the slot that holds its address."""
         self.scopes: dict[tuple[int, int], Mapping[str, Attribute]] = {}
         """Byte ranges of the arena -> what accesses to them say."""
         self.arena: tuple[str, SSAValue] | None = None
@@ -392,6 +396,7 @@ class FunctionLowering:
             assert isinstance(bytes_, int)
             pointer = self.call("aligned_alloc", [self.int_constant(alignment), size], ptr)
         assert pointer is not None
+        self.slot_of[pointer] = slot
         self.store(pointer, slot)
         self.leave_if(self.is_null(pointer), self.int_constant(OUT_OF_MEMORY))
         return pointer

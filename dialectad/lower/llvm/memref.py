@@ -118,6 +118,7 @@ def _arena(f: FunctionLowering, op: memref.AllocOp, t: MemRefType) -> SSAValue:
     if t.get_num_dims() != 1 or t.get_shape()[0] < 0:
         raise _fail(op, f"an arena is a static array of bytes, not {t}")
     name = f"{f.name}.arena"
+    f.module.arenas.append(name)
     f.module.globals.append(llvm.GlobalOp(ptr, name, "internal", body=_null_initialiser()))
     slot = f.slot()
     f.arena = (name, slot)
@@ -161,6 +162,9 @@ def _dealloc(f: FunctionLowering, op: memref.DeallocOp) -> None:
         return
     pointer = f.view(op.memref).ptr
     f.free(pointer)
+    if (slot := f.slot_of.get(pointer)) is not None:
+        f.store(f.null(), slot)
+        return
     # A buffer that went around a loop may be any of them; LLVM sees through those that it can't be.
     for slot in f.heap:
         held = f.load(slot, ptr)
