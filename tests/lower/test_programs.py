@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from xdsl.dialects.builtin import IntegerAttr, TensorType
 from xdsl.dialects.func import FuncOp
 
+from dialectad import passes
+from dialectad.dialects import context
 from tests.evaluate import dtype_of, evaluate
 from tests.lower.machine import TO_LLVM, TO_LOOPS, Compiled, parse
 from tests.lower.tensor_programs import program
 from tests.lower.test_bufferize import CASES
+from tests.mlir_opt import assert_valid_mlir
 
 TO_LOOP_RUNG = "bufferize,plan-memory"
 CLEANED = f"{TO_LOOPS},canonicalize,cse,{TO_LLVM}"
@@ -73,3 +76,12 @@ def test_cases_of_bufferization(name: str) -> None:
 def test_random_programs(seed: int, k: int, p: bool, clean: bool) -> None:
     pipeline = CLEANED if clean else f"{TO_LOOPS},{TO_LLVM}"
     agrees(program(seed), pipeline, seed, [np.bool_(p), np.int64(k)])
+
+
+def test_stock_mlir_takes_the_llvm_rung() -> None:
+    texts: list[str] = []
+    for text in [*(case[0] for case in CASES.values()), *(program(seed) for seed in range(5))]:
+        module = parse(text)
+        passes.run(context(), module, f"{TO_LOOP_RUNG},{CLEANED}")
+        texts.append(str(module))
+    assert_valid_mlir(texts)
