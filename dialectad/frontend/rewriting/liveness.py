@@ -167,7 +167,7 @@ class Liveness:
                 else:
                     header = self._header(*load_flags(s))
                     header.then(self._each(s))
-                carried = header.gen | (out - header.kill) | captured
+                carried = header.gen | (out - header.kill) | captured | floor
                 self._record(s, summary, out | captured, carried)
                 self._block(s.body, header.gen | out, floor, captured)
             case ast.With():

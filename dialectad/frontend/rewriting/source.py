@@ -58,8 +58,8 @@ def _definition(code: CodeType, lines: list[str]) -> ast.FunctionDef:
         raise _changed(code)
     first = lines[start]
     margin = first[: len(first) - len(first.lstrip())]
-    # Below `if 1:` an indented block parses as it stands, and keeps its columns and its strings.
-    prefix = ["if 1:\n"] if margin else []
+    # Below empty lines and `if 1:`, an indented block parses as it stands: positions and strings are kept.
+    prefix = "\n" * (start - 1) + "if 1:\n" if margin else "\n" * start
     inner = (margin + " ", margin + "\t")
     begun = False
     for end in range(start, len(lines) + 1):
@@ -70,14 +70,13 @@ def _definition(code: CodeType, lines: list[str]) -> ast.FunctionDef:
             continue
         # A dedented line ends the block, unless it is part of a string or bracket: then this won't parse.
         try:
-            tree = ast.parse("".join(prefix + lines[start:end]), code.co_filename)
+            tree = ast.parse(prefix + "".join(lines[start:end]), code.co_filename)
         except SyntaxError:
             continue
         node: Any = tree.body[0]
-        node = node.body[0] if prefix else node
+        node = node.body[0] if margin else node
         if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
             raise _changed(code)
-        ast.increment_lineno(node, start - len(prefix))
         _bare(node)
         _mangle(node, code)
         if not _same(compile_function(node, code), code):
