@@ -113,9 +113,8 @@ class _Module:
         if self.vectorize_first is None:
             disable = self.node('!{!"llvm.loop.unroll.disable"}')
             done = self.node('!{!"llvm.loop.isvectorized", i32 1}')
-            enable = self.node('!{!"llvm.loop.unroll.enable"}')
             after = [
-                self.node(f'!{{!"llvm.loop.vectorize.followup_{part}", !{done}, !{enable}}}')
+                self.node(f'!{{!"llvm.loop.vectorize.followup_{part}", !{done}}}')
                 for part in ("vectorized", "epilogue")
             ]
             self.vectorize_first = f"!{disable}, !{after[0]}, !{after[1]}"
