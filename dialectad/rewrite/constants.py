@@ -79,7 +79,11 @@ def uniform_integer(value: SSAValue) -> int | None:
 def splat_element(attr: DenseIntOrFPElementsAttr) -> Scalar | None:
     """The one element that a constant tensor consists of, compared bit by bit."""
     data, count = attr.data.data, len(attr)
-    if count == 0 or data != data[: len(data) // count] * count:
+    if count == 0:
+        return None
+    size = len(data) // count
+    first = data[:size]
+    if first != data[-size:] or data != first * count:
         return None
     number = next(iter(attr.iter_values()))
     return number_attr(number, attr.get_element_type())

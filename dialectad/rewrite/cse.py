@@ -5,6 +5,8 @@
     use %a, %b
 
 A value is known in its block and in all regions below it. Regions of linalg ops are compared op by op.
+Empty and uniform tensors stay apart (`Note [Places to write to]` in `effects`), but don't keep apart what is
+computed with them.
 """
 
 from __future__ import annotations
@@ -81,10 +83,10 @@ class _Numbering:
         )
 
     def _place(self, value: SSAValue) -> Hashable:
-        """Two places to write to are as good as one another."""
+        """Two places to write to that have the same content are as good as one another."""
         owner = value.owner
-        if type(owner) is tensor.EmptyOp:
-            return (tensor.EmptyOp, self.attribute(value.type), *owner.operands)
+        if isinstance(owner, tensor.EmptyOp | tensor.SplatOp):
+            return (type(owner), self.attribute(value.type), *owner.operands)
         return value
 
     def _region(self, region: Region) -> Key:
@@ -123,7 +125,7 @@ class _Eliminator:
             if type(op) is cf.AssertOp:
                 self._assertion(op, added)
                 continue
-            if not op.results or type(op) in effects.UNSPECIFIED or not effects.is_pure(op):
+            if not op.results or type(op) in effects.PLACES or not effects.is_pure(op):
                 continue
             key = self.numbering.key(op)
             first = self.known.get(key)

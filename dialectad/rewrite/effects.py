@@ -70,8 +70,10 @@ STRUCTURED = frozenset((scf.IfOp, scf.ForOp, scf.WhileOp))
 TRAPPING = frozenset((DivSIOp, DivUIOp, FloorDivSIOp, CeilDivSIOp, CeilDivUIOp, RemSIOp, RemUIOp))
 """Integer divisions: by 0 they end the process."""
 
-UNSPECIFIED = frozenset((tensor.EmptyOp,))
-"""Ops whose result is a place to write to: pure, but two of them are better two than one."""
+PLACES = frozenset((tensor.EmptyOp, tensor.SplatOp))
+"""Note [Places to write to]: an empty or uniform tensor costs more to keep than to make, and is usually
+written over. So two of them are better than one, and one in a loop is better there than before it.
+"""
 
 
 def is_pure(op: Operation) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xdsl.dialects import tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
@@ -297,12 +297,20 @@ def _broadcast(op: linalg.BroadcastOp, rw: Rewriter) -> SSAValue | None:
     return rw.insert(op, linalg.BroadcastOp(owner.input, op.init, DenseArrayBase.from_list(i64, both)))
 
 
+def _constant(op: arith.ConstantOp, rw: Rewriter) -> SSAValue | None:
+    """%r = arith.constant dense<2.0>   ~>   %two = arith.constant 2.0;  %r = tensor.splat %two"""
+    attr = op.properties["value"]
+    element = constants.splat_element(attr) if isinstance(attr, DenseIntOrFPElementsAttr) else None
+    return None if element is None else _splat(op, rw, rw.constant(op, element))
+
+
 def _fill(op: linalg.FillOp, rw: Rewriter) -> SSAValue | None:
     """%r = linalg.fill ins(%x) outs(%empty)   ~>   %r = tensor.splat %x"""
     return _splat(op, rw, op.inputs[0]) if op.results else None
 
 
 RULES: dict[type[Operation], Rule] = {
+    arith.ConstantOp: _constant,
     tensor.ExtractOp: _extract,
     tensor.InsertOp: _insert,
     tensor.ExtractSliceOp: _extract_slice,

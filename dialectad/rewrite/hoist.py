@@ -11,8 +11,8 @@ an integer division moves only with a divisor that isn't 0, an access only if it
 what has operands of dynamic extents only if there is nothing that these could disagree with, and `scf.while`,
 which may not end, never.
 
-Note [Places to write to]: an empty or uniform tensor costs more to keep than to make, and is usually written
-over. It stays, unless an op that moves out needs it: then it goes along, or is made anew.
+An empty or uniform tensor stays too (`Note [Places to write to]` in `effects`), unless an op that moves out
+needs it: then it goes along, or is made anew.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
-from xdsl.dialects import arith, func, scf, tensor
+from xdsl.dialects import arith, func, scf
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
@@ -28,9 +28,6 @@ from xdsl.passes import ModulePass
 
 from dialectad.rewrite import effects
 from dialectad.rewrite.speculation import is_speculatable
-
-_PLACES = frozenset((tensor.EmptyOp, tensor.SplatOp))
-"""Note [Places to write to]."""
 
 _LOOPS = (scf.ForOp, scf.WhileOp, linalg.GenericOp)
 
@@ -62,7 +59,7 @@ class _Hoister:
             target = max(self.barriers[-1], self._needed_level(op, level))
         for result in op.results:
             self.levels[result] = target
-        if target < level and type(op) not in _PLACES:
+        if target < level and type(op) not in effects.PLACES:
             self._move(op, target)
 
     def _regions(self, op: Operation, level: int) -> None:
@@ -80,7 +77,7 @@ class _Hoister:
             return False
         if kind is arith.ConstantOp and isinstance(self.enclosing[-1], linalg.GenericOp):
             return False
-        if kind in _PLACES:
+        if kind in effects.PLACES:
             return True
         return effects.has_no_effects(op) and all(is_speculatable(inner) for inner in op.walk())
 
@@ -126,7 +123,7 @@ def _places(op: Operation) -> list[Operation]:
     for inner in op.walk():
         for operand in inner.operands:
             owner = operand.owner
-            if isinstance(owner, Operation) and type(owner) in _PLACES and not op.is_ancestor(owner):
+            if isinstance(owner, Operation) and type(owner) in effects.PLACES and not op.is_ancestor(owner):
                 found[owner] = None
     return list(found)
 

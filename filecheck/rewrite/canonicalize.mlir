@@ -345,3 +345,14 @@ func.func @while_never(%x: f64) -> f64 {
   }
   func.return %r : f64
 }
+
+// A uniform constant is written as one.
+// CHECK-LABEL: func.func @uniform_constant
+// CHECK-NEXT:    %[[C:.*]] = arith.constant 2.000000e+00 : f64
+// CHECK-NEXT:    tensor.splat %[[C]] : tensor<4xf64>
+// CHECK-NEXT:    arith.constant dense<[1.000000e+00, 2.000000e+00]>
+func.func @uniform_constant() -> (tensor<4xf64>, tensor<2xf64>) {
+  %a = arith.constant dense<2.0> : tensor<4xf64>
+  %b = arith.constant dense<[1.0, 2.0]> : tensor<2xf64>
+  func.return %a, %b : tensor<4xf64>, tensor<2xf64>
+}
