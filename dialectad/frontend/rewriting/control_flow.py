@@ -129,7 +129,7 @@ class _StatementRewriter:
         if sys.flags.optimize:
             return []
         test = self.rewrite(s.test)
-        message = constant(None, s) if s.msg is None else self.rewrite.lazily(s.msg)
+        message = self.rewrite.lazily(s.msg or constant(None, s))
         self.bind(s.test)
         return [expression(operator("assert_", [test, message], s), s)]
 

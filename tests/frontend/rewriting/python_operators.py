@@ -92,4 +92,5 @@ class PythonOperators:
 
     def assert_(self, test, message) -> None:
         if not test:
-            raise AssertionError(*([] if message is None else [message()]))
+            text = message()
+            raise AssertionError(*([] if text is None else [text]))
