@@ -76,6 +76,7 @@ class Plan:
         self._depth[block] = depth
         for op in block.ops:
             self._order[op] = now = len(self._order)
+            self._element_cost(op)  # here, where the operands' are known: a chain may be long
             for dest in elementwise.destinations(op):
                 if isinstance(dest.type, TensorType):
                     whole = elementwise.base(dest)
