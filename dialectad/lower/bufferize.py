@@ -16,8 +16,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from dialectad.lower.bufferization import caches, control_flow, structured, tensors  # noqa: F401  (rules)
-from dialectad.lower.bufferization.bufferizer import Report
 from dialectad.lower.bufferization.functions import bufferize_function
+from dialectad.lower.bufferization.memory import Report
 
 
 @dataclass(frozen=True)

@@ -308,9 +308,17 @@ def _base(value: SSAValue) -> SSAValue:
 
 
 def _is_whole(value: SSAValue) -> bool:
-    while isinstance(value.owner, _WHOLE_VIEWS):
-        value = value.owner.operands[0]
+    while isinstance(value.owner, _WHOLE_VIEWS) or _is_only_view(value):
+        value = cast(Operation, value.owner).operands[0]
     return not isinstance(value.owner, _VIEWS)
+
+
+def _is_only_view(value: SSAValue) -> bool:
+    """Whether nothing of a buffer is ever seen but through this `memref.view`."""
+    if not isinstance(value.owner, memref.ViewOp):
+        return False
+    users = (use.operation for use in value.owner.source.uses)
+    return all(user is value.owner or isinstance(user, memref.DeallocOp) for user in users)
 
 
 # --- packing -----------------------------------------------------------------------------------

@@ -201,28 +201,59 @@ func.func @gemv(%a: tensor<3x4xf64>, %x: tensor<4xf64>, %y: tensor<3xf64> {diale
 
 // -----
 
-// Memory of a dynamic extent is allocated outside of the loop if the extent is known there.
-func.func @dynamic(%a: tensor<8xf64> {dialectad.inout = 0 : i64}, %n: index) -> tensor<8xf64> {
+// An extent that is known outside of the loop.
+func.func @dynamic(%a: tensor<?xf64>, %n: index, %m: index, %x: f64) -> f64 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x) -> (f64) {
+    %s = math.sin %a : tensor<?xf64>
+    %z = tensor.extract %s[%i] : tensor<?xf64>
+    %w = arith.addf %y, %z : f64
+    scf.yield %w : f64
+  }
+  func.return %r : f64
+}
+
+// CHECK-LABEL: func.func @dynamic(%a: memref<?xf64>, %n: index, %m: index, %x: f64, %out0: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+// CHECK-NEXT:    %0 = arith.constant 0 : index
+// CHECK-NEXT:    %1 = memref.dim %a, %0 : memref<?xf64>
+// CHECK:         %2 = memref.alloc(%1) : memref<?xf64>
+// CHECK-NEXT:    %r = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x) -> (f64) {
+// CHECK-NEXT:      linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%a : memref<?xf64>) outs(%2 : memref<?xf64>) {
+// CHECK-NEXT:      ^bb0(%3: f64, %4: f64):
+// CHECK-NEXT:        %5 = math.sin %3 : f64
+// CHECK-NEXT:        linalg.yield %5 : f64
+// CHECK-NEXT:      }
+// CHECK-NEXT:      %z = memref.load %2[%i] : memref<?xf64>
+// CHECK-NEXT:      %w = arith.addf %y, %z : f64
+// CHECK-NEXT:      scf.yield %w : f64
+// CHECK-NEXT:    }
+// CHECK-NEXT:    memref.store %r, %out0[] : memref<f64>
+
+// -----
+
+// A loop decides the extent, but it is never greater than that of the array: memory is static.
+func.func @bounded(%a: tensor<8xf64> {dialectad.inout = 0 : i64}) -> tensor<8xf64> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index
   %r = scf.for %i = %c0 to %c4 step %c1 iter_args(%b = %a) -> (tensor<8xf64>) {
-    %s = tensor.extract_slice %b[0] [%n] [1] : tensor<8xf64> to tensor<?xf64>
-    %t = tensor.insert_slice %s into %b[%i] [%n] [1] : tensor<?xf64> into tensor<8xf64>
+    %s = tensor.extract_slice %b[0] [%i] [1] : tensor<8xf64> to tensor<?xf64>
+    %t = tensor.insert_slice %s into %b[1] [%i] [1] : tensor<?xf64> into tensor<8xf64>
     scf.yield %t : tensor<8xf64>
   }
   func.return %r : tensor<8xf64>
 }
 
-// CHECK-LABEL: func.func @dynamic(%a: memref<8xf64> {dialectad.inout = 0 : i64}, %n: index) attributes {dialectad.outs = 0 : i64} {
-// CHECK:         %0 = arith.constant 0 : index
-// CHECK-NEXT:    %1 = arith.maxsi %n, %0 : index
-// CHECK-NEXT:    %2 = memref.alloc(%1) : memref<?xf64>
+// CHECK-LABEL: func.func @bounded(%a: memref<8xf64> {dialectad.inout = 0 : i64}) attributes {dialectad.outs = 0 : i64} {
+// CHECK:         %0 = memref.alloc() {alignment = 64 : i64} : memref<24xi8>
 // CHECK-NEXT:    scf.for %i = %c0 to %c4 step %c1 {
-// CHECK-NEXT:      %3 = memref.subview %a[0] [%n] [1] : memref<8xf64> to memref<?xf64, strided<[1]>>
+// CHECK-NEXT:      %1 = arith.constant 0 : index
+// CHECK-NEXT:      %2 = memref.view %0[%1][%i] : memref<24xi8> to memref<?xf64>
+// CHECK-NEXT:      %3 = memref.subview %a[0] [%i] [1] : memref<8xf64> to memref<?xf64, strided<[1]>>
 // CHECK-NEXT:      "memref.copy"(%3, %2) : (memref<?xf64, strided<[1]>>, memref<?xf64>) -> ()
-// CHECK-NEXT:      %4 = memref.subview %a[%i] [%n] [1] : memref<8xf64> to memref<?xf64, strided<[1], offset: ?>>
-// CHECK-NEXT:      "memref.copy"(%2, %4) : (memref<?xf64>, memref<?xf64, strided<[1], offset: ?>>) -> ()
+// CHECK-NEXT:      %4 = memref.subview %a[1] [%i] [1] : memref<8xf64> to memref<?xf64, strided<[1], offset: 1>>
+// CHECK-NEXT:      "memref.copy"(%2, %4) : (memref<?xf64>, memref<?xf64, strided<[1], offset: 1>>) -> ()
 // CHECK-NEXT:    }
 
 // -----

@@ -3,73 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from math import prod
 from typing import Any, ClassVar, cast
 
 from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
-    ArrayAttr,
-    DenseArrayBase,
-    FixedBitwidthType,
-    IndexType,
-    IntegerAttr,
-    MemRefType,
     TensorType,
-    i64,
 )
-from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.dialects import ad
-from dialectad.errors import CompileError, Location
+from dialectad.errors import CompileError
+from dialectad.lower.bufferization.extents import any_inside, bounds, is_inside, stated
 from dialectad.lower.bufferization.liveness import Liveness
+from dialectad.lower.bufferization.memory import Memory, Report, size_of
 from dialectad.lower.bufferization.places import (
     Buffer,
-    Cast,
-    Collapse,
-    Expand,
     Extent,
     Lazy,
     Place,
-    Slice,
-    Splat,
     contains,
     disjoint,
     identity_type,
     is_static,
     is_tensor,
-    mixed,
     slice_of,
     tensor_shape,
     view,
 )
-from dialectad.lower.bufferization.sinks import Sinks, is_elementwise, updated
+from dialectad.lower.bufferization.sinks import Sinks, is_elementwise
 
 PASS = "bufferize"
-INDEX = IndexType()
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy that bufferization had to make."""
-
-    reason: str
-    type: MemRefType[Any]
-    location: Location | None
-
-    def __str__(self) -> str:
-        return f"{self.location or 'unknown location'}: {self.reason} ({self.type})"
-
-
-@dataclass
-class Report:
-    """What a function costs beyond its own work."""
-
-    copies: list[Copy] = field(default_factory=list)
-    allocations: list[tuple[MemRefType[Any], Location | None]] = field(default_factory=list)
 
 
 Read = tuple[SSAValue, bool]
@@ -78,17 +43,16 @@ Read = tuple[SSAValue, bool]
 Rule = Callable[["Bufferizer", Any], None]
 
 
-class Bufferizer:
+class Bufferizer(Memory):
     """Bufferizes one function; the rules are in `RULES` by type of op."""
 
     RULES: ClassVar[dict[type[Operation], Rule]] = {}
 
     def __init__(self, function: func.FuncOp, report: Report, symbol: Callable[[str], str]):
+        super().__init__(function.body.block, report)
         self.function = function
         self.symbol = symbol
         """Gives a name for a global that begins like its argument."""
-        self.report = report
-        self.body: Block = function.body.block
         self.liveness = Liveness(self.body)
         self.sinks = Sinks()
         self.places: dict[SSAValue, Place | Lazy] = {}
@@ -96,15 +60,10 @@ class Bufferizer:
         """Where a terminator's operand is to end up."""
         self.outs: dict[int, Place] = {}
         """Where the function's results go."""
-        self.at: Operation = cast(Operation, self.body.first_op)
-        """The op being rewritten: new ops go before it."""
         self.dying: set[SSAValue] = set()
         """The values that are dead after it."""
         self._filled: dict[SSAValue, Place] = {}
-        self._views: dict[Place, SSAValue] = {}
-        self._scopes: list[list[Place]] = []
         self._dead: list[Operation] = []
-        self._frees: list[tuple[Block, SSAValue]] = []
         self.globals: list[memref.GlobalOp] = []
 
     # --- the walk ------------------------------------------------------------------------------
@@ -112,7 +71,7 @@ class Bufferizer:
     def run_block(self, block: Block, finish: Callable[[Any], None]) -> None:
         """Rewrite the ops of a block; `finish` rewrites its terminator."""
         outer = self.at, self.dying, self._dead
-        self._scopes.append([])
+        self.open_scope()
         self._dead = []
         ops = list(block.ops)
         for op in ops[:-1]:
@@ -130,8 +89,7 @@ class Bufferizer:
             self.kill(value)
         for op in reversed(self._dead):
             block.erase_op(op)
-        for place in self._scopes.pop():
-            del self._views[place]
+        self.close_scope()
         self.at, self.dying, self._dead = outer
 
     def _rewrite(self, op: Operation) -> None:
@@ -150,21 +108,9 @@ class Bufferizer:
     def error(self, message: str, hint: str | None = None) -> CompileError:
         return CompileError(message, locations.of(self.at), hint=hint, pass_name=PASS)
 
-    def emit(self, op: Operation, before: Operation | None = None) -> Operation:
-        at = before or self.at
-        op.location = self.at.location
-        block = at.parent
-        assert block is not None
-        block.insert_op_before(op, at)
-        return op
-
     def drop(self, op: Operation) -> None:
         """The op is rewritten: erase it once the block is done."""
         self._dead.append(op)
-
-    def constant(self, value: int) -> SSAValue:
-        attr = IntegerAttr(value, INDEX)
-        return self.emit(arith.ConstantOp.create(result_types=[INDEX], properties={"value": attr})).results[0]
 
     # --- values and places ---------------------------------------------------------------------
 
@@ -178,17 +124,6 @@ class Bufferizer:
         where = self.places.get(value)
         if isinstance(where, Place):
             where.buffer.live.pop(value, None)
-
-    def memref(self, place: Place) -> SSAValue:
-        """The memref of a place, with the views that lead to it."""
-        if place.base is None:
-            return place.buffer.memref
-        if (known := self._views.get(place)) is not None:
-            return known
-        result = self.emit(_view_op(self.memref(place.base), place)).results[0]
-        self._views[place] = result
-        self._scopes[-1].append(place)
-        return result
 
     def read(self, value: SSAValue) -> Place:
         """Where the content of `value` is in memory; a splat is filled in once, after its definition."""
@@ -220,28 +155,22 @@ class Bufferizer:
         if isinstance(op := value.owner, tensor.CastOp):
             source = zip(self.extents(op.source), shape, strict=True)
             return [n if s == DYNAMIC_INDEX else s for n, s in source]
-        dynamic = iter(self._dynamic_extents(value))
-        return [next(dynamic) if n == DYNAMIC_INDEX else n for n in shape]
-
-    def _dynamic_extents(self, value: SSAValue) -> list[Extent]:
-        known = _stated_extents(value)
+        known = stated(value)
         if isinstance(known, SSAValue):
-            return [n for n in self.extents(known) if not isinstance(n, int)]
-        if known is not None:
-            return known
-        place = self.read(value)
-        return [*self._sizes(place)]
+            known = [n for n in self.extents(known) if not isinstance(n, int)]
+        elif known is None:
+            return self.place_extents(self.read(value))
+        dynamic = iter(known)
+        return [next(dynamic) if n == DYNAMIC_INDEX else n for n in shape]
 
     def same_extents_outside(self, value: SSAValue, op: Operation) -> SSAValue | None:
         """A value with the extents of `value` whose extents are known before `op`, which defines `value`."""
-        while _is_inside(value, op):
-            known = _stated_extents(value)
+        while is_inside(value, op):
+            known = stated(value)
             if isinstance(known, SSAValue):
                 value = known
-            elif known is None or _any_inside([n for n in known if isinstance(n, SSAValue)], op):
-                return None
             else:
-                return value
+                return None if known is None or any_inside(known, op) else value
         return value
 
     # --- may this be written? ------------------------------------------------------------------
@@ -298,8 +227,8 @@ class Bufferizer:
         assert block is not None
         if any(v not in self.places or (v, block) not in self.liveness.death_in for v in blockers):
             return False
-        moved = [_size(self.places[v].type) for v in blockers]  # pyright: ignore
-        if None not in moved and (size := _size(cost.type)) is not None:
+        moved = [size_of(cast(Place, self.places[v])) for v in blockers]
+        if None not in moved and (size := size_of(cost)) is not None:
             better = sum(cast(list[int], moved)) < size
         else:
             better = all(len(cast(Place, self.places[v]).path) > len(cost.path) for v in blockers)
@@ -445,85 +374,23 @@ class Bufferizer:
         order[owner] = here - 1
         return True
 
-    # --- memory --------------------------------------------------------------------------------
+    # --- content --------------------------------------------------------------------------------
 
     def alloc(self, value: SSAValue, like: SSAValue | None = None) -> Place:
         """New memory for a value; `like`, where given, is one with the same extents."""
         type_ = cast(TensorType[Any], value.type)
         if is_static(type_):
-            return self._allocate(type_, ())
-        extents = self.extents(value if like is None else like)
-        return self._allocate(type_, [n for n in extents if not isinstance(n, int)])
+            return self.allocate(type_.get_shape(), type_.element_type)
+        like = value if like is None else like
+        extents = zip(self.extents(like), type_.get_shape(), strict=True)
+        sizes = [n for n, s in extents if s == DYNAMIC_INDEX]
+        return self.allocate(type_.get_shape(), type_.element_type, sizes, self._bounds(like, sizes))
 
-    def _allocate(self, shape: TensorType[Any] | MemRefType[Any], sizes: Sequence[SSAValue]) -> Place:
-        """New memory, allocated as far out of the loops as its extents allow."""
-        type_ = identity_type(shape)
-        before = self._outermost(sizes)
-        if before is not self.at:
-            sizes = [self._not_negative(n, before) for n in sizes]
-        op = self.emit(memref.AllocOp(sizes, (), type_), before)
-        block = before.parent
-        assert block is not None
-        self._frees.append((block, op.results[0]))
-        self.report.allocations.append((type_, locations.of(self.at)))
-        return Place(Buffer(op.results[0], exclusive=True))
-
-    def _sizes(self, place: Place) -> list[SSAValue]:
-        """The dynamic extents of a place."""
-        if is_static(place.type):
-            return []
-        ref = self.memref(place)
-        return [
-            self.emit(memref.DimOp(ref, self.constant(axis))).results[0]
-            for axis, n in enumerate(place.shape)
-            if n == DYNAMIC_INDEX
-        ]
-
-    def _outermost(self, sizes: Sequence[SSAValue]) -> Operation:
-        """The op before which memory of these dynamic extents is allocated.
-
-        That is the outermost loop around which the sizes are known. Memory of static size goes to the
-        function's own block in any case.
-        """
-        before = self.at
-        while before.parent is not self.body:
-            parent = cast(Operation, before.parent_op())
-            if sizes and (not isinstance(parent, scf.ForOp | scf.WhileOp) or _any_inside(sizes, parent)):
-                break
-            before = parent
-        return before
-
-    def _not_negative(self, size: SSAValue, before: Operation) -> SSAValue:
-        """A loop that doesn't run may compute anything as the size of what it would have needed."""
-        zero = self.emit(arith.ConstantOp(IntegerAttr(0, INDEX)), before).results[0]
-        return self.emit(arith.MaxSIOp(size, zero), before).results[0]
-
-    def free(self) -> None:
-        """Free at the end of each block what was allocated in it."""
-        for block, value in reversed(self._frees):
-            terminator = block.last_op
-            assert terminator is not None
-            op = memref.DeallocOp.get(value)
-            op.location = terminator.location
-            block.insert_op_before(op, terminator)
-
-    def copy(self, source: Place, target: Place, reason: str) -> None:
-        self.report.copies.append(Copy(reason, target.type, locations.of(self.at)))
-        a, b = self.memref(source), self.memref(target)
-        self.emit(memref.CopyOp.create(operands=[a, b]))
-
-    def fill(self, content: Lazy, target: Place) -> None:
-        """Write what a value without memory holds."""
-        if isinstance(content, Splat):
-            scalar = self.scalar(content, target.element_type)
-            self.emit(linalg.FillOp((scalar,), (self.memref(target),), ()))
-
-    def scalar(self, content: Splat, type_: Attribute) -> SSAValue:
-        """The element of a splat."""
-        if isinstance(content.scalar, SSAValue):
-            return content.scalar
-        properties = {"value": content.scalar}
-        return self.emit(arith.ConstantOp.create(result_types=[type_], properties=properties)).results[0]
+    def _bounds(self, like: SSAValue, sizes: Sequence[Extent]) -> list[int | None]:
+        found = bounds(like)
+        if len(found) != len(sizes):
+            return [None] * len(sizes)
+        return found
 
     def write(self, value: SSAValue, target: Place, reason: str) -> None:
         """Make `target` hold the content of `value`."""
@@ -555,7 +422,8 @@ class Bufferizer:
                     waiting.append((source, target))
             if len(waiting) == len(pending):
                 source, target = waiting[0]
-                aside = self._allocate(source.type, self._sizes(source))
+                sizes = [n for n in self.place_extents(source) if not isinstance(n, int)]
+                aside = self.allocate(source.shape, source.element_type, sizes)
                 self.copy(source, aside, reason)
                 waiting[0] = (aside, target)
             pending = waiting
@@ -580,39 +448,6 @@ _MOVABLE = (
 )
 
 
-def _size(type_: MemRefType[Any]) -> int | None:
-    shape = type_.get_shape()
-    if DYNAMIC_INDEX in shape:
-        return None
-    width = type_.element_type.bitwidth if isinstance(type_.element_type, FixedBitwidthType) else 64
-    return prod(shape) * width
-
-
-def _stated_extents(value: SSAValue) -> list[Extent] | SSAValue | None:
-    """The dynamic extents that the definition of a tensor states, or a tensor with the same extents."""
-    op = value.owner
-    match op:
-        case tensor.EmptyOp():
-            return list(op.dynamic_sizes)
-        case tensor.SplatOp():
-            return list(op.dynamicSizes)
-        case tensor.ExtractSliceOp():
-            return [n for n in mixed(op.static_sizes, op.sizes) if not isinstance(n, int)]
-        case tensor.ExpandShapeOp():
-            return list(op.dynamic_output_shape)
-        case ad.PopOp():
-            return list(op.sizes)
-        case Block() | scf.ForOp() | scf.WhileOp() | scf.IfOp():
-            return None
-        case _:
-            for index, operand in enumerate(op.operands):
-                if updated(op, index) is value:
-                    return operand
-                if is_elementwise(op) and is_tensor(operand):
-                    return operand
-            return None
-
-
 def _encloses(block: Block, op: Operation) -> bool:
     above = op.parent_op()
     while above is not None:
@@ -620,50 +455,3 @@ def _encloses(block: Block, op: Operation) -> bool:
             return True
         above = above.parent_op()
     return False
-
-
-def _any_inside(values: Sequence[SSAValue], op: Operation) -> bool:
-    return any(_is_inside(value, op) for value in values)
-
-
-def _is_inside(value: SSAValue, op: Operation) -> bool:
-    block = value.owner if isinstance(value.owner, Block) else value.owner.parent
-    while block is not None:
-        above = block.parent_op()
-        if above is op:
-            return True
-        block = None if above is None else above.parent
-    return False
-
-
-def _groups_attr(groups: Sequence[Sequence[int]]) -> ArrayAttr[Any]:
-    return ArrayAttr([ArrayAttr([IntegerAttr(axis, i64) for axis in group]) for group in groups])
-
-
-def _view_op(source: SSAValue, place: Place) -> Operation:
-    match place.path[-1]:
-        case Slice() as step:
-            return memref.SubviewOp.get(source, step.offsets, step.sizes, step.strides, place.type)
-        case Collapse() as step:
-            return memref.CollapseShapeOp.create(
-                operands=[source],
-                result_types=[place.type],
-                properties={"reassociation": _groups_attr(step.groups)},
-            )
-        case Expand() as step:
-            dynamic = [n for n in step.sizes if not isinstance(n, int)]
-            static = [n if isinstance(n, int) else DYNAMIC_INDEX for n in step.sizes]
-            return memref.ExpandShapeOp.build(
-                operands=[source, dynamic],
-                result_types=[place.type],
-                properties={
-                    "reassociation": _groups_attr(step.groups),
-                    "static_output_shape": _i64s(static),
-                },
-            )
-        case Cast():
-            return memref.CastOp.get(source, place.type)
-
-
-def _i64s(values: Sequence[int]) -> Attribute:
-    return DenseArrayBase.from_list(i64, list(values))
