@@ -45,6 +45,7 @@ from dialectad.lower.llvm.function import (
     byte_size,
     scalar_type,
 )
+from dialectad.lower.llvm.scopes import alias_scopes
 
 HANDLERS: dict[type[Operation], Handler] = {
     **arith.HANDLERS,
@@ -164,6 +165,7 @@ def _lower_body(op: func.FuncOp, lowered: llvm.FuncOp, module: ModuleLowering) -
         block: Block(arg_types=[flat for arg in block.args for flat in f.flat_types(arg.type)])
         for block in others
     }
+    f.scopes = alias_scopes(order)
     f.start(Block(arg_types=lowered.function_type.inputs.data))
     _bind_arguments(f, entry)
     _lower_ops(f, entry)
@@ -202,11 +204,11 @@ RELEASE = "dialectad.release"
 """The function that gives back what the module's functions keep between calls; call it before unloading."""
 
 
-def _release_arenas(module: ModuleLowering) -> llvm.FuncOp:
+def _release_kept(module: ModuleLowering) -> llvm.FuncOp:
     lowered = llvm.FuncOp(RELEASE, llvm.LLVMFunctionType([]), llvm.LinkageAttr("external"))
     f = FunctionLowering(module, RELEASE, lowered.body)
     f.start(Block())
-    for name in module.arenas:
+    for name in module.kept:
         f.free(f.exchange(name, f.null()))
     f.block.add_op(llvm.ReturnOp())
     f.finish()
@@ -234,8 +236,8 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
         op.detach()
     for op in top:
         op.erase(safe_erase=False)
-    if module.arenas:
-        module.defined[RELEASE] = _release_arenas(module)
+    if module.kept:
+        module.defined[RELEASE] = _release_kept(module)
     for name, (result, arguments) in module.externals.items():
         if name not in module.defined:
             t = llvm.LLVMFunctionType(arguments, result)

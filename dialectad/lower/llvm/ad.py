@@ -5,15 +5,18 @@ Sizes count elements. Three variables rather than a struct, so that LLVM keeps t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import llvm
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, i64
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, i8, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad.dialects import ad
 from dialectad.lower.llvm.function import (
+    DIFFERENT,
+    NSW,
     OUT_OF_MEMORY,
     Extent,
     FunctionLowering,
@@ -30,7 +33,14 @@ _ON_THE_STACK = 4096
 _FIRST_CAPACITY = 256
 """Elements that a growing cache has room for at first."""
 
-_SGT = IntegerAttr(4, i64)
+_SLE, _SGT = IntegerAttr(3, i64), IntegerAttr(4, i64)
+
+
+_KEPT_AT_MOST = 2**28
+"""Bytes of a cache that are kept for the next call; a larger one is given back."""
+
+_HEADER = 64
+"""Bytes before the first element. The first eight hold how many follow."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +48,25 @@ class Stack:
     """What an `ad.cache` is at compile time."""
 
     element: Attribute
-    pointer: SSAValue
-    """The slot with the address of the first element; for a cache in the frame, that address itself."""
+    block: SSAValue
+    """The slot with the address of the memory; for a cache in the frame, that address itself."""
     size: SSAValue
     """The slot with the number of elements in use."""
     capacity: SSAValue | None
     """The slot with the number of elements there is room for; None when it can't be exceeded."""
-    in_frame: bool = False
+    kept_in: str | None
+    """The global that keeps the memory between calls; None for a cache in the frame."""
+    scope: Mapping[str, Attribute]
 
     def base(self, f: FunctionLowering) -> SSAValue:
         """The address of the first element."""
-        return self.pointer if self.in_frame else f.load(self.pointer, ptr)
+        if self.kept_in is None:
+            return self.block
+        return f.element_pointer(f.load(self.block, ptr), _HEADER, i8)
 
 
 def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
+    """Memory is kept from one call to the next: see Note [Arena]."""
     content = op.result.type.element_type
     element, count = content, 1
     static = True
@@ -60,20 +75,43 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
         count = prod(content.get_shape()) if static else 1
     size = f.slot(i64)
     f.store(f.int_constant(0), size)
-    if op.capacity is None or not static:
-        pointer, capacity = f.new_heap_slot(), f.slot(i64)
-        f.store(f.null(), pointer)
-        f.store(f.int_constant(0), capacity)
-        f.set(op.result, Stack(element, pointer, size, capacity))
-        return
-    room = f.mul(f.extent(op.capacity), count)
-    if isinstance(room, int) and room * byte_size(element) <= _ON_THE_STACK:
+    fixed = op.capacity is not None and static
+    room = f.mul(f.extent(op.capacity), count) if op.capacity is not None and static else 0
+    if fixed and isinstance(room, int) and room * byte_size(element) <= _ON_THE_STACK:
         frame = f.stack(storage_type(element), max(room, 1), 64)
-        f.set(op.result, Stack(element, frame, size, None, in_frame=True))
+        f.set(op.result, Stack(element, frame, size, None, None, {}))
         return
-    pointer = f.new_heap_slot()
-    f.malloc(f.mul(room, byte_size(element)), pointer)
-    f.set(op.result, Stack(element, pointer, size, None))
+    name = f"{f.name}.cache{len(f.module.kept)}"
+    f.module.keep(name)
+    slot, available = f.new_heap_slot(), f.slot(i64)
+    kept = f.exchange(name, f.null())
+    f.store(kept, slot)
+    f.store(f.int_constant(0), available)
+
+    def look() -> None:
+        f.store(f.load(kept, i64), available)
+
+    f.when(f.compare(DIFFERENT, kept, f.null()), look, likely=True)
+    scope = f.scopes.get(op, {})
+    if fixed:
+        _ensure(f, slot, available, f.as_value(f.mul(room, byte_size(element))))
+        f.set(op.result, Stack(element, slot, size, None, name, scope))
+        return
+    bits = f.int_constant(byte_size(element).bit_length() - 1)
+    capacity = f.emit(llvm.LShrOp.create(operands=[f.load(available, i64), bits], result_types=[i64]))
+    f.store(capacity, available)
+    f.set(op.result, Stack(element, slot, size, available, name, scope))
+
+
+def _ensure(f: FunctionLowering, slot: SSAValue, available: SSAValue, needed: SSAValue) -> None:
+    """Replace the kept memory when it is too small."""
+
+    def replace() -> None:
+        f.free(f.load(slot, ptr))
+        block = f.malloc(f.add(needed, _HEADER), slot)
+        f.store(needed, block)
+
+    f.when(f.compare(_SGT, needed, f.load(available, i64)), replace)
 
 
 def _reserve_room(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
@@ -89,10 +127,12 @@ def _reserve_room(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
             least = f.intrinsic("llvm.smax", [doubled, f.int_constant(_FIRST_CAPACITY)], i64)
             room = f.intrinsic("llvm.smax", [least, after], i64)
             bytes_ = f.as_value(f.mul(room, byte_size(stack.element)))
-            grown = f.call("realloc", [f.load(stack.pointer, ptr), bytes_], ptr)
+            total = f.as_value(f.add(bytes_, _HEADER))
+            grown = f.call("realloc", [f.load(stack.block, ptr), total], ptr)
             assert grown is not None
             f.leave_if(f.is_null(grown), f.int_constant(OUT_OF_MEMORY))
-            f.store(grown, stack.pointer)
+            f.store(grown, stack.block)
+            f.store(bytes_, grown)
             f.store(room, capacity_slot)
 
         f.when(f.compare(_SGT, after, capacity), grow)
@@ -103,7 +143,7 @@ def _reserve_room(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
 def _drop(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
     """Give back `count` elements from the top of the stack; gives their address, still valid."""
     used = f.load(stack.size, i64)
-    below = f.integer(llvm.SubOp, used, f.as_value(count), IntegerAttr(1, 32))
+    below = f.integer(llvm.SubOp, used, f.as_value(count), NSW)
     f.store(below, stack.size)
     return f.element_pointer(stack.base(f), below, stack.element)
 
@@ -115,40 +155,50 @@ def _stack(f: FunctionLowering, cache: SSAValue) -> Stack:
 
 
 def _push(f: FunctionLowering, op: ad.PushOp) -> None:
-    f.store(f.get(op.value), _reserve_room(f, _stack(f, op.cache), 1))
+    stack = _stack(f, op.cache)
+    f.store(f.get(op.value), _reserve_room(f, stack, 1), stack.scope)
 
 
-def _slot_view(f: FunctionLowering, t: MemRefType, sizes: list[Extent], address: SSAValue) -> View:
-    return View(address, t.element_type, tuple(sizes), tuple(f.row_major(sizes)))
+def _slot_view(f: FunctionLowering, stack: Stack, sizes: list[Extent], address: SSAValue) -> View:
+    return View(address, stack.element, tuple(sizes), tuple(f.row_major(sizes)), scope=stack.scope)
 
 
-def _sizes(f: FunctionLowering, t: MemRefType, operands: object) -> list[Extent]:
-    dynamic = iter(operands)  # pyright: ignore[reportArgumentType, reportCallIssue]
+def _sizes(f: FunctionLowering, t: MemRefType, operands: Iterable[SSAValue]) -> list[Extent]:
+    dynamic = iter(operands)
     return [f.extent(next(dynamic)) if size == DYNAMIC_INDEX else size for size in t.get_shape()]
 
 
 def _reserve(f: FunctionLowering, op: ad.ReserveOp) -> None:
-    t = op.result.type
+    stack, t = _stack(f, op.cache), op.result.type
     assert isinstance(t, MemRefType)
     sizes = _sizes(f, t, op.sizes)
-    address = _reserve_room(f, _stack(f, op.cache), f.product(sizes))
-    f.set(op.result, _slot_view(f, t, sizes, address))
+    f.set(op.result, _slot_view(f, stack, sizes, _reserve_room(f, stack, f.product(sizes))))
 
 
 def _pop(f: FunctionLowering, op: ad.PopOp) -> None:
     stack, t = _stack(f, op.cache), op.result.type
     if not isinstance(t, MemRefType):
-        f.set(op.result, f.load(_drop(f, stack, 1), t))
+        f.set(op.result, f.load(_drop(f, stack, 1), t, stack.scope))
         return
     sizes = _sizes(f, t, op.sizes)
-    f.set(op.result, _slot_view(f, t, sizes, _drop(f, stack, f.product(sizes))))
+    f.set(op.result, _slot_view(f, stack, sizes, _drop(f, stack, f.product(sizes))))
 
 
 def _release(f: FunctionLowering, op: ad.ReleaseOp) -> None:
+    """Keep the memory for the next call, unless that is too much; free what came back meanwhile."""
     stack = _stack(f, op.cache)
-    if not stack.in_frame:
-        f.free(f.load(stack.pointer, ptr))
-        f.store(f.null(), stack.pointer)
+    if stack.kept_in is None:
+        return
+    kept_in = stack.kept_in
+    block = f.load(stack.block, ptr)
+
+    def keep() -> None:
+        small = f.compare(_SLE, f.load(block, i64), f.int_constant(_KEPT_AT_MOST))
+        f.free(f.exchange(kept_in, f.choose(small, block, f.null())))
+        f.free(f.choose(small, f.null(), block))
+
+    f.when(f.compare(DIFFERENT, block, f.null()), keep, likely=True)
+    f.store(f.null(), stack.block)
 
 
 HANDLERS: dict[type[Operation], Handler] = {

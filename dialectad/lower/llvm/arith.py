@@ -140,17 +140,9 @@ def _cmpf(f: FunctionLowering, op: arith.CmpfOp) -> None:
     f.set(op.result, f.emit(lowered))
 
 
-def _choose(f: FunctionLowering, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
-    return f.emit(
-        llvm.SelectOp.create(
-            operands=[condition, a, b], result_types=[a.type], properties={"fastmathFlags": NO_FAST_MATH}
-        )
-    )
-
-
 def _select(f: FunctionLowering, op: arith.SelectOp) -> None:
     condition = f.get(op.cond)
-    chosen = [_choose(f, condition, a, b) for a, b in zip(f.flatten(op.lhs), f.flatten(op.rhs), strict=True)]
+    chosen = [f.choose(condition, a, b) for a, b in zip(f.flatten(op.lhs), f.flatten(op.rhs), strict=True)]
     f.set(op.result, f.unflatten(op.result.type, chosen))
 
 

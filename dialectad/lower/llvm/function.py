@@ -42,6 +42,9 @@ ptr = llvm.LLVMPointerType()
 OUT_OF_MEMORY = -1
 """The status of a function that couldn't get memory; k + 1: assertion k failed; 0: all is well."""
 
+Part: TypeAlias = tuple[int, int] | Operation
+"""Memory that is kept between calls: a byte range of the arena, or an `ad.cache`."""
+
 Extent: TypeAlias = int | SSAValue
 """A size, stride or index: known now, or an `i64` value."""
 
@@ -129,10 +132,17 @@ class ModuleLowering:
     library: set[str] = field(default_factory=set)
     """Those that are only declared: they follow C's conventions, not ours."""
     globals: list[Operation] = field(default_factory=list)
-    arenas: list[str] = field(default_factory=list)
-    """The globals that keep the functions' arenas between calls."""
+    kept: list[str] = field(default_factory=list)
+    """The globals that keep the functions' memory between calls."""
     asserts: dict[DictionaryAttr, int] = field(default_factory=dict)
     """What can fail, at its place in the module attribute `dialectad.asserts`."""
+
+    def keep(self, name: str) -> None:
+        """A global pointer, null at first, that keeps memory from one call to the next. See Note [Arena]."""
+        zero = llvm.ZeroOp.create(result_types=[ptr])
+        body = Region(Block([zero, llvm.ReturnOp(zero.results[0])]))
+        self.kept.append(name)
+        self.globals.append(llvm.GlobalOp(ptr, name, "internal", body=body))
 
     def declare(self, name: str, result: Attribute | None, arguments: tuple[Attribute, ...]) -> None:
         """Note a call of a library function; a second signature for one name is an error."""
@@ -157,8 +167,8 @@ class FunctionLowering:
         """Slots that hold a pointer to free on an early exit, or null."""
         self.slot_of: dict[SSAValue, SSAValue] = {}
         """Memory as it came from `malloc` -> the slot that holds its address."""
-        self.scopes: dict[tuple[int, int], Mapping[str, Attribute]] = {}
-        """Byte ranges of the arena -> what accesses to them say."""
+        self.scopes: Mapping[Part, Mapping[str, Attribute]] = {}
+        """Memory that is kept between calls -> what accesses to it say; see `scopes.py`."""
         self.arena: tuple[str, SSAValue] | None = None
         """The global that keeps the arena between calls, and the slot that holds it during one."""
         self._prologue: list[Operation] = []
@@ -298,6 +308,13 @@ class FunctionLowering:
             a, b = (self.emit(llvm.PtrToIntOp.create(operands=[p], result_types=[i64])) for p in (a, b))
         return self.emit(
             llvm.ICmpOp.create(operands=[a, b], result_types=[i1], properties={"predicate": predicate})
+        )
+
+    def choose(self, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
+        """`a` where the condition holds, otherwise `b`."""
+        properties: dict[str, Attribute] = {"fastmathFlags": NO_FAST_MATH}
+        return self.emit(
+            llvm.SelectOp.create(operands=[condition, a, b], result_types=[a.type], properties=properties)
         )
 
     def is_null(self, pointer: SSAValue) -> SSAValue:
@@ -493,10 +510,10 @@ class FunctionLowering:
             )
         )
 
-    def when(self, condition: SSAValue, then: Callable[[], None]) -> None:
-        """Emit what `then` emits under a condition that seldom holds, and continue after it."""
+    def when(self, condition: SSAValue, then: Callable[[], None], *, likely: bool = False) -> None:
+        """Emit what `then` emits under a condition, and continue after it."""
         taken, after = Block(), Block()
-        self.conditional(condition, taken, (), after, (), _UNLIKELY)
+        self.conditional(condition, taken, (), after, (), _LIKELY if likely else _UNLIKELY)
         self.start(taken)
         then()
         self.branch(after)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
-from xdsl.dialects import arith, llvm, memref
+from xdsl.dialects import llvm, memref
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
-    ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
-    IntegerAttr,
     IntegerType,
     MemRefType,
     NoneAttr,
-    StringAttr,
     SymbolRefAttr,
     TensorType,
     UnrankedMemRefType,
     i1,
     i8,
 )
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.dialects import llvm as more_llvm
@@ -40,6 +37,7 @@ from dialectad.lower.llvm.function import (
     ptr,
     storage_type,
 )
+from dialectad.lower.llvm.scopes import byte_range
 
 
 def _fail(op: Operation, message: str) -> CompileError:
@@ -118,11 +116,9 @@ def _arena(f: FunctionLowering, op: memref.AllocOp, t: MemRefType) -> SSAValue:
     if t.get_num_dims() != 1 or t.get_shape()[0] < 0:
         raise _fail(op, f"an arena is a static array of bytes, not {t}")
     name = f"{f.name}.arena"
-    f.module.arenas.append(name)
-    f.module.globals.append(llvm.GlobalOp(ptr, name, "internal", body=_null_initialiser()))
+    f.module.keep(name)
     slot = f.slot()
     f.arena = (name, slot)
-    f.scopes = _arena_scopes(op.memref)
     kept = f.exchange(name, f.null())
     f.store(kept, slot)
     size = t.get_shape()[0] * byte_size(t.element_type)
@@ -133,11 +129,6 @@ def _arena(f: FunctionLowering, op: memref.AllocOp, t: MemRefType) -> SSAValue:
 
     f.when(f.is_null(kept), allocate)
     return f.load(slot, ptr)
-
-
-def _null_initialiser() -> Region:
-    zero = llvm.ZeroOp.create(result_types=[ptr])
-    return Region(Block([zero, llvm.ReturnOp(zero.results[0])]))
 
 
 def _alloca(f: FunctionLowering, op: memref.AllocaOp) -> None:
@@ -169,12 +160,7 @@ def _dealloc(f: FunctionLowering, op: memref.DeallocOp) -> None:
     for slot in f.heap:
         held = f.load(slot, ptr)
         same = f.compare(EQUAL, held, pointer)
-        cleared = llvm.SelectOp.create(
-            operands=[same, f.null(), held],
-            result_types=[ptr],
-            properties={"fastmathFlags": llvm.FastMathAttr(None)},
-        )
-        f.store(f.emit(cleared), slot)
+        f.store(f.choose(same, f.null(), held), slot)
 
 
 # Views
@@ -247,50 +233,9 @@ def _view(f: FunctionLowering, op: memref.ViewOp) -> None:
     assert isinstance(t, MemRefType)
     pointer = f.element_pointer(f.view(op.source).ptr, f.extent(op.byte_shift), i8)
     sizes = _dynamic_shape(f, t, op.sizes)
-    scope = f.scopes.get(_byte_range(op) or (0, 0), {})
+    scope = f.scopes.get(byte_range(op) or (0, 0), {})
     view = View(pointer, t.element_type, tuple(sizes), tuple(f.row_major(sizes)), scope=scope)
     f.set(op.result, view)
-
-
-def _byte_range(op: memref.ViewOp) -> tuple[int, int] | None:
-    """First byte and the one after the last, where both are known."""
-    owner, t = op.byte_shift.owner, op.result.type
-    assert isinstance(t, MemRefType)
-    if not isinstance(owner, arith.ConstantOp) or DYNAMIC_INDEX in t.get_shape():
-        return None
-    assert isinstance(owner.value, IntegerAttr)
-    first = owner.value.value.data
-    return first, first + prod(t.get_shape()) * byte_size(t.element_type)
-
-
-_MOST_SCOPES = 100
-"""Parts of an arena beyond which LLVM isn't told which are apart: the lists grow with the square."""
-
-
-def _arena_scopes(arena: SSAValue) -> dict[tuple[int, int], Mapping[str, Attribute]]:
-    """What accesses to the parts of an arena say: the name of the part, and those that it doesn't overlap.
-
-    Note [Arena scopes]. All parts have one base, at distances that LLVM knows, but it can't tell that an
-    index into one never reaches the next. Two accesses don't alias when the scope of each is in the other's
-    list. Parts that overlap (they are in use at different times) simply aren't listed.
-    """
-    views = [use.operation for use in arena.uses]
-    ranges = [_byte_range(view) if isinstance(view, memref.ViewOp) else None for view in views]
-    if any(r is None for r in ranges):  # something reaches into the arena in another way
-        return {}
-    distinct = {r for r in ranges if r is not None}
-    if not 1 < len(distinct) <= _MOST_SCOPES:
-        return {}
-    names = {r: StringAttr(f"{r[0]}-{r[1]}") for r in distinct}
-    return {
-        r: {
-            "dialectad.alias_scopes": ArrayAttr([names[r]]),
-            "dialectad.noalias_scopes": ArrayAttr(
-                [name for other, name in names.items() if other[1] <= r[0] or r[1] <= other[0]]
-            ),
-        }
-        for r in distinct
-    }
 
 
 def _cast(f: FunctionLowering, op: memref.CastOp) -> None:

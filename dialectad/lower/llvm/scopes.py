@@ -1,0 +1,69 @@
+"""What LLVM is told about memory that is kept between calls, whose pointers it knows nothing of.
+
+Note [Alias scopes]. All parts of an arena have one base, at distances that LLVM knows, but it can't tell
+that an index into one never reaches the next; and a cache comes out of a global. Two accesses don't alias
+when the scope of each is in the other's list. Parts of the arena that overlap (they are in use at different
+times) simply aren't listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import prod
+
+from xdsl.dialects import arith, memref
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntegerAttr, MemRefType, StringAttr
+from xdsl.ir import Attribute, Block, SSAValue
+
+from dialectad.dialects import ad
+from dialectad.lower.llvm.function import Part, byte_size
+
+_MOST = 100
+"""Parts beyond which LLVM is told nothing: the lists grow with the square."""
+
+
+def byte_range(op: memref.ViewOp) -> tuple[int, int] | None:
+    """First byte and the one after the last, where both are known."""
+    owner, t = op.byte_shift.owner, op.result.type
+    assert isinstance(t, MemRefType)
+    if not isinstance(owner, arith.ConstantOp) or DYNAMIC_INDEX in t.get_shape():
+        return None
+    assert isinstance(owner.value, IntegerAttr)
+    first = owner.value.value.data
+    return first, first + prod(t.get_shape()) * byte_size(t.element_type)
+
+
+def alias_scopes(blocks: Iterable[Block]) -> dict[Part, Mapping[str, Attribute]]:
+    """The parts of a function's kept memory -> the attributes of loads and stores in them."""
+    names: dict[Part, StringAttr] = {}
+    for block in blocks:
+        for op in block.ops:
+            if type(op) is ad.CacheOp:
+                names[op] = StringAttr(f"cache {len(names)}")
+            elif type(op) is memref.AllocOp and "dialectad.arena" in op.attributes:
+                names |= {part: StringAttr(f"{part[0]}-{part[1]}") for part in _parts(op.memref)}
+    if not 1 < len(names) <= _MOST:
+        return {}
+    return {
+        part: {
+            "dialectad.alias_scopes": ArrayAttr([name]),
+            "dialectad.noalias_scopes": ArrayAttr(
+                [other for there, other in names.items() if _apart(part, there)]
+            ),
+        }
+        for part, name in names.items()
+    }
+
+
+def _parts(arena: SSAValue) -> set[tuple[int, int]]:
+    """The byte ranges that are viewed; none when something reaches into the arena in another way."""
+    views = [use.operation for use in arena.uses]
+    ranges = [byte_range(view) if isinstance(view, memref.ViewOp) else None for view in views]
+    known = {r for r in ranges if r is not None}
+    return set() if None in ranges else known
+
+
+def _apart(a: Part, b: Part) -> bool:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return a[1] <= b[0] or b[1] <= a[0]
+    return a is not b
