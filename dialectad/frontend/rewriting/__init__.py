@@ -9,8 +9,10 @@ source.
     source.py       finds the tree of a running function
     desugar.py      says rare statements with common ones
     jumps.py        turns break, continue and early return into flags
+    names.py        which names code reads, binds and captures
     liveness.py     which names each `if` and loop hands on
     control_flow.py, assignments.py, expressions.py   the rewriting itself
+    scope.py        which of them are surely bound, while rewriting
     rebuild.py      compiles it, and puts the user's closure around it
 """
 

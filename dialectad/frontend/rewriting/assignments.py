@@ -15,9 +15,9 @@ from __future__ import annotations
 import ast
 
 from dialectad.frontend.rewriting.expressions import ExpressionRewriter
+from dialectad.frontend.rewriting.names import effects
 from dialectad.frontend.rewriting.nodes import assign, at, constant, expression, load, operator, python, store
 from dialectad.frontend.rewriting.rebuild import INPLACE
-from dialectad.frontend.rewriting.scopes import effects
 
 
 def assignment(s: ast.Assign, rewrite: ExpressionRewriter) -> list[ast.stmt]:

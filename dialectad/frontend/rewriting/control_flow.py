@@ -28,6 +28,7 @@ from dialectad.frontend.rewriting.desugar import Desugaring
 from dialectad.frontend.rewriting.expressions import ExpressionRewriter
 from dialectad.frontend.rewriting.jumps import load_flags, lower
 from dialectad.frontend.rewriting.liveness import Flow, Liveness
+from dialectad.frontend.rewriting.names import FunctionNode, effects, effects_of, scope_of
 from dialectad.frontend.rewriting.nodes import (
     Refuser,
     assign,
@@ -44,7 +45,6 @@ from dialectad.frontend.rewriting.nodes import (
     tuple_of,
 )
 from dialectad.frontend.rewriting.scope import Scope, meet
-from dialectad.frontend.rewriting.scopes import FunctionNode, effects, effects_of, scope_of
 
 
 def rewrite_function(node: FunctionNode, parent: Scope | None, refuser: Refuser) -> None:

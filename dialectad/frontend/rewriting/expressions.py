@@ -18,6 +18,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+from dialectad.frontend.rewriting.names import effects, effects_of, parameter_names
 from dialectad.frontend.rewriting.nodes import (
     Refuser,
     at,
@@ -30,7 +31,6 @@ from dialectad.frontend.rewriting.nodes import (
     tuple_of,
 )
 from dialectad.frontend.rewriting.scope import Scope
-from dialectad.frontend.rewriting.scopes import effects, effects_of, parameter_names
 
 FRAME_READERS = frozenset("locals eval exec".split())
 """Builtins that see the local variables, which rewriting changes."""

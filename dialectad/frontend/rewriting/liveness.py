@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dialectad.frontend.rewriting.jumps import load_flags
-from dialectad.frontend.rewriting.scopes import Effects, effects, effects_of
+from dialectad.frontend.rewriting.names import Effects, effects, effects_of
 
 EMPTY: frozenset[str] = frozenset()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dialectad.frontend.rewriting.names import ScopeInfo
 from dialectad.frontend.rewriting.nodes import PREFIX
-from dialectad.frontend.rewriting.scopes import ScopeInfo
 
 
 @dataclass
