@@ -54,17 +54,11 @@ def write_ir(name, function, *args):
     """The IR of every rung as files."""
     lowered = function.lower(*args)
     IR.mkdir(parents=True, exist_ok=True)
-    endings = {
-        "traced": "mlir",
-        "linalg": "mlir",
-        "loop": "mlir",
-        "llvm": "mlir",
-        "llvm-ir": "ll",
-        "asm": "s",
-    }
-    for stage, ending in endings.items():
-        (IR / f"{name}.{stage}.{ending}").write_text(lowered.text(stage) + "\n")
-    console.print(f"the IR of every rung: {IR}/{name}.{{{','.join(endings)}}}.*")
+    stages = ("traced", "linalg", "loop", "llvm", "llvm-ir", "asm")
+    endings = {"llvm-ir": "ll", "asm": "s"}
+    for stage in stages:
+        (IR / f"{name}.{stage}.{endings.get(stage, 'mlir')}").write_text(lowered.text(stage) + "\n")
+    console.print(f"the IR of every rung: {IR}/{name}.*, for {', '.join(stages)}")
     console.print(f"the pipeline, for dialectad-opt -p: {lowered.pipeline}", soft_wrap=True)
 
 

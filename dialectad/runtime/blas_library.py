@@ -3,6 +3,9 @@
 The environment variable `DIALECTAD_BLAS` names it: `openblas`, `mkl` (an installed `mkl` wheel, or one on
 the library path), or the path of a shared library with a 32-bit-integer CBLAS interface.
 
+It runs on one thread, since handing the small products of most programs to several costs more than it saves;
+`DIALECTAD_THREADS` asks for more.
+
 Generated code calls `scipy_cblas_dgemm` or `cblas_dgemm`; either name finds the chosen library's function.
 """
 
@@ -20,6 +23,9 @@ from pathlib import Path
 from dialectad.errors import CompileError
 
 VARIABLE = "DIALECTAD_BLAS"
+THREADS = "DIALECTAD_THREADS"
+
+_SET_THREADS = ("openblas_set_num_threads", "MKL_Set_Num_Threads", "bli_thread_set_num_threads")
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,17 @@ def load(choice: str) -> BlasLibrary:
     library = BlasLibrary(choice, path, handle)
     if library.address("cblas_dgemm") is None:
         raise CompileError(f"the library {path} has no CBLAS interface (no cblas_dgemm in it)")
+    _limit_threads(library)
     return library
+
+
+def _limit_threads(library: BlasLibrary) -> None:
+    asked = os.environ.get(THREADS, "1")
+    if not asked.isdecimal() or int(asked) < 1:
+        raise CompileError(f"{THREADS} is {asked!r}; a positive number is expected")
+    for name in _SET_THREADS:
+        if (address := library.address(name)) is not None:
+            ctypes.CFUNCTYPE(None, ctypes.c_int)(address)(int(asked))
 
 
 def current() -> BlasLibrary:
