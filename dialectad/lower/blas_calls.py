@@ -21,7 +21,6 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     MemRefType,
     NoneAttr,
-    StridedLayoutAttr,
     StringAttr,
     UnrankedMemRefType,
     i32,
@@ -30,6 +29,7 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from dialectad.dialects import blas
 from dialectad.lower.blas_loops import constant, element_type, scale
+from dialectad.lower.loops.nest import strides
 
 _ROW_MAJOR, _NO_TRANS, _TRANS = 101, 111, 112
 _MAX = 2**31 - 1
@@ -53,19 +53,6 @@ class Matrix:
     transposed: bool
 
 
-def _strides(value: SSAValue) -> list[int | None]:
-    t = value.type
-    assert isinstance(t, MemRefType)
-    if isinstance(t.layout, StridedLayoutAttr):
-        return list(t.layout.get_strides())
-    result: list[int | None] = []
-    stride: int | None = 1
-    for size in reversed(t.get_shape()):
-        result.append(stride)
-        stride = None if stride is None or size == DYNAMIC_INDEX else stride * size
-    return result[::-1]
-
-
 def _grows(value: SSAValue) -> bool:
     """Whether strides that aren't known are positive: nothing reversed or repeated the array."""
     while True:
@@ -82,7 +69,7 @@ def matrix(value: SSAValue) -> Matrix | None:
     t = value.type
     assert isinstance(t, MemRefType)
     rows, columns = t.get_shape()
-    outer, inner = _strides(value)
+    outer, inner = strides(t)
     if inner == 1 and _can_lead(value, outer, columns, rows):
         return Matrix(value, Stride(0, outer), transposed=False)
     if outer == 1 and _can_lead(value, inner, rows, columns):
@@ -108,7 +95,7 @@ def vector(value: SSAValue) -> Stride | None:
     """How BLAS can take a vector; None when it can't."""
     t = value.type
     assert isinstance(t, MemRefType)
-    (stride,) = _strides(value)
+    (stride,) = strides(t)
     if stride is None:
         return Stride(0, None) if _grows(value) else None
     return Stride(0, stride) if 0 < stride <= _MAX and t.get_shape()[0] <= _MAX else None

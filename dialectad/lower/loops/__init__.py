@@ -1,0 +1,1 @@
+"""Loop nests: what `linalg` ops on memrefs become."""
