@@ -403,6 +403,59 @@ func.func @f(%a: tensor<4xf64>) -> tensor<4xf64> {{ {LOOP}
         1,
         0,
     ),
+    "a slot is not taken by a value that outlives what becomes of it": (
+        """
+func.func @f(%a: tensor<4xf64>) -> (f64, tensor<4xf64>) {
+  %c1 = arith.constant 1 : index
+  %c = "ad.cache"() : () -> !ad.cache<tensor<4xf64>>
+  %v = math.sin %a : tensor<4xf64>
+  %w = math.exp %v : tensor<4xf64>
+  "ad.push"(%c, %w) : (!ad.cache<tensor<4xf64>>, tensor<4xf64>) -> ()
+  %u = tensor.extract %v[%c1] : tensor<4xf64>
+  %p = "ad.pop"(%c) : (!ad.cache<tensor<4xf64>>) -> tensor<4xf64>
+  func.return %u, %p : f64, tensor<4xf64>
+}""",
+        1,
+        1,
+    ),
+    "a popped array is copied where its cache is pushed to again": (
+        f"""
+func.func @f(%a: tensor<4xf64>) -> tensor<4xf64> {{ {LOOP}
+  %c = "ad.cache"() : () -> !ad.cache<tensor<4xf64>>
+  "ad.push"(%c, %a) : (!ad.cache<tensor<4xf64>>, tensor<4xf64>) -> ()
+  scf.for %i = %c0 to %n step %c1 {{
+    %p = "ad.pop"(%c) : (!ad.cache<tensor<4xf64>>) -> tensor<4xf64>
+    %q = math.sin %p : tensor<4xf64>
+    "ad.push"(%c, %q) : (!ad.cache<tensor<4xf64>>, tensor<4xf64>) -> ()
+  }}
+  %r = "ad.pop"(%c) : (!ad.cache<tensor<4xf64>>) -> tensor<4xf64>
+  func.return %r : tensor<4xf64>
+}}""",
+        4,
+        1,
+    ),
+    "a cache within a loop": (
+        f"""
+func.func @f(%a: tensor<4xf64>) -> tensor<4xf64> {{ {LOOP}
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%x = %a) -> (tensor<4xf64>) {{
+    %c = "ad.cache"(%c2) : (index) -> !ad.cache<tensor<4xf64>>
+    %y = scf.for %j = %c0 to %c2 step %c1 iter_args(%z = %x) -> (tensor<4xf64>) {{
+      "ad.push"(%c, %z) : (!ad.cache<tensor<4xf64>>, tensor<4xf64>) -> ()
+      %s = math.sin %z : tensor<4xf64>
+      scf.yield %s : tensor<4xf64>
+    }}
+    %w = scf.for %j = %c0 to %c2 step %c1 iter_args(%z = %y) -> (tensor<4xf64>) {{
+      %p = "ad.pop"(%c) : (!ad.cache<tensor<4xf64>>) -> tensor<4xf64>
+      %s = arith.mulf %p, %z : tensor<4xf64>
+      scf.yield %s : tensor<4xf64>
+    }}
+    scf.yield %w : tensor<4xf64>
+  }}
+  func.return %r : tensor<4xf64>
+}}""",
+        2,
+        0,
+    ),
     "nothing at all": (
         """
 func.func @f(%a: tensor<0x3xf64>, %b: tensor<f64>) -> (tensor<0x3xf64>, tensor<f64>, tensor<0xf64>) {

@@ -54,7 +54,7 @@ class Bufferizer(Memory):
         self.symbol = symbol
         """Gives a name for a global that begins like its argument."""
         self.liveness = Liveness(self.body)
-        self.sinks = Sinks()
+        self.sinks = Sinks(self.liveness)
         self.places: dict[SSAValue, Place | Lazy] = {}
         self.targets: dict[tuple[Operation, int], Place] = {}
         """Where a terminator's operand is to end up."""

@@ -33,6 +33,9 @@ def _push(b: Bufferizer, op: ad.PushOp) -> None:
     if not is_tensor(op.value):
         return
     slot = b.targets.get((op, 1)) or b.reserve(op)
+    for value in b.blockers(slot):  # computed in the slot, but it is something else that is pushed
+        if value is not op.value:
+            b.move_away(value, "an array is used after what became of it is kept for the reverse sweep")
     b.write(op.value, slot, "an array is kept for the reverse sweep")
     slot.buffer.writable = False
     b.drop(op)

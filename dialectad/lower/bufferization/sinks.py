@@ -25,6 +25,7 @@ from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
 from dialectad.dialects import ad, blas
+from dialectad.lower.bufferization.liveness import Liveness
 from dialectad.lower.bufferization.places import Cast, Collapse, Expand, Step, groups_of, tensor_shape
 
 _MAX_USES = 16
@@ -42,7 +43,8 @@ class Sink:
 
 
 class Sinks:
-    def __init__(self) -> None:
+    def __init__(self, liveness: Liveness) -> None:
+        self._liveness = liveness
         self._known: dict[SSAValue, Sink | None] = {}
 
     def of(self, value: SSAValue) -> Sink | None:
@@ -53,7 +55,7 @@ class Sinks:
             if at in self._known:
                 found = self._known[at]
                 break
-            step = _next(at)
+            step = self._next(at)
             if step is None or isinstance(step, Sink):
                 self._known[at] = found = step
                 break
@@ -65,33 +67,38 @@ class Sinks:
             self._known[link] = found
         return found
 
+    def _next(self, value: SSAValue) -> Sink | tuple[SSAValue, Step | None] | None:
+        """The sink, or the value one further in the chain and the view that leads back from it."""
+        best: Sink | tuple[SSAValue, Step | None] | None = None
+        rank = 9
+        for count, use in enumerate(value.uses):
+            if count == _MAX_USES:
+                break
+            op, index = use.operation, use.index
+            match op:
+                case scf.YieldOp() | func.ReturnOp() | scf.ConditionOp() if rank > 0:
+                    best, rank = Sink(op, index), 0
+                case tensor.InsertSliceOp() if index == 0 and rank > 1:
+                    best, rank = Sink(op, index), 1
+                case ad.PushOp() if rank > 2:
+                    best, rank = Sink(op, index), 2
+                case _ if rank > 3 and (result := updated(op, index)) is not None:
+                    if self._dies(value, op):
+                        best, rank = (result, None), 3
+                case tensor.CollapseShapeOp() | tensor.ExpandShapeOp() | tensor.CastOp() if rank > 4:
+                    if (back := _inverse(value, op)) is not None:
+                        best, rank = (op.results[0], back), 4
+                case linalg.GenericOp() if rank > 5 and index in same_index_inputs(op):
+                    if op.res[0].type == value.type and self._dies(value, op):
+                        best, rank = (op.res[0], None), 5
+                case Operation() if rank > 5 and is_elementwise(op):
+                    if op.results[0].type == value.type and self._dies(value, op):
+                        best, rank = (op.results[0], None), 5
+        return best
 
-def _next(value: SSAValue) -> Sink | tuple[SSAValue, Step | None] | None:
-    """The sink, or the value one further in the chain and the view that leads back from it."""
-    best: Sink | tuple[SSAValue, Step | None] | None = None
-    rank = 9
-    for count, use in enumerate(value.uses):
-        if count == _MAX_USES:
-            break
-        op, index = use.operation, use.index
-        match op:
-            case scf.YieldOp() | func.ReturnOp() | scf.ConditionOp() if rank > 0:
-                best, rank = Sink(op, index), 0
-            case tensor.InsertSliceOp() if index == 0 and rank > 1:
-                best, rank = Sink(op, index), 1
-            case ad.PushOp() if rank > 2:
-                best, rank = Sink(op, index), 2
-            case _ if rank > 3 and (result := updated(op, index)) is not None:
-                best, rank = (result, None), 3
-            case tensor.CollapseShapeOp() | tensor.ExpandShapeOp() | tensor.CastOp() if rank > 4:
-                if (back := _inverse(value, op)) is not None:
-                    best, rank = (op.results[0], back), 4
-            case linalg.GenericOp() if rank > 5 and index in same_index_inputs(op):
-                if op.res[0].type == value.type:
-                    best, rank = (op.res[0], None), 5
-            case Operation() if rank > 5 and is_elementwise(op) and op.results[0].type == value.type:
-                best, rank = (op.results[0], None), 5
-    return best
+    def _dies(self, value: SSAValue, op: Operation) -> bool:
+        """Whether `op` is the last to use the value, so that its result can take the value's memory."""
+        return value in self._liveness.deaths.get(op, ())
 
 
 def _inverse(value: SSAValue, op: Operation) -> Step | None:
