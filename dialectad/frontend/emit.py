@@ -230,6 +230,10 @@ def reshape(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
     source = shape(value)
     if len(source) == len(target) and all(map(same_extent, source, target)):
         return value
+    if isinstance(owner := value.owner, tensor.ExpandShapeOp | tensor.CollapseShapeOp):
+        before = owner.operands[0]
+        if before.type == tensor_type(target, element(value)) and before.type.has_static_shape():  # pyright: ignore
+            return before
     if (groups := _unit_groups(source, target)) is not None:
         if not groups and len(target) < len(source):
             return op(_collapse_op(value, [], target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -99,12 +100,14 @@ def _sum(iterable: Any, /, start: Any = 0) -> Any:
     if isinstance(iterable, Array):
         total = reductions.sum_(iterable, 0)
         return total if type(start) is int and start == 0 else total + start
-    items = list(iterable)
-    result = start
-    for item in items:
-        is_first = type(result) is int and result == 0
-        result = item if is_first and isinstance(item, Tracer) and item.dtype != BOOL else result + item
-    return result
+    return functools.reduce(_plus, iterable, start)
+
+
+def _plus(total: Any, item: Any, add: Callable[..., Any] = operator.add) -> Any:
+    """`total + item`, where 0 is known to change nothing."""
+    if type(total) is int and total == 0 and isinstance(item, Tracer) and item.dtype != BOOL:
+        return item
+    return add(total, item)
 
 
 def _fold(ufunc: np.ufunc, decisive: bool, whole: Callable[..., Any]) -> Callable[..., Any]:

@@ -326,9 +326,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ar
     """numpy.arange"""
     if stop is None:
         start, stop = 0, start
-    bounds = [operand(x) for x in (start, stop, 1 if step is None else step)]
+    bounds: list[Any] = [operand(x) for x in (start, stop, 1 if step is None else step)]
     if not holds_tracer(bounds):
-        return Array.fresh(_known_arange(*bounds, dtype))
+        return Array.fresh(_known_arange(bounds, dtype))
     if any(dtype_of(x).kind != "i" for x in bounds) or not (stride := known_int(bounds[2])):
         raise error(
             "numpy.arange needs integer bounds and a known step, or numbers that are known while compiling"
@@ -353,8 +353,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ar
     return Array.fresh(generated((count,), found, element))
 
 
-def _known_arange(start: Any, stop: Any, step: Any, dtype: Any) -> SSAValue:
-    made = np.arange(start, stop, step, None if dtype is None else supported(dtype))
+def _known_arange(bounds: Sequence[Any], dtype: Any) -> SSAValue:
+    made = np.arange(*bounds, dtype=None if dtype is None else supported(dtype))
     supported(made.dtype)
     if made.size <= 4 or made.dtype == np.bool_:
         return constant_array(made)

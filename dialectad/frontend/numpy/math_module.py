@@ -32,7 +32,7 @@ def number(x: Any) -> Any:
     return item(x)
 
 
-def as_float(x: Any) -> Scalar:
+def as_float(x: Any) -> Any:
     """`float(x)`"""
     return Scalar(scalar_value(operand(number(x)), FLOAT64), weak=True)
 

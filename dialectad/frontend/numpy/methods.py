@@ -175,7 +175,7 @@ def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
     return method
 
 
-_REFUSED = {
+REFUSED = {
     "sort": "sort outside of the compiled function, or write it as a loop",
     "argsort": "sort outside of the compiled function, or write it as a loop",
     "partition": "sort outside of the compiled function",
@@ -188,7 +188,7 @@ _REFUSED = {
     "setflags": "the flags of a traced array can't be changed",
 }
 
-for _name, _hint in _REFUSED.items():
+for _name, _hint in REFUSED.items():
     setattr(Tracer, _name, _refused(_name, _hint))
 for _function in (reshape, transpose, astype, item, tolist, conjugate, nonzero):
     setattr(Tracer, _function.__name__, _function)

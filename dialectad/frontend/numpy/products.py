@@ -229,14 +229,14 @@ def inner(a: Any, b: Any, /) -> Any:
 
 
 @implements(np.outer)
-def outer(a: Any, b: Any) -> Array:
+def outer(a: Any, b: Any) -> Any:
     """numpy.outer"""
     x, y = np.ravel(array(a)), np.ravel(array(b))
     return np.multiply(x[:, None], y[None, :])
 
 
 @implements(np.linalg.outer)
-def linalg_outer(x1: Any, x2: Any, /) -> Array:
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
     """numpy.linalg.outer"""
     return outer(x1, x2)
 

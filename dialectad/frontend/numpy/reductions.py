@@ -96,7 +96,13 @@ def reduced(value: SSAValue, axes: Sequence[int], monoid: _Monoid, start: SSAVal
 
 def finish(value: SSAValue, shape: Sequence[Extent], axes: Sequence[int], keepdims: bool) -> Any:
     """The result of a reduction of a tensor that had `shape`."""
-    return wrapped(emit.reshape(value, kept_shape(shape, axes)) if keepdims is True else value)
+    return wrapped(_kept(value, shape, axes) if keepdims is True else value)
+
+
+def _kept(value: SSAValue, shape: Sequence[Extent], axes: Sequence[int]) -> SSAValue:
+    """A reduced tensor, or the scalar that it is reduced to, with the reduced axes as unit axes."""
+    kept = kept_shape(shape, axes)
+    return emit.reshape(value, kept) if emit.element(value) != value.type else emit.splat(value, kept)
 
 
 def _masked(value: SSAValue, where: Any, otherwise: Any) -> SSAValue:
@@ -181,9 +187,9 @@ def _count(shape: Sequence[Extent], axes: Sequence[int], dtype: DType) -> SSAVal
 
 
 def _divided(value: SSAValue, by: SSAValue) -> SSAValue:
-    if emit.rank(value) or emit.rank(by) or emit.element(value) != value.type:
-        by = by if emit.rank(by) else emit.splat(_scalar(by), emit.shape(value))
-    return emit.op(arith.DivfOp(value, by))
+    if not emit.rank(value):
+        return emit.op(arith.DivfOp(_scalar(value), _scalar(by)))
+    return emit.op(arith.DivfOp(value, by if emit.rank(by) else emit.splat(_scalar(by), emit.shape(value))))
 
 
 def _scalar(value: SSAValue) -> SSAValue:
@@ -218,7 +224,9 @@ def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: An
     shape = emit.shape(value)
     axes = normalize_axes(axis, len(shape))
     average, count = _mean(value, axes, found, where)
-    average = emit.broadcast(emit.reshape(average, kept_shape(shape, axes)), shape)
+    if len(axes) < len(shape):
+        average = emit.reshape(average, kept_shape(shape, axes))
+    average = emit.broadcast(average, shape) if shape else emit.splat(_scalar(average), ())
     deviation = emit.op(arith.SubfOp(value, average))
     squares = _masked(emit.op(arith.MulfOp(deviation, deviation)), where, 0)
     summed = reduced(squares, axes, _sum(found))
@@ -371,7 +379,7 @@ def _arg_extreme(name: str, monoid: Any, a: Any, axis: Any, keepdims: Any) -> An
     type_ = dtypes.to_ir(INT64)
     most = emit.constant(2**63 - 1, type_)
     init = emit.splat(most, [m for i, m in enumerate(shape) if i != d])
-    kept = AffineMap.identity(n).drop_result(d) if hasattr(AffineMap, "drop_result") else _without(n, d)
+    kept = _without(n, d)
 
     def body(x: SSAValue, best: SSAValue, least: SSAValue) -> SSAValue:
         hit = emit.compare("ueq" if dtype.kind == "f" else "eq", x, best)

@@ -84,7 +84,7 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Array:
     return accumulate(a, axis, found, combine, 1)
 
 
-def _cumulative(function: Any, first: int, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Array:
+def _cumulative(function: Any, first: int, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Any:
     source = array(x)
     if axis is None:
         if source.ndim != 1:
@@ -115,7 +115,7 @@ def cumulative_prod(
 
 
 @implements(np.diff)
-def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Array:
+def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Any:
     """numpy.diff"""
     source = array(a)
     axis = normalize_axis(axis, source.ndim) if source.ndim else -1
@@ -171,7 +171,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None) -> Any:
                 kind=ShapeError,
             )
 
-        def part(a: int | None, b: int | None, at: Any = before) -> Array:
+        def part(a: int | None, b: int | None, at: Any = before) -> Any:
             return source[(*at, slice(a, b))]
 
         first = (part(1, 2) - part(0, 1)) / step

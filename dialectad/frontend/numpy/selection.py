@@ -189,7 +189,7 @@ def take(a: Any, indices: Any, axis: Any = None, *, mode: str = "raise") -> Any:
 
 
 def _along(a: Any, indices: Any, axis: Any) -> tuple[Array, SSAValue, int, list[Extent]]:
-    source = np.ravel(array(a)) if axis is None else array(a)
+    source: Any = np.ravel(array(a)) if axis is None else array(a)
     d = 0 if axis is None else normalize_axis(axis, source.ndim)
     index = tensor(lift(indices))
     if emit.dtype(index).kind != "i":

@@ -90,7 +90,7 @@ def _is_viewable(source: Array, target: Sequence[Extent]) -> bool:
         )
         return len(source.view) == 1 and leading and last.strides[:1] in ((), (1,))  # pyright: ignore
     try:
-        layout.shape = tuple(target)
+        layout.shape = tuple(target)  # pyright: ignore[reportAttributeAccessIssue]
     except AttributeError:
         return False
     return True

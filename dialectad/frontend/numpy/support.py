@@ -225,8 +225,11 @@ def wrapped(value: SSAValue, *, weak: bool = False) -> Any:
     return Scalar(value, weak=weak)
 
 
-def array(x: Any) -> Array:
-    """`x` as an array, of rank 0 if it is a number."""
+def array(x: Any) -> Any:
+    """`x` as an `Array`, of rank 0 if it is a number.
+
+    (`Any`, because its operators and methods come from tables that type checkers don't see.)
+    """
     tracer = lift(x)
     if isinstance(tracer, Array):
         return tracer
@@ -350,8 +353,8 @@ def loop(
     block = Block(arg_types=[INDEX, *(v.type for v in inits)])
     with trace.open(block, "branch"):
         trace.insert(scf.YieldOp(*body(*block.args)))
-    bounds = [emit.constant(0, INDEX), emit.index(count), emit.constant(1, INDEX)]
-    return list(trace.insert(scf.ForOp(*bounds, list(inits), Region(block))).results)
+    lower, upper, step = emit.constant(0, INDEX), emit.index(count), emit.constant(1, INDEX)
+    return list(trace.insert(scf.ForOp(lower, upper, step, list(inits), Region(block))).results)
 
 
 def creation_array(x: Any, dtype: DType) -> Array:

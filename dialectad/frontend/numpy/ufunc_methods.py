@@ -16,7 +16,7 @@ from dialectad.frontend.numpy.support import array, dtype_of, operand
 from dialectad.frontend.tracers import Array, extents, lift
 from dialectad.frontend.tracing import error
 
-_REDUCE: dict[np.ufunc, Callable[..., Any]] = {
+REDUCERS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: reductions.sum_,
     np.multiply: reductions.prod,
     np.maximum: reductions.max_,
@@ -49,7 +49,7 @@ def reduce(
     """ufunc.reduce: over the first axis, unless told otherwise"""
     if ufunc in (np.logaddexp, np.logaddexp2):
         return _log_sum_exp(ufunc, a, axis, keepdims)
-    if ufunc not in _REDUCE:
+    if ufunc not in REDUCERS:
         raise error(f"numpy.{ufunc.__name__}.reduce is not supported", hint="write it as a loop")
     options: dict[str, Any] = {"keepdims": keepdims}
     if ufunc in (np.add, np.multiply):
@@ -60,7 +60,7 @@ def reduce(
         options["where"] = where
     if initial is not _NONE:
         options["initial"] = initial
-    return _REDUCE[ufunc](a, axis, **options)
+    return REDUCERS[ufunc](a, axis, **options)
 
 
 def _log_sum_exp(ufunc: np.ufunc, a: Any, axis: Any, keepdims: bool) -> Any:

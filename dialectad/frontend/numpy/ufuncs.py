@@ -469,7 +469,7 @@ def _power(ufunc: np.ufunc, base: Any, exponent: Any) -> Any:
         return apply(ufunc, x, n)
     types, weak = loop_dtypes(ufunc, [x, n])
     if types[0].kind == "i":
-        if n < 0:
+        if int(n) < 0:
             if not weak:
                 raise error(
                     "Integers to negative integer powers are not allowed.",
@@ -611,11 +611,16 @@ define(np.signbit, lambda x: compare("olt", emit.op(math.CopySignOp(like(x, 1), 
 # --- refused -----------------------------------------------------------------------------------
 
 
+REFUSED: set[np.ufunc] = set()
+"""Ufuncs with an error of their own."""
+
+
 def _refused(ufunc: np.ufunc, hint: str) -> None:
     def implementation(*_: Any, **__: Any) -> Any:
         raise error(f"numpy ufunc {ufunc.__name__!r} is not supported", hint=hint)
 
     UFUNCS[ufunc] = implementation
+    REFUSED.add(ufunc)
 
 
 for _ufunc in (np.nextafter, np.spacing, np.frexp):
