@@ -64,7 +64,7 @@ def page() -> str:
     linear, linear_missing = _functions(np.linalg)
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
     refused = set(methods.REFUSED) | {"nonzero"}
-    own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - refused - {"flat"}
+    own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - refused - {"flat", "view"}
     mathematics = [f.__name__ for f in math_module.FUNCTIONS]
     unknown = [n for n, f in _public(math).items() if callable(f) and n not in mathematics]
     python = [f.__name__ for f in (*builtins_.FUNCTIONS, len, isinstance)]
@@ -116,7 +116,7 @@ Built-in functions on values known only at run time: {_listed(python)}
 ## Where results differ from NumPy's
 
 - `broadcast_to`, `broadcast_arrays` and `diagonal` give copies instead of read-only views.
-- `where`, `asarray(number)` and the like give a scalar where NumPy gives an array of rank 0.
+- `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
 - `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
 - Python integers have 64 bits and wrap around; a float divided by zero gives infinity or NaN, where Python
   raises ZeroDivisionError (integers raise it here, too).

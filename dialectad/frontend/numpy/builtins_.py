@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
 import operator
 from collections.abc import Callable
@@ -227,5 +226,3 @@ for _name in np.random.__all__:
     _function = getattr(np.random, _name)
     if isinstance(getattr(_function, "__self__", None), np.random.RandomState):
         CALLS[_function] = _random(_name)
-
-__all__ = ["FUNCTIONS", "builtins"]

@@ -16,7 +16,7 @@ from dialectad.frontend.numpy import (
     selection,
     shaping,
 )
-from dialectad.frontend.numpy.support import checked, concrete_int
+from dialectad.frontend.numpy.support import checked
 from dialectad.frontend.tracers import Array, Scalar, Tracer, supported, write_out
 from dialectad.frontend.tracing import error
 
@@ -50,13 +50,8 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _reductions_positional(name: str) -> Callable[..., Any]:
-    """`x.max(axis, out)`: methods take `out` and `dtype` where functions do."""
-    return checked(name, METHODS[name])
-
-
 def _method(name: str) -> Callable[..., Any]:
-    function = _reductions_positional(name)
+    function = checked(name, METHODS[name])
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
@@ -149,13 +144,6 @@ def fill(self: Array, value: Any) -> None:
     write_out(self, value, True, "unsafe")
 
 
-def view(self: Array, dtype: Any = None) -> Array:
-    """ndarray.view, without another dtype"""
-    if dtype is not None and np.dtype(dtype) != self.dtype:
-        raise error("a view with another dtype is not supported", hint="convert the elements with .astype")
-    return Array(self.storage, self.view)
-
-
 def conjugate(self: Tracer) -> Any:
     """ndarray.conjugate"""
     return self
@@ -207,5 +195,3 @@ def _is_integer(self: Scalar) -> Any:
 
 
 Scalar.is_integer = _is_integer  # pyright: ignore[reportAttributeAccessIssue]
-
-__all__ = ["METHODS", "cast_scalar", "concrete_int", "item", "view"]

@@ -23,7 +23,6 @@ from dialectad.frontend.numpy.support import (
     extents_of,
     implements,
     normalize_axes,
-    normalize_axis,
     operand,
     require_same,
     result_dtype,
@@ -32,7 +31,7 @@ from dialectad.frontend.numpy.support import (
     total,
     wrapped,
 )
-from dialectad.frontend.tracers import UFUNCS, Array, Scalar, broadcast_extents
+from dialectad.frontend.tracers import UFUNCS, Array, broadcast_extents
 from dialectad.frontend.tracing import error
 
 
@@ -483,6 +482,3 @@ def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = 
 def linalg_trace(x: Any, /, *, offset: Any = 0, dtype: Any = None) -> Any:
     """numpy.linalg.trace"""
     return trace(x, offset, -2, -1, dtype)
-
-
-__all__ = ["Scalar", "batched", "dot", "einsum", "matmul", "normalize_axis", "tensordot"]

@@ -11,8 +11,8 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import BOOL, INDEX, INT64
+from dialectad.frontend import emit
+from dialectad.frontend.dtypes import BOOL, INDEX
 from dialectad.frontend.emit import PARALLEL, Extent
 from dialectad.frontend.numpy.creation import shifted_diagonal
 from dialectad.frontend.numpy.support import (
@@ -20,7 +20,6 @@ from dialectad.frontend.numpy.support import (
     concrete_int,
     dtype_of,
     implements,
-    known_int,
     normalize_axes,
     normalize_axis,
     operand,
@@ -520,6 +519,3 @@ def _runs(places: list[int]) -> list[tuple[int, int, int]]:
                 continue
         runs.append((place, 1, 1))
     return runs
-
-
-__all__ = ["INT64", "clip", "diag", "diagonal", "dtypes", "known_int", "take", "where"]

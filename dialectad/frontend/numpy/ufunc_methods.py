@@ -13,7 +13,7 @@ from dialectad.frontend import dtypes, emit, tracers
 from dialectad.frontend.numpy import reductions, scans
 from dialectad.frontend.numpy.reductions import _NONE
 from dialectad.frontend.numpy.support import array, dtype_of, operand
-from dialectad.frontend.tracers import Array, extents, lift
+from dialectad.frontend.tracers import Array, lift
 from dialectad.frontend.tracing import error
 
 REDUCERS: dict[np.ufunc, Callable[..., Any]] = {
@@ -146,5 +146,3 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "outer": outer,
     "at": at,
 }
-
-__all__ = ["apply", "extents"]

@@ -627,5 +627,3 @@ for _ufunc in (np.nextafter, np.spacing, np.frexp):
     _refused(_ufunc, "it depends on the bits of the number; compute it outside of the compiled function")
 for _ufunc in (np.gcd, np.lcm):
     _refused(_ufunc, "write Euclid's algorithm as a `while` loop")
-
-__all__ = ["KERNELS", "OPERATORS", "apply", "define", "loop_dtypes"]
