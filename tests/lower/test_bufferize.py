@@ -234,6 +234,28 @@ func.func @f(%a: tensor<3x4xf64>, %x: tensor<4xf64>, %y: tensor<4xf64>) -> (tens
         0,
         0,
     ),
+    "a row is computed from another row, which may be the same": (
+        """
+func.func @f(%a: tensor<4x4xf64> {dialectad.inout = 0 : i64}, %i: index, %j: index) -> tensor<4x4xf64> {
+  %s = tensor.extract_slice %a[%i, 0] [1, 4] [1, 1] : tensor<4x4xf64> to tensor<4xf64>
+  %t = math.sin %s : tensor<4xf64>
+  %b = tensor.insert_slice %t into %a[%j, 0] [1, 4] [1, 1] : tensor<4xf64> into tensor<4x4xf64>
+  func.return %b : tensor<4x4xf64>
+}""",
+        0,
+        0,
+    ),
+    "but not from elements that it may share in part": (
+        """
+func.func @f(%a: tensor<6xf64> {dialectad.inout = 0 : i64}, %i: index, %j: index) -> tensor<6xf64> {
+  %s = tensor.extract_slice %a[%i] [2] [1] : tensor<6xf64> to tensor<2xf64>
+  %t = math.sin %s : tensor<2xf64>
+  %b = tensor.insert_slice %t into %a[%j] [2] [1] : tensor<2xf64> into tensor<6xf64>
+  func.return %b : tensor<6xf64>
+}""",
+        1,
+        1,
+    ),
     "a product is not computed into its own factor": (
         """
 func.func @f(%m: tensor<4x4xf64>, %a: tensor<4xf64> {dialectad.inout = 0 : i64}) -> tensor<4xf64> {

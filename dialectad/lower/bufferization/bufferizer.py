@@ -23,6 +23,7 @@ from dialectad.lower.bufferization.places import (
     Extent,
     Lazy,
     Place,
+    aligned,
     contains,
     disjoint,
     identity_type,
@@ -210,7 +211,7 @@ class Bufferizer(Memory):
         for value, same_index in reads:
             where = self.places.get(value)
             if isinstance(where, Place) and not disjoint(where, place):
-                if same_index and where == place:
+                if same_index and aligned(where, place):
                     continue
                 return True
         return False

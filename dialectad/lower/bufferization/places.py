@@ -301,6 +301,24 @@ def disjoint(a: Place, b: Place) -> bool:
     return False
 
 
+def aligned(a: Place, b: Place) -> bool:
+    """Whether two places are known to be the same, or else to share no element: two rows of a matrix."""
+    return (
+        a.buffer is b.buffer
+        and len(a.path) == len(b.path)
+        and all(x == y or _same_or_apart(x, y) for x, y in zip(a.path, b.path, strict=True))
+    )
+
+
+def _same_or_apart(a: Step, b: Step) -> bool:
+    return (
+        isinstance(a, Slice)
+        and isinstance(b, Slice)
+        and (a.sizes, a.strides, a.shape) == (b.sizes, b.strides, b.shape)
+        and all(x == y or n == 1 for x, y, n in zip(a.offsets, b.offsets, a.sizes, strict=True))
+    )
+
+
 def _apart(a: Slice, b: Slice) -> bool:
     return any(
         _axis_apart(*axis)
