@@ -15,7 +15,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from dialectad.lower.bufferization import caches, control_flow, structured, tensors  # noqa: F401  (rules)
+from dialectad.lower.bufferization import branches, caches, loops, structured, tensors  # noqa: F401  (rules)
 from dialectad.lower.bufferization.functions import bufferize_function
 from dialectad.lower.bufferization.memory import Report
 

@@ -387,6 +387,18 @@ class Bufferizer(Memory):
         sizes = [n for n, s in extents if s == DYNAMIC_INDEX]
         return self.allocate(type_.get_shape(), type_.element_type, sizes, self._bounds(like, sizes))
 
+    def alloc_outside(self, result: SSAValue, values: Sequence[SSAValue]) -> Place:
+        """Memory for what regions of this op compute as `values`, allocated before it."""
+        if is_static(cast(TensorType[Any], result.type)):
+            return self.alloc(result)
+        for value in values:
+            if (like := self.same_extents_outside(value, self.at)) is not None:
+                return self.alloc(result, like)
+        raise self.error(
+            f"an array whose shape depends on the path taken ({result.type})",
+            hint="give the array the same shape on every path",
+        )
+
     def _bounds(self, like: SSAValue, sizes: Sequence[Extent]) -> list[int | None]:
         found = bounds(like)
         if len(found) != len(sizes):

@@ -27,7 +27,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer
-from dialectad.lower.bufferization.control_flow import forward_invariants
+from dialectad.lower.bufferization.loops import forward_invariants
 from dialectad.lower.bufferization.memory import Report
 from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_static, is_tensor
 
