@@ -91,6 +91,7 @@ def _for(op: Operation, region: Region, block: Block) -> Block:
     """
     assert isinstance(op, scf.ForOp)
     body = op.body.block
+    tiny = _is_tiny(op)
     head = _append(region, Block(arg_types=[arg.type for arg in body.args]))
     for inner, outer in zip(body.args, head.args, strict=True):
         inner.replace_all_uses_with(outer)
@@ -110,8 +111,8 @@ def _for(op: Operation, region: Region, block: Block) -> Block:
     )
     end.add_op(step)
     _branch(end, head, (step.result, *terminator.operands))
-    if end is start and _is_short(op):
-        _terminator(end).attributes["dialectad.keep_rolled"] = UnitAttr()
+    if tiny:
+        _terminator(end).attributes["dialectad.unroll"] = UnitAttr()
     terminator.erase()
     after = _append(region, Block())
     _conditional(head, compare.result, start, after)
@@ -130,17 +131,33 @@ def _is_one(value: SSAValue) -> bool:
     return _constant(value) == 1
 
 
-SHORT = frozenset({8, *range(16, 129)})
-"""Static trip counts of innermost loops that LLVM would unroll whole, though they are vectors.
+TINY_COUNT, TINY_TOTAL = 15, 64
+"""Loops of up to so many iterations, and nests of up to so many in total, become straight code.
 
-It unrolls before it vectorises, and then vectorises the next loop out, whose accesses have gaps. Of shorter
-loops that are no multiple of a vector it would make masked ones, which are slow to read back.
+All others stay loops: LLVM would unroll before it vectorises, and then vectorise the next loop out, whose
+accesses have gaps; and the time to compile grows with the code. A loop of 8 is one vector.
 """
 
 
-def _is_short(op: scf.ForOp) -> bool:
+def _is_tiny(op: scf.ForOp) -> bool:
+    total = _iterations(op)
+    return total is not None and total <= TINY_TOTAL
+
+
+def _iterations(op: scf.ForOp) -> int | None:
+    """How often the innermost bodies of a nest of tiny loops run; None if it isn't one."""
     first, last, step = (_constant(value) for value in (op.lb, op.ub, op.step))
-    return first is not None and last is not None and step == 1 and last - first in SHORT
+    if first is None or last is None or step != 1 or last - first > TINY_COUNT or last - first == 8:
+        return None
+    nested = 0
+    for inner in op.body.block.ops:
+        if isinstance(inner, scf.ForOp):
+            if (count := _iterations(inner)) is None:
+                return None
+            nested += count
+        elif type(inner) in _CONVERT:
+            return None
+    return (last - first) * max(nested, 1)
 
 
 def _while(op: Operation, region: Region, block: Block) -> Block:

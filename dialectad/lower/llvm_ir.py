@@ -90,7 +90,7 @@ class _Module:
         self.metadata: list[str] = []
         self.scopes: dict[tuple[str, str], int] = {}
         self.scope_lists: dict[Sequence[int], int] = {}
-        self.vectorize_first: str | None = None
+        self.unroll_full: int | None = None
 
     def text(self) -> str:
         declarations = [text for name, text in self.declarations.items() if name not in self.defined]
@@ -108,17 +108,11 @@ class _Module:
         self.metadata.append(f"!{len(self.metadata)} = {content}")
         return len(self.metadata) - 1
 
-    def rolled_loop(self) -> int:
-        """The metadata node of a loop to vectorise first and unroll then; each loop needs its own."""
-        if self.vectorize_first is None:
-            disable = self.node('!{!"llvm.loop.unroll.disable"}')
-            done = self.node('!{!"llvm.loop.isvectorized", i32 1}')
-            after = [
-                self.node(f'!{{!"llvm.loop.vectorize.followup_{part}", !{done}}}')
-                for part in ("vectorized", "epilogue")
-            ]
-            self.vectorize_first = f"!{disable}, !{after[0]}, !{after[1]}"
-        return self.node(f"distinct !{{!{len(self.metadata)}, {self.vectorize_first}}}")
+    def unrolled_loop(self) -> int:
+        """The metadata node of a loop to unroll whole; each loop needs its own."""
+        if self.unroll_full is None:
+            self.unroll_full = self.node('!{!"llvm.loop.unroll.full"}')
+        return self.node(f"distinct !{{!{len(self.metadata)}, !{self.unroll_full}}}")
 
     def scope_list(self, function: str, names: Iterable[str]) -> int:
         """The metadata node of a list of alias scopes, which are named within a function."""
@@ -348,7 +342,7 @@ def _flag(op: Operation, name: str) -> bool:
 
 
 def _br(f: _Function, op: Operation) -> None:
-    loop = f", !llvm.loop !{f.module.rolled_loop()}" if _flag(op, "dialectad.keep_rolled") else ""
+    loop = f", !llvm.loop !{f.module.unrolled_loop()}" if _flag(op, "dialectad.unroll") else ""
     f.out.append(f"  br label {f.target(op, 0)}{loop}")
 
 

@@ -147,7 +147,7 @@ def _optimize(aim: Effort) -> llvm.ModuleRef:
         tuning.loop_vectorization = aim.speed > 1
         tuning.slp_vectorization = aim.slp
         tuning.loop_interleaving = aim.speed > 1
-        tuning.loop_unrolling = True
+        tuning.loop_unrolling = False  # but for the loops that ask for it
         builder = llvm.create_pass_builder(machine, tuning)
         builder.getModulePassManager().run(module, builder)
         return module
