@@ -13,6 +13,8 @@ Note [Touched storages]
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
@@ -118,8 +120,12 @@ class Trace:
     level: str = "linalg"
 
     def symbol(self, name: str) -> str:
-        """A symbol name that no other function of the module has."""
+        """A symbol name that no other function of the module has, nor any of the process.
+
+        Compiled code calls the C library by name: a user's `sin` or `malloc` must not take its place.
+        """
         name = "".join(c if c.isalnum() or c == "_" else "_" for c in name) or "f"
+        name = f"{name}_" if _is_foreign(name) else name
         count = self.names[name] = self.names.get(name, -1) + 1
         return f"{name}_{count}" if count else name
 
@@ -236,6 +242,12 @@ class Trace:
     def location_attr(self) -> LocationAttr:
         location = self.location()
         return locations.UNKNOWN if location is None else _attr(location)
+
+
+@functools.cache
+def _is_foreign(symbol: str) -> bool:
+    """Whether the libraries of this process define `symbol`."""
+    return hasattr(ctypes.CDLL(None), symbol)
 
 
 _USERS: dict[str, bool] = {}
