@@ -65,8 +65,8 @@ class _Call:
             target.write(value)
         leaves = []
         for i, leaf in enumerate(self.body.leaves):
-            if i not in self.positions:
-                leaves.append(leaf)
+            if i not in self.positions or not isinstance(leaf, Tracer | np.ndarray):
+                leaves.append(leaf)  # a constant stays what it is
             elif isinstance(leaf, Array) and leaf.storage in own and not leaf.view:
                 leaves.append(self.arguments[own[leaf.storage]])
             else:
