@@ -43,6 +43,7 @@ __all__ = [
     "load_item",
     "not_",
     "or_",
+    "outer",
     "store_item",
     "while_",
 ]
@@ -71,6 +72,17 @@ def load(value: Any) -> Any:
             hint="assign it on every way, or before the branch or loop",
             kind=UnboundError,
         )
+    return value
+
+
+def outer(value: Any) -> Any:
+    """A read of what isn't a variable of the function.
+
+    An array of floats there is data: it becomes a hidden parameter, so that a call sees what it holds then.
+    Numbers, and arrays of integers and bools, are constants.
+    """
+    if type(value) is np.ndarray and value.dtype.kind == "f" and active():
+        return lift(value)
     return value
 
 
@@ -324,7 +336,7 @@ def load_item(container: Any, key: Any) -> Any:
     """`container[key]`"""
     if isinstance(container, np.ndarray) and _holds_tracer(key):
         return lift(container)[key]  # pyright: ignore[reportIndexIssue]
-    return container[key]
+    return outer(container[key])
 
 
 def store_item(container: Any, key: Any, value: Any) -> None:

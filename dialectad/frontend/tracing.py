@@ -39,15 +39,36 @@ OpT = TypeVar("OpT", bound=Operation)
 class Storage:
     """The memory of one NumPy array. What it holds is asked of the trace, as it depends on the scope."""
 
-    __slots__ = ("may_be", "stale", "type")
+    __slots__ = ("may_be", "type")
 
     def __init__(self, type_: TensorType[Any]):
         self.type = type_
         self.may_be: set[Storage] = set()
         """Storages that might be this very memory, when control flow decided (if a write hits one, the
         content of the other isn't known any more)."""
-        self.stale: str | None = None
-        """Why the content isn't known, if it isn't."""
+
+    def link(self, other: Storage) -> None:
+        """Note that both might be the same memory."""
+        if other is not self:
+            self.may_be.add(other)
+            other.may_be.add(self)
+
+    def candidates(self) -> set[Storage]:
+        """This storage and all that might be the same memory."""
+        return {self, *self.may_be}
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Why the content of a storage isn't known any more."""
+
+    reason: str
+    location: Location | None
+    """The write that made it so."""
+
+    def error(self, location: Location | None = None) -> CompileError:
+        hint = "copy the array (`.copy()`) where one name may come to stand for either of two"
+        return CompileError(self.reason, location or self.location, hint=hint, pass_name="trace")
 
 
 @dataclass(eq=False)
@@ -111,11 +132,17 @@ class Trace:
     open_blocks: set[Block] = field(default_factory=set)
     """The blocks of the scopes that are open: what is defined elsewhere can't be used."""
 
+    given: set[Storage] = field(default_factory=set)
+    """The memory of arrays of the surrounding program, which is only read."""
+
     names: dict[str, int] = field(default_factory=dict)
     """How many functions took each symbol name."""
 
     rebound: set[Hashable] = field(default_factory=set)
     """Which leaves of which variables are rebound by which loops, see Note [Arrays that a loop rebinds]."""
+
+    stale: dict[Storage, Stale] = field(default_factory=dict)
+    """The storages whose content is not known any more."""
 
     level: str = "linalg"
 
@@ -153,8 +180,8 @@ class Trace:
 
     # --- values ---
 
-    def resolve(self, value: SSAValue) -> SSAValue:
-        """`value` as it may be used here: itself, or the parameter that stands for it."""
+    def resolve(self, value: SSAValue, scope: Scope | None = None) -> SSAValue:
+        """`value` as it may be used in a scope (by default here): itself, or the parameter for it."""
         block = value.block if isinstance(value, BlockArgument) else value.owner.parent  # pyright: ignore
         if block not in self.open_blocks:
             raise CompileError(
@@ -163,7 +190,7 @@ class Trace:
                 hint="assign it to a variable that the branch or loop updates, or return it",
                 pass_name="trace",
             )
-        scope = self.here
+        scope = scope or self.here
         functions: list[Scope] = []
         while scope.block is not block:
             if scope.kind == "function":
@@ -185,20 +212,26 @@ class Trace:
 
     def read(self, storage: Storage) -> SSAValue:
         """What `storage` holds now."""
-        if storage.stale is not None:
-            raise CompileError(storage.stale, self.location(), pass_name="trace")
+        if (stale := self.stale.get(storage)) is not None:
+            raise stale.error(self.location())
         return self._touch(storage, self.here)
 
     def write(self, storage: Storage, value: SSAValue) -> None:
         """Let `storage` hold `value` from now on."""
         assert value.type == storage.type, f"{value.type} written into memory of {storage.type}"
+        if storage in self.given:
+            raise CompileError(
+                "an array of the surrounding program is written into by a compiled function",
+                self.location(),
+                hint="pass it as an argument, or copy it first",
+                pass_name="trace",
+            )
         self.read(storage)
         self.here.values[storage] = value
         for other in storage.may_be:
-            other.stale = (
-                "this array may or may not be the one written into"
-                f" at {self.location()}: which of them depends on control flow"
-            )
+            where = self.location()
+            reason = f"control flow decides whether the array that is written into at {where} is this one"
+            self.stale[other] = Stale(reason, where)
 
     def _touch(self, storage: Storage, scope: Scope) -> SSAValue:
         if storage in scope.values:
@@ -211,7 +244,9 @@ class Trace:
                 pass_name="trace",
             )
         outer = self._touch(storage, scope.parent)
-        value = self.resolve(outer) if scope.kind == "function" else scope.enter(storage, outer)
+        value = (
+            self.resolve(outer, scope) if scope.kind == "function" else scope.enter(storage, outer)
+        )
         scope.values[storage] = scope.entered[storage] = value
         return value
 
@@ -225,6 +260,7 @@ class Trace:
             storage = Storage(type_)
             root.values[storage] = root.block.insert_arg(type_, len(root.block.args))
             root.arrays[id(array)] = (array, storage)
+            self.given.add(storage)
         return root.arrays[id(array)][1]
 
     # --- locations ---

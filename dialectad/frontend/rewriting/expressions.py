@@ -7,6 +7,8 @@
     a if t else b      ->  __da__.cond(t, lambda: a, lambda: b)
     a < f() < c        ->  (lambda l, m: __da__.and_(l < m, lambda: m < c))(a, __da__.call(f)())
     x                  ->  __da__.load(x)      where x may be unbound
+    x                  ->  __da__.outer(x)     where x isn't a variable of the function
+    x.y                ->  __da__.outer(x.y)
     super()            ->  super(__class__, self)
 
 Everything keeps its order of evaluation and its place in the source.
@@ -77,9 +79,24 @@ class ExpressionRewriter:
         return node
 
     def name(self, node: ast.Name) -> ast.expr:
-        if isinstance(node.ctx, ast.Load) and node.id not in self.hidden and self.scope.must_check(node.id):
+        if not isinstance(node.ctx, ast.Load) or node.id in self.hidden:
+            return node
+        if self.scope.must_check(node.id):
             return operator("load", [node], node)
-        return node
+        return node if self.is_local(node.id) else operator("outer", [node], node)
+
+    def attribute(self, node: ast.Attribute) -> ast.expr:
+        node.value = self(node.value)
+        return operator("outer", [node], node) if isinstance(node.ctx, ast.Load) else node
+
+    def callee(self, node: ast.expr) -> ast.expr:
+        """The function of a call, which is no array."""
+        if isinstance(node, ast.Attribute):
+            node.value = self(node.value)
+            return node
+        if isinstance(node, ast.Name) and not self.scope.must_check(node.id):
+            return node
+        return self(node)
 
     def walrus(self, node: ast.NamedExpr) -> ast.expr:
         if self.lazy:
@@ -107,8 +124,10 @@ class ExpressionRewriter:
                 node.args = [self(a) for a in node.args]
                 node.keywords = [self(k) for k in node.keywords]
                 return node
-        self.children(node)
-        node.func = operator("call", [node.func], node.func)
+        function = self.callee(node.func)
+        node.args = [self(a) for a in node.args]
+        node.keywords = [self(k) for k in node.keywords]
+        node.func = operator("call", [function], node.func)
         return node
 
     def is_local(self, name: str) -> bool:
@@ -225,6 +244,7 @@ _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
     ast.Load: ExpressionRewriter.leaf,
     ast.Store: ExpressionRewriter.leaf,
     ast.Name: ExpressionRewriter.name,
+    ast.Attribute: ExpressionRewriter.attribute,
     ast.NamedExpr: ExpressionRewriter.walrus,
     ast.Call: ExpressionRewriter.call,
     ast.Subscript: ExpressionRewriter.subscript,

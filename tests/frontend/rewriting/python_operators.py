@@ -26,6 +26,9 @@ class Dead(Undefined):
 class PythonOperators:
     Undefined = Undefined
 
+    def outer(self, value: Any) -> Any:
+        return value
+
     def load(self, value: Any) -> Any:
         assert not isinstance(value, Dead), f"{value.name} was said to be dead"
         if isinstance(value, Undefined):
