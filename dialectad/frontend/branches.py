@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import i1
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from dialectad.errors import ShapeError
 from dialectad.frontend import carry, dtypes, emit, pytrees
+from dialectad.frontend.aliasing import Chosen, link_chosen
 from dialectad.frontend.carry import LeafType, Undefined, Variable
 from dialectad.frontend.tracers import Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import Scope, Storage, current, error
@@ -51,7 +53,13 @@ def branch(
     live: Sequence[bool],
 ) -> list[Any]:
     """Trace both functions, which give the values of the variables, and merge these under `scf.if`."""
-    ways = [_trace(function, names, live) for function in (then, otherwise)]
+    trace = current()
+    stale = dict(trace.stale)
+    ways = [_trace(then, names, live)]
+    stale_then, trace.stale = trace.stale, stale
+    ways.append(_trace(otherwise, names, live))
+    trace.stale = {**stale_then, **trace.stale}
+    chosen: list[Chosen] = []
     columns: tuple[list[SSAValue], list[SSAValue]] = ([], [])
 
     def result_of(type_: LeafType, values: tuple[SSAValue | None, SSAValue | None]) -> int:
@@ -61,7 +69,7 @@ def branch(
         return len(columns[0]) - 1
 
     plans = [
-        _merge(name, ways[0].variables[i], ways[1].variables[i], ways, result_of) if live[i] else None
+        _merge(name, ways[0].variables[i], ways[1].variables[i], ways, result_of, chosen) if live[i] else None
         for i, name in enumerate(names)
     ]
     written = _written(ways)
@@ -78,9 +86,11 @@ def branch(
     results = list(op.results)
     for storage, value in zip(written, results[len(results) - len(written) :], strict=True):
         current().write(storage, value)
-    return [
+    merged = [
         Undefined(name) if plan is None else plan(results) for name, plan in zip(names, plans, strict=True)
     ]
+    link_chosen(chosen)
+    return merged
 
 
 def _trace(function: Callable[[], Sequence[Any]], names: Sequence[str], live: Sequence[bool]) -> _Way:
@@ -130,6 +140,7 @@ def _merge(
     b: Variable,
     ways: Sequence[_Way],
     result_of: Callable[[LeafType, tuple[SSAValue | None, SSAValue | None]], int],
+    chosen: list[Chosen],
 ) -> Callable[[Sequence[SSAValue]], Any]:
     """How to make the variable after the branch from the results of the op."""
     if a.value is b.value:
@@ -140,9 +151,11 @@ def _merge(
         if not carry.is_internal(name):
             return lambda _: Undefined(name)
         known = b if a.undefined else a
-        return _merge_leaves(name, *((None, known) if a.undefined else (known, None)), ways, result_of)
+        return _merge_leaves(
+            name, *((None, known) if a.undefined else (known, None)), ways, result_of, chosen
+        )
     carry.check_same_structure(a, b)
-    return _merge_leaves(name, a, b, ways, result_of)
+    return _merge_leaves(name, a, b, ways, result_of, chosen)
 
 
 def _merge_leaves(
@@ -151,6 +164,7 @@ def _merge_leaves(
     b: Variable | None,
     ways: Sequence[_Way],
     result_of: Callable[[LeafType, tuple[SSAValue | None, SSAValue | None]], int],
+    chosen: list[Chosen],
 ) -> Callable[[Sequence[SSAValue]], Any]:
     known = a or b
     assert known is not None
@@ -178,18 +192,16 @@ def _merge_leaves(
                 types.append(LeafType.of(leaf))
         type_ = types[0] if len(types) == 1 else carry.join(name, *types)
         position = result_of(type_, (values[0], values[1]))
-        parts.append(lambda results, p=position, t=type_, ls=(x, y): _after(t, results[p], ls))
+        parts.append(lambda results, p=position, t=type_, ls=(x, y): _after(t, results[p], ls, chosen))
     return lambda results: pytrees.unflatten(known.structure, [part(results) for part in parts])
 
 
-def _after(type_: LeafType, value: SSAValue, leaves: Sequence[Any]) -> Tracer:
-    """The merged leaf; an array remembers which memory it might share."""
+def _after(type_: LeafType, value: SSAValue, leaves: Sequence[Any], chosen: list[Chosen]) -> Tracer:
+    """The merged leaf; of an array it is noted which memory it might share."""
     result = type_.wrap(value)
     if isinstance(result, Array):
-        for leaf in leaves:
-            if isinstance(leaf, Array):
-                result.storage.may_be.add(leaf.storage)
-                leaf.storage.may_be.add(result.storage)
+        memory = (lift(x).storage if isinstance(x, Array | np.ndarray) else None for x in leaves)  # pyright: ignore
+        chosen.append(Chosen(result.storage, tuple(memory)))
     elif isinstance(result, Scalar):
         intervals = [
             leaf.interval if isinstance(leaf, Scalar) else (leaf, leaf) if type(leaf) is int else None

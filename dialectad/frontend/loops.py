@@ -8,9 +8,9 @@ Note [One trace of a body]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,13 @@ from xdsl.dialects import scf
 from xdsl.dialects.builtin import i1
 from xdsl.ir import Block, Region, SSAValue
 
-from dialectad.frontend import carry, emit, pytrees
-from dialectad.frontend.carry import LeafType, Undefined, Variable
+from dialectad.frontend import aliasing, carry, emit, pytrees
+from dialectad.frontend.carry import Undefined, Variable
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
-from dialectad.frontend.tracers import Array
+from dialectad.frontend.loop_state import Late, LoopState, Slot, late_variables
+from dialectad.frontend.tracers import Array, lift
 from dialectad.frontend.tracing import Scope, Storage, current, error
-
-Getter = Callable[[], Sequence[Any]]
-Setter = Callable[[Sequence[Any]], None]
 
 
 def counted_loop(count: Extent, init: SSAValue, body: Callable[[SSAValue, SSAValue], SSAValue]) -> SSAValue:
@@ -39,220 +37,43 @@ def counted_loop(count: Extent, init: SSAValue, body: Callable[[SSAValue, SSAVal
     return emit.op(scf.ForOp(*bounds, [init], Region(block)))
 
 
-@dataclass
-class _Slot:
-    """One leaf of one variable that is carried by the loop."""
-
-    variable: int
-    leaf: int
-    init: Any
-    type: LeafType
-    entry: Any = None
-    """The tracer that stands for it at the start of the body."""
-
-
-@dataclass
-class LoopState:
-    """The variables of a loop: their values before it, and the slots that it carries.
-
-    Note [Arrays that a loop rebinds]
-        An array that the body only writes into (`x += v`) stays the same object: its storage is carried.
-        One that the body binds to another array is carried by value. Which it is, is known after the
-        body was traced; the trace remembers it per loop, so that only the first trace is repeated.
-    """
-
-    site: Hashable
-    """What identifies the loop in the program."""
-    names: Sequence[str]
-    live: Sequence[bool]
-    carried: Sequence[bool]
-    get: Getter
-    set: Setter
-    before: list[Variable] = field(init=False)
-    slots: list[_Slot] = field(init=False)
-
-    def __post_init__(self):
-        self.before = [Variable.of(n, v) for n, v in zip(self.names, self.get(), strict=True)]
-        self.slots = []
-        self._make_slots()
-
-    def _make_slots(self) -> None:
-        types = {(slot.variable, slot.leaf): slot.type for slot in self.slots}
-        rebound = current().rebound
-        self.slots = [
-            _Slot(i, j, leaf, types.get((i, j)) or LeafType.of(leaf))
-            for i, variable in enumerate(self.before)
-            if self.crosses(i) and not variable.undefined
-            for j, leaf in enumerate(variable.leaves)
-            if carry.is_dynamic(leaf)
-            and (not isinstance(leaf, Array | np.ndarray) or (self.site, i, j) in rebound)
-        ]
-
-    def crosses(self, variable: int) -> bool:
-        """Whether the variable's value matters to the next iteration or after the loop."""
-        return self.carried[variable] or self.live[variable]
-
-    def inits(self) -> list[SSAValue]:
-        return [slot.type.convert(carry.value_of(slot.init)) for slot in self.slots]
-
-    def enter(self, arguments: Sequence[SSAValue]) -> None:
-        """Let the variables stand for the block arguments."""
-        for slot, argument in zip(self.slots, arguments, strict=True):
-            slot.entry = slot.type.wrap(argument)
-        self.assign([slot.entry for slot in self.slots])
-
-    def restore(self) -> None:
-        """Give the variables the values that they had before the loop."""
-        self.set([v.value for v in self.before])
-
-    def assign(self, leaves: Sequence[Any]) -> None:
-        """Give the variables these leaves in their slots, and what they had before elsewhere."""
-        lists = [list(v.leaves) for v in self.before]
-        for slot, leaf in zip(self.slots, leaves, strict=True):
-            lists[slot.variable][slot.leaf] = leaf
-        touched = {slot.variable for slot in self.slots}
-        self.set(
-            [
-                pytrees.unflatten(v.structure, leaves) if i in touched else v.value
-                for i, (v, leaves) in enumerate(zip(self.before, lists, strict=True))
-            ]
-        )
-
-    def collect(self) -> list[Variable]:
-        """The variables at the end of the body."""
-        return [Variable.of(n, v) for n, v in zip(self.names, self.get(), strict=True)]
-
-    def leaf_after(self, slot: _Slot, after: Sequence[Variable]) -> Any:
-        variable = after[slot.variable]
-        return slot.entry if variable.undefined else variable.leaves[slot.leaf]
-
-    def widen(self, after: Sequence[Variable]) -> bool:
-        """Adapt the slots to how the variables left the body, and say whether that changed any."""
-        changed = False
-        for slot in self.slots:
-            leaf = self.leaf_after(slot, after)
-            if leaf is slot.entry:
-                continue
-            if not carry.is_dynamic(leaf):
-                raise carry.static_mismatch(self.names[slot.variable], slot.init, leaf)
-            joined = carry.join(self.names[slot.variable], slot.type, LeafType.of(leaf))
-            changed |= joined != slot.type
-            slot.type = joined
-        taken = {(slot.variable, slot.leaf) for slot in self.slots}
-        for i, (old, new) in enumerate(zip(self.before, after, strict=True)):
-            if old.undefined or new.undefined or not self.crosses(i) or old.value is new.value:
-                continue
-            carry.check_same_structure(old, new)
-            for j, (x, y) in enumerate(zip(old.leaves, new.leaves, strict=True)):
-                if (i, j) in taken or carry.same_static(x, y):
-                    continue
-                if not (carry.is_dynamic(x) and carry.is_dynamic(y)):
-                    raise carry.static_mismatch(old.name, x, y)
-                carry.join(old.name, LeafType.of(x), LeafType.of(y))
-                current().rebound.add((self.site, i, j))
-                changed = True
-        if changed:
-            self._make_slots()
-        return changed
-
-
-@dataclass
-class _Late:
-    """A variable that the body assigns first, whose last value is used after the loop."""
-
-    variable: int
-    value: Variable
-    types: list[LeafType]
-
-
-def _late_variables(state: LoopState, after: Sequence[Variable]) -> list[_Late]:
-    found = []
-    for i, (old, new) in enumerate(zip(state.before, after, strict=True)):
-        wanted = state.live[i] or (state.carried[i] and carry.is_internal(old.name))
-        if not (old.undefined and not new.undefined and wanted):
-            continue
-        for leaf in new.leaves:
-            if not carry.is_dynamic(leaf):
-                raise error(
-                    f"variable {old.name!r} is first assigned in the loop, to a {type(leaf).__name__}"
-                    " that can't be a result of the compiled loop",
-                    hint="assign it before the loop",
-                )
-        found.append(_Late(i, new, [LeafType.of(leaf) for leaf in new.leaves]))
-    return found
-
-
 @contextmanager
 def _discarding() -> Iterator[None]:
     """Undo what an attempt at tracing did to the trace's scope, should it fail."""
     trace = current()
-    scope, blocks = trace.scope, set(trace.open_blocks)
+    scope, blocks, stale = trace.scope, set(trace.open_blocks), dict(trace.stale)
     try:
         yield
     except BaseException:
-        trace.scope, trace.open_blocks = scope, blocks
+        trace.scope, trace.open_blocks, trace.stale = scope, blocks, stale
         raise
 
 
-def _check_aliases(state: LoopState, after: Sequence[Variable], scope: Scope) -> None:
-    """Refuse what carrying arrays by value would get wrong: writes that another name should see."""
-    written = set(scope.written())
-    written |= {
-        slot.entry.storage
-        for slot in state.slots
-        if isinstance(slot.entry, Array) and _was_written(scope, slot)
-    }
-    sources: dict[Storage, str] = {}
+def _was_written(scope: Scope, slot: Slot) -> bool:
+    return isinstance(slot.entry, Array) and scope.values[slot.entry.storage] not in scope.block.args
+
+
+def _may_share(
+    state: LoopState, after: Sequence[Variable], scope: Scope, stale: Iterable[Storage]
+) -> dict[Storage, frozenset[Storage]]:
+    """See `aliasing.check_loop`."""
+    carried = []
     for slot in state.slots:
-        if not isinstance(slot.init, Array) or slot.type.shape is None:
-            continue
-        name, origin = state.names[slot.variable], slot.init.storage
-        entry = slot.entry.storage
-        if entry in written:
-            if origin in scope.entered or (origin in sources):
-                raise error(
-                    f"array {name!r} is both rebound and written into by this loop,"
-                    " while another name stands for the same memory",
-                    hint=f"copy it before the loop: {name} = {name}.copy()",
+        if isinstance(slot.entry, Array):
+            init, last = lift(slot.init), state.leaf_after(slot, after)
+            last = lift(last) if isinstance(last, np.ndarray) else last
+            assert isinstance(init, Array)
+            assert isinstance(last, Array)
+            carried.append(
+                aliasing.Carried(
+                    state.names[slot.variable],
+                    init.storage,
+                    slot.entry.storage,
+                    last.storage,
+                    _was_written(scope, slot),
                 )
-            origin.stale = (
-                f"the memory that {name!r} had before a loop was written into by the loop through {name!r},"
-                " which the loop also rebinds"
             )
-        elif origin in scope.entered and origin in written:
-            raise error(
-                f"the memory of array {name!r}, which this loop rebinds, is written into by another name",
-                hint=f"copy it before the loop: {name} = {name}.copy()",
-            )
-        sources[origin] = name
-    finals: dict[Storage, str] = {}
-    for slot in state.slots:
-        leaf = state.leaf_after(slot, after)
-        if isinstance(leaf, Array) and leaf is not slot.entry:
-            name = state.names[slot.variable]
-            if leaf.storage in finals and (written & {slot.entry.storage} or leaf.storage in written):
-                raise error(
-                    f"{finals[leaf.storage]!r} and {name!r} are the same array after an iteration"
-                    " of a loop that writes into it",
-                    hint="copy one of them",
-                )
-            finals[leaf.storage] = name
-
-
-def _was_written(scope: Scope, slot: _Slot) -> bool:
-    assert isinstance(slot.entry, Array)
-    return scope.values[slot.entry.storage] not in scope.block.args
-
-
-def _mark_results(slot: _Slot, leaf: Any, result: Any, at_least_once: bool) -> None:
-    """An array after the loop may be the one before it, or one from around the loop."""
-    if not isinstance(result, Array):
-        return
-    others = [leaf] if at_least_once else [leaf, slot.init]
-    for other in others:
-        if isinstance(other, Array) and other is not slot.entry:
-            result.storage.may_be.add(other.storage)
-            other.storage.may_be.add(result.storage)
+    return aliasing.check_loop(carried, scope, stale)
 
 
 @dataclass
@@ -261,15 +82,17 @@ class _Traced:
 
     scope: Scope
     after: list[Variable]
-    late: list[_Late]
+    late: list[Late]
     yields: list[SSAValue]
     """Slots, then late leaves, then written storages."""
     written: list[Storage]
+    might_be: dict[Storage, frozenset[Storage]]
+    """Per carried array, by what stands for it in the body: what it might be of the loop's surroundings."""
 
 
-def _finish_body(state: LoopState, scope: Scope, after: list[Variable]) -> _Traced:
+def _finish_body(state: LoopState, scope: Scope, after: list[Variable], stale: Iterable[Storage]) -> _Traced:
     """With the body's scope open: what it yields. Block arguments of storages only read are removed."""
-    late = _late_variables(state, after)
+    late = late_variables(state, after)
     yields = [
         slot.type.convert(carry.value_of(state.leaf_after(slot, after)))
         if state.leaf_after(slot, after) is not slot.entry
@@ -281,7 +104,7 @@ def _finish_body(state: LoopState, scope: Scope, after: list[Variable]) -> _Trac
         yields += [type_.convert(carry.value_of(leaf)) for type_, leaf in leaves]
     written = scope.written()
     yields += [scope.values[storage] for storage in written]
-    return _Traced(scope, after, late, yields, written)
+    return _Traced(scope, after, late, yields, written, _may_share(state, after, scope, stale))
 
 
 def _drop_unwritten(scope: Scope, written: Sequence[Storage], outer: Callable[[Storage], SSAValue]) -> None:
@@ -292,27 +115,40 @@ def _drop_unwritten(scope: Scope, written: Sequence[Storage], outer: Callable[[S
             scope.block.erase_arg(argument)  # pyright: ignore[reportArgumentType]
 
 
-def _late_inits(late: Sequence[_Late]) -> list[SSAValue]:
+def _late_inits(late: Sequence[Late]) -> list[SSAValue]:
     return [type_.zero() for variable in late for type_ in variable.types]
 
 
 def _leave(state: LoopState, traced: _Traced, results: Sequence[SSAValue], ran: SSAValue | bool) -> None:
     """Give the variables and storages their values after the loop; `ran`: whether it ran at all."""
+    at_least_once = ran is True
     rest = iter(results)
     leaves: list[Any] = []
+    chosen: list[aliasing.Chosen] = []
+
+    def choose(result: Any, leaf: Any, init: Any) -> None:
+        if isinstance(result, Array):
+            memory = [lift(x).storage if isinstance(x, Array | np.ndarray) else None for x in (leaf, init)]  # pyright: ignore
+            known = memory[0].candidates() if memory[0] else set()
+            also = {s for entry in known & traced.might_be.keys() for s in traced.might_be[entry]}
+            ways = (memory[0], None if at_least_once else memory[1])
+            chosen.append(aliasing.Chosen(result.storage, ways, frozenset(also)))
+
     for slot in state.slots:
         value = next(rest)
         leaf = state.leaf_after(slot, traced.after)
-        if leaf is slot.entry and not (isinstance(leaf, Array) and _was_written(traced.scope, slot)):
+        if leaf is slot.entry and not _was_written(traced.scope, slot):
             leaves.append(slot.init)
             continue
         result = slot.type.wrap(value)
-        _mark_results(slot, leaf, result, ran is True)
+        choose(result, leaf, slot.init)
         leaves.append(result)
     state.assign(leaves)
     values = list(state.get())
     for variable in traced.late:
         parts = [type_.wrap(next(rest)) for type_ in variable.types]
+        for part, leaf in zip(parts, variable.value.leaves, strict=True):
+            choose(part, leaf, None)
         values[variable.variable] = pytrees.unflatten(variable.value.structure, parts)
         name = state.names[variable.variable]
         if ran is not True and not carry.is_internal(name):
@@ -324,6 +160,7 @@ def _leave(state: LoopState, traced: _Traced, results: Sequence[SSAValue], ran: 
     state.set(values)
     for storage in traced.written:
         current().write(storage, next(rest))
+    aliasing.link_chosen(chosen)
 
 
 _ATTEMPTS = 5
@@ -339,6 +176,7 @@ def for_loop(
     trace = current()
     for _ in range(_ATTEMPTS):
         inits = state.inits()
+        stale = dict(trace.stale)
         block = Block(arg_types=[INDEX, *(v.type for v in inits)])
         with _discarding(), trace.open(block, "loop") as scope:
             state.enter(block.args[1:])
@@ -346,11 +184,11 @@ def for_loop(
             after = state.collect()
             settled = not state.widen(after)
             if settled:
-                _check_aliases(state, after, scope)
-                traced = _finish_body(state, scope, after)
+                traced = _finish_body(state, scope, after, stale)
                 trace.insert(scf.YieldOp(*traced.yields))
         if settled:
             break
+        trace.stale = stale
         state.restore()
     else:
         raise error("the types of the variables of this loop don't settle")
@@ -376,6 +214,7 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
     trace = current()
     for _ in range(_ATTEMPTS):
         inits = state.inits()
+        stale = dict(trace.stale)
         before = Block(arg_types=[v.type for v in inits])
         after_block = Block(arg_types=[v.type for v in inits])
         with _discarding(), trace.open(before, "loop") as head:
@@ -393,11 +232,11 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
                 after = state.collect()
                 settled = not state.widen(after)
                 if settled:
-                    _check_aliases(state, after, scope)
-                    traced = _finish_body(state, scope, after)
+                    traced = _finish_body(state, scope, after, stale)
                 trace.open_blocks.add(before)
         if settled:
             break
+        trace.stale = stale
         state.restore()
     else:
         raise error("the types of the variables of this loop don't settle")

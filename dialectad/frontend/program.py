@@ -217,7 +217,8 @@ def trace_body(
         if outside:
             raise error("a differentiated function writes into an array of the surrounding function")
         for storage in own:
-            trace.read(storage)  # raises if the content is not known
+            if (stale := trace.stale.get(storage)) is not None:
+                raise stale.error()
         mutated = [s for s in scope.written() if s in own]
     return Body(scope, arguments, found, structure, mutated)
 

@@ -25,7 +25,7 @@ from dialectad.errors import CompileError
 from dialectad.frontend import branches, emit, loops
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.iteration import staged_iterable
-from dialectad.frontend.loops import LoopState
+from dialectad.frontend.loop_state import LoopState
 from dialectad.frontend.rewriting import rewrite
 from dialectad.frontend.tracers import CALLS, ConcretizationError, Scalar, Tracer, lift
 from dialectad.frontend.tracing import active, error

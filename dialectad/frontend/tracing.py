@@ -244,9 +244,7 @@ class Trace:
                 pass_name="trace",
             )
         outer = self._touch(storage, scope.parent)
-        value = (
-            self.resolve(outer, scope) if scope.kind == "function" else scope.enter(storage, outer)
-        )
+        value = self.resolve(outer, scope) if scope.kind == "function" else scope.enter(storage, outer)
         scope.values[storage] = scope.entered[storage] = value
         return value
 

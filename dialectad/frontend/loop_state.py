@@ -1,0 +1,161 @@
+"""The variables of a loop: what they hold before it, what it carries, and what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from dialectad.frontend import carry, pytrees
+from dialectad.frontend.carry import LeafType, Variable
+from dialectad.frontend.tracers import Array
+from dialectad.frontend.tracing import current, error
+
+Getter = Callable[[], Sequence[Any]]
+Setter = Callable[[Sequence[Any]], None]
+
+
+@dataclass
+class Slot:
+    """One leaf of one variable that is carried by the loop."""
+
+    variable: int
+    leaf: int
+    init: Any
+    type: LeafType
+    entry: Any = None
+    """The tracer that stands for it at the start of the body."""
+
+
+@dataclass
+class LoopState:
+    """The variables of a loop: their values before it, and the slots that it carries.
+
+    Note [Arrays that a loop rebinds]
+        An array that the body only writes into (`x += v`) stays the same object: its storage is carried.
+        One that the body binds to another array is carried by value. Which it is, is known after the
+        body was traced; the trace remembers it per loop, so that only the first trace is repeated.
+    """
+
+    site: Hashable
+    """What identifies the loop in the program."""
+    names: Sequence[str]
+    live: Sequence[bool]
+    carried: Sequence[bool]
+    get: Getter
+    set: Setter
+    before: list[Variable] = field(init=False)
+    slots: list[Slot] = field(init=False)
+
+    def __post_init__(self):
+        self.before = [Variable.of(n, v) for n, v in zip(self.names, self.get(), strict=True)]
+        self.slots = []
+        self._make_slots()
+
+    def _make_slots(self) -> None:
+        types = {(slot.variable, slot.leaf): slot.type for slot in self.slots}
+        rebound = current().rebound
+        self.slots = [
+            Slot(i, j, leaf, types.get((i, j)) or LeafType.of(leaf))
+            for i, variable in enumerate(self.before)
+            if self.crosses(i) and not variable.undefined
+            for j, leaf in enumerate(variable.leaves)
+            if carry.is_dynamic(leaf)
+            and (not isinstance(leaf, Array | np.ndarray) or (self.site, i, j) in rebound)
+        ]
+
+    def crosses(self, variable: int) -> bool:
+        """Whether the variable's value matters to the next iteration or after the loop."""
+        return self.carried[variable] or self.live[variable]
+
+    def inits(self) -> list[SSAValue]:
+        return [slot.type.convert(carry.value_of(slot.init)) for slot in self.slots]
+
+    def enter(self, arguments: Sequence[SSAValue]) -> None:
+        """Let the variables stand for the block arguments."""
+        for slot, argument in zip(self.slots, arguments, strict=True):
+            slot.entry = slot.type.wrap(argument)
+        self.assign([slot.entry for slot in self.slots])
+
+    def restore(self) -> None:
+        """Give the variables the values that they had before the loop."""
+        self.set([v.value for v in self.before])
+
+    def assign(self, leaves: Sequence[Any]) -> None:
+        """Give the variables these leaves in their slots, and what they had before elsewhere."""
+        lists = [list(v.leaves) for v in self.before]
+        for slot, leaf in zip(self.slots, leaves, strict=True):
+            lists[slot.variable][slot.leaf] = leaf
+        touched = {slot.variable for slot in self.slots}
+        self.set(
+            [
+                pytrees.unflatten(v.structure, leaves) if i in touched else v.value
+                for i, (v, leaves) in enumerate(zip(self.before, lists, strict=True))
+            ]
+        )
+
+    def collect(self) -> list[Variable]:
+        """The variables at the end of the body."""
+        return [Variable.of(n, v) for n, v in zip(self.names, self.get(), strict=True)]
+
+    def leaf_after(self, slot: Slot, after: Sequence[Variable]) -> Any:
+        variable = after[slot.variable]
+        return slot.entry if variable.undefined else variable.leaves[slot.leaf]
+
+    def widen(self, after: Sequence[Variable]) -> bool:
+        """Adapt the slots to how the variables left the body, and say whether that changed any."""
+        changed = False
+        for slot in self.slots:
+            leaf = self.leaf_after(slot, after)
+            if leaf is slot.entry:
+                continue
+            if not carry.is_dynamic(leaf):
+                raise carry.static_mismatch(self.names[slot.variable], slot.init, leaf)
+            joined = carry.join(self.names[slot.variable], slot.type, LeafType.of(leaf))
+            changed |= joined != slot.type
+            slot.type = joined
+        taken = {(slot.variable, slot.leaf) for slot in self.slots}
+        for i, (old, new) in enumerate(zip(self.before, after, strict=True)):
+            if old.undefined or new.undefined or not self.crosses(i) or old.value is new.value:
+                continue
+            carry.check_same_structure(old, new)
+            for j, (x, y) in enumerate(zip(old.leaves, new.leaves, strict=True)):
+                if (i, j) in taken or carry.same_static(x, y):
+                    continue
+                if not (carry.is_dynamic(x) and carry.is_dynamic(y)):
+                    raise carry.static_mismatch(old.name, x, y)
+                carry.join(old.name, LeafType.of(x), LeafType.of(y))
+                current().rebound.add((self.site, i, j))
+                changed = True
+        if changed:
+            self._make_slots()
+        return changed
+
+
+@dataclass
+class Late:
+    """A variable that the body assigns first, whose last value is used after the loop."""
+
+    variable: int
+    value: Variable
+    types: list[LeafType]
+
+
+def late_variables(state: LoopState, after: Sequence[Variable]) -> list[Late]:
+    found = []
+    for i, (old, new) in enumerate(zip(state.before, after, strict=True)):
+        wanted = state.live[i] or (state.carried[i] and carry.is_internal(old.name))
+        if not (old.undefined and not new.undefined and wanted):
+            continue
+        for leaf in new.leaves:
+            if not carry.is_dynamic(leaf):
+                raise error(
+                    f"variable {old.name!r} is first assigned in the loop, to a {type(leaf).__name__}"
+                    " that can't be a result of the compiled loop",
+                    hint="assign it before the loop",
+                )
+        found.append(Late(i, new, [LeafType.of(leaf) for leaf in new.leaves]))
+    return found

@@ -1,0 +1,234 @@
+"""Names that stand for the same memory, or might: as in NumPy, or refused, but never a lost write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dialectad as da
+from dialectad.errors import CompileError
+from tests.frontend.numpy_like import agrees
+
+X = np.arange(1.0, 6.0)
+M = np.arange(12.0).reshape(3, 4) + 1
+
+
+def alias_before_a_loop(x):
+    a = np.zeros(5)
+    b = a
+    for i in range(5):
+        b[i] = x[i] * 2
+    return a
+
+
+def alias_made_in_a_loop(x):
+    a = np.zeros(5)
+    for i in range(5):
+        b = a
+        b[i] = x[i]
+        a[0] += 1
+    return a, b
+
+
+def write_then_rebind(x):
+    a = np.zeros(5)
+    for i in range(5):
+        a[i] = x[i]
+        a = a * 2
+    return a
+
+
+def rebind_then_write(x):
+    for i in range(5):
+        x = x * 2
+        x[i] = 7.0
+    return x
+
+
+def double_buffer(x):
+    a = x.copy()
+    b = np.zeros(5)
+    for _ in range(4):
+        for j in range(1, 4):
+            b[j] = a[j - 1] + a[j + 1]
+        a, b = b, a
+    a[0] = 50.0
+    return a, b
+
+
+def view_taken_before_a_loop(x):
+    a = np.zeros((3, 5))
+    v = a[1]
+    for i in range(5):
+        v[i] = x[i]
+        a[0] += v
+    return a, v
+
+
+def best_row(x):
+    best = M[0] * x[0]
+    for i in range(3):
+        if M[i, 0] > best[0]:
+            best = M[i] + x[0]
+    return best
+
+
+def swap_in_a_branch(x):
+    a = x.copy()
+    b = x * 2
+    if x[0] > 0:
+        a, b = b, a
+    a[0] = 100.0
+    return a, b
+
+
+def either_array_written(x):
+    a = np.zeros(5)
+    b = np.ones(5)
+    c = a if x[0] > 0 else b
+    c[0] = 5.0
+    return c
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        alias_before_a_loop,
+        alias_made_in_a_loop,
+        write_then_rebind,
+        rebind_then_write,
+        double_buffer,
+        view_taken_before_a_loop,
+        best_row,
+        swap_in_a_branch,
+        either_array_written,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_as_numpy(function):
+    agrees(function, X)
+
+
+def either_of_either(x):
+    a, b, e = np.zeros(5), np.ones(5), np.ones(5)
+    c = a if x[0] > 0 else b
+    d = c if x[1] > 0 else e
+    d[0] = 50.0
+    return a
+
+
+def write_makes_the_next_iteration_unknown(x):
+    a, b = np.zeros(5), np.ones(5)
+    t = 0.0
+    c = a if x[0] > 0 else b
+    for i in range(3):
+        t += c[0]
+        a[0] = i
+    return t
+
+
+def row_kept_by_a_loop_is_written_after(x):
+    a = M * x[0]
+    best = a[0]
+    for i in range(3):
+        if a[i, 0] > 2:
+            best = a[i]
+    best[0] = 100.0
+    return a
+
+
+def last_row_of_a_loop_is_written_after(x):
+    a = M * x[0]
+    for r in a:
+        t = r[0]
+    r[0] = t
+    return a
+
+
+def row_of_the_iteration_before_is_written(x):
+    a = M * x[0]
+    row = np.zeros(4)
+    for i in range(3):
+        row[0] = i + 50.0
+        row = a[i]
+    return a, row
+
+
+def row_of_the_iteration_before_is_read(x):
+    a = M * x[0]
+    row = np.zeros(4)
+    t = 0.0
+    for i in range(3):
+        a[i - 1, 0] = 5 + i
+        t += row[0]
+        row = a[i]
+    return t
+
+
+def swapped_arguments_written_after(x):
+    y = x
+    x = x + 1
+    for _ in range(3):
+        x, y = y, x
+    x[0] = 100.0
+
+
+def two_names_first_bound_in_a_loop(x):
+    for _ in range(3):
+        y = np.zeros(5)
+        z = y
+    z[0] = x[0]
+    return y
+
+
+def two_names_bound_in_a_branch(x):
+    if x[0] > 0:
+        y = np.zeros(5)
+        z = y
+    else:
+        y = np.ones(5)
+        z = y
+    z[0] = 9.0
+    return y
+
+
+def two_names_rebound_in_a_loop(x):
+    y = z = x
+    for _ in range(3):
+        y = np.zeros(5)
+        z = y
+    z[0] = 9.0
+    return y
+
+
+def alias_of_what_a_loop_writes_and_rebinds(x):
+    a = x.copy()
+    b = a
+    for i in range(3):
+        a[i] = 100.0
+        a = a + 1
+    return a, b
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        either_of_either,
+        write_makes_the_next_iteration_unknown,
+        row_kept_by_a_loop_is_written_after,
+        last_row_of_a_loop_is_written_after,
+        row_of_the_iteration_before_is_written,
+        row_of_the_iteration_before_is_read,
+        swapped_arguments_written_after,
+        two_names_first_bound_in_a_loop,
+        two_names_bound_in_a_branch,
+        two_names_rebound_in_a_loop,
+        alias_of_what_a_loop_writes_and_rebinds,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_refused(function):
+    with pytest.raises(CompileError, match=r"written into|writes into") as caught:
+        da.jit(function)(X.copy())
+    assert caught.value.location is not None
+    assert "cop" in str(caught.value.hint)
