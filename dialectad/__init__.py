@@ -1,7 +1,6 @@
 """Compile NumPy functions through MLIR dialects to native code, and differentiate them at any rung."""
 
 from dialectad.errors import CompileError
-from dialectad.frontend import numpy as _numpy  # fills the tables of NumPy's functions
 from dialectad.frontend.function import Function, jit
 from dialectad.frontend.iteration import unroll
 from dialectad.frontend.transforms import grad, hvp, jvp, value_and_grad, vjp

@@ -21,7 +21,6 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
-    DYNAMIC_INDEX,
     AnyFloat,
     AnyFloatConstr,
     Float64Type,

@@ -160,7 +160,7 @@ def dense(array: np.ndarray[Any, Any]) -> SSAValue:
             where = [constant(p, INDEX) for p in position]
             result = insert(constant(value, element_), result, where)
         return result
-    attr = DenseIntOrFPElementsAttr.from_list(type_, array.ravel().tolist())
+    attr = DenseIntOrFPElementsAttr.from_list(type_, array.ravel().tolist())  # pyright: ignore[reportArgumentType, reportCallIssue]
     return op(arith.ConstantOp(attr, type_))
 
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from dialectad import levels, passes
+from dialectad import passes
 from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.frontend import pytrees, staging
 from dialectad.frontend.compiled import Compiled, compile_program
 from dialectad.frontend.program import Program, Signature, trace_program
 from dialectad.frontend.tracers import Tracer
+from dialectad.levels import Level
+from dialectad.levels import of as level_of
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import engine
 
@@ -29,10 +31,10 @@ _LONGEST_CHAIN = 8
 class Function:
     """A function that is compiled when it is called; made by `jit`, `grad` and the like."""
 
-    def __init__(self, function: Callable[..., Any], level: str | levels.Level = "auto"):
+    def __init__(self, function: Callable[..., Any], level: str | Level = "auto"):
         functools.update_wrapper(self, function)
         self._function = function
-        self._level = levels.of(level)
+        self._level = level_of(level)
         self._compiled: dict[Signature, Compiled] = {}
         self._entry: Callable[..., Any] = self._dispatch
 
@@ -103,7 +105,7 @@ class Lowered:
     """A traced program, to be looked at on its way down."""
 
     program: Program
-    level: levels.Level
+    level: Level
 
     @property
     def pipeline(self) -> str:
@@ -130,7 +132,7 @@ class Lowered:
         return str(self.module(stage))
 
 
-def jit(function: Callable[..., Any] | None = None, *, level: str | levels.Level = "auto") -> Any:
+def jit(function: Callable[..., Any] | None = None, *, level: str | Level = "auto") -> Any:
     """Compile a function of NumPy arrays to native code.
 
     Parameters

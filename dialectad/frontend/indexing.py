@@ -230,7 +230,7 @@ def _python_int(x: Any) -> Any:
 
 def _dynamic_slice(key: slice, extent: Extent, step: int) -> _Part:
     """A slice of which a bound, or the axis, is known only at run time."""
-    start = lift(0) if key.start is None else _scalar(key.start)
+    start = _scalar(0 if key.start is None else key.start)
     stop = Scalar(emit.index(extent)) if key.stop is None else _scalar(key.stop)
     if key.stop is None and isinstance(extent, int):
         stop = Scalar(stop.value, interval=(extent, extent))

@@ -103,11 +103,8 @@ def _extent(x: Any) -> Extent:
 def _range(start: Any, stop: Any, step: int) -> Staged:
     """`range`, of Python integers or traced ones. A negative step counts upwards in the IR."""
     first, last = _interval(start), _interval(stop)
-    python = None
-    if isinstance(start, int) and isinstance(stop, int):
-
-        def python() -> Iterable[Any]:
-            return range(start, stop, step)
+    known = isinstance(start, int) and isinstance(stop, int)
+    python = (lambda: range(start, stop, step)) if known else None
 
     if step > 0:
         interval = (first[0], last[1] - 1) if first and last else None
@@ -180,13 +177,10 @@ def _numbered(staged: Staged, combine: Callable[[Any, Any], Any]) -> Staged:
             staged.item(i),
         )
 
-    python = None
-    if staged.python is not None:
+    def listed() -> Iterable[Any]:
+        return (combine(number, it) for number, it in enumerate(staged.unrolled()))
 
-        def python() -> Iterable[Any]:
-            return (combine(number, it) for number, it in enumerate(staged.unrolled()))
-
-    return Staged(staged.lower, staged.upper, step, item, python)
+    return Staged(staged.lower, staged.upper, step, item, listed if staged.python is not None else None)
 
 
 def traced_zip(*columns: Any, strict: bool = False) -> Any:

@@ -74,7 +74,7 @@ def _flatten(tree: Any, leaves: list[Any]) -> TreeDef:
     if kind in (list, tuple) or (isinstance(tree, tuple) and hasattr(kind, "_fields")):
         return Node(kind, (), tuple(_flatten(t, leaves) for t in tree))
     if kind is dict:
-        return Node(kind, tuple(tree), tuple(_flatten(t, leaves) for t in tree.values()))
+        return Node(kind, tuple(tree), tuple(_flatten(tree[key], leaves) for key in tree))
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         keys = tuple(field.name for field in dataclasses.fields(tree))
         return Node(kind, keys, tuple(_flatten(getattr(tree, k), leaves) for k in keys))

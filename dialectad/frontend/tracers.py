@@ -121,6 +121,9 @@ class Tracer:
     def astype(self, dtype: Any, *, copy: bool = True) -> Any:
         return wrap(emit.cast(self.ssa(), dtypes.to_ir(supported(dtype))))
 
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other  # pyright: ignore[reportOperatorIssue]
+
     def __repr__(self) -> str:
         shape = ", ".join(str(n) if isinstance(n, int) else "?" for n in self.shape)
         return f"{type(self).__name__}({self.dtype}[{shape}], traced)"
@@ -286,6 +289,16 @@ def is_number(x: Any) -> bool:
     return isinstance(x, bool | int | float | np.bool_ | np.number)
 
 
+def check_plain(array: np.ndarray[Any, Any]) -> None:
+    """Refuse the kinds of arrays whose operations mean something else."""
+    if isinstance(array, np.ma.MaskedArray | np.matrix):
+        raise error(
+            f"a {type(array).__name__} is no plain array",
+            hint="pass numpy.asarray(x)",
+            kind=UnsupportedTypeError,
+        )
+
+
 def lift(x: Any) -> Tracer:
     """The tracer of whatever NumPy takes for an array or number."""
     if isinstance(x, Tracer):
@@ -303,6 +316,7 @@ def lift(x: Any) -> Tracer:
         interval = (int(x), int(x)) if dtype.kind == "i" else None
         return Scalar(emit.constant(x.item(), dtypes.to_ir(dtype)), interval=interval)
     if isinstance(x, np.ndarray):
+        check_plain(x)
         supported(x.dtype)
         return Array(current().capture(x))
     if isinstance(x, list | tuple):
@@ -483,4 +497,3 @@ for _name, _ufunc in {
     "invert": np.invert,
 }.items():
     setattr(Tracer, f"__{_name}__", lambda self, _u=_ufunc: apply_ufunc(_u, "__call__", (self,), {}))
-Tracer.__divmod__ = lambda self, other: (self // other, self % other)

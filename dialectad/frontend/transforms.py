@@ -16,7 +16,6 @@ import numpy as np
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
-from dialectad import levels
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, program, pytrees
@@ -25,9 +24,11 @@ from dialectad.frontend.function import Function
 from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
 from dialectad.frontend.tracers import Array, Scalar, Tracer, lift, wrap
 from dialectad.frontend.tracing import active, current, error
+from dialectad.levels import Level
+from dialectad.levels import of as level_of
 
 Argnums = int | Sequence[int]
-LevelLike = str | levels.Level
+LevelLike = str | Level
 
 
 @dataclass
@@ -95,6 +96,7 @@ def _trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[
             if is_dynamic(leaf):
                 positions[i] = len(results)
                 results.append(lift(leaf).ssa())
+    _check_apart(body, leaves)
     name = trace.symbol(getattr(function, "__name__", "f"))
     program.finish(name, body, results, "private")
     captured = [trace.resolve(value) for value in body.scope.captured]
@@ -104,6 +106,22 @@ def _trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[
             parameters[i] = position
             position += 1
     return _Call(name, body, [*values, *captured], results, positions, leaves, parameters)
+
+
+def _check_apart(body: Body, leaves: Sequence[Any]) -> None:
+    """What the body writes into must not be anything else that it uses."""
+    outer = {
+        a.storage: x.storage for a, x in zip(body.arguments, leaves, strict=True) if isinstance(x, Array)
+    }
+    for storage in body.mutated:
+        others = [s for inner, s in outer.items() if inner is not storage]
+        others += [s for s in body.scope.entered if s not in outer]
+        if not outer[storage].candidates().isdisjoint(others):
+            raise error(
+                "a differentiated function writes into an argument that shares memory with another array"
+                " that it uses",
+                hint="pass a copy",
+            )
 
 
 def _exact(leaves: Sequence[Any]) -> list[Any]:
@@ -175,7 +193,7 @@ def _value_and_grad(
     function: Callable[..., Any],
     argnums: Argnums,
     has_aux: bool,
-    level: levels.Level,
+    level: Level,
     args: Sequence[Any],
     kwargs: dict[str, Any],
 ) -> tuple[Any, Any]:
@@ -208,7 +226,7 @@ def _value_and_grad(
 
 
 def _pull(
-    call: _Call, leaves: Sequence[int], seeds: dict[int, SSAValue], level: levels.Level
+    call: _Call, leaves: Sequence[int], seeds: dict[int, SSAValue], level: Level
 ) -> tuple[list[Tracer], list[SSAValue]]:
     """The cotangents of argument leaves, for cotangents of results by position; and the primal results."""
     active_positions = [call.parameters[leaf] for leaf in leaves]
@@ -224,7 +242,7 @@ def _pull(
             level.name,
         )
     )
-    values = list(op.results)
+    values: list[SSAValue] = list(op.results)
     by_position = dict(zip(order, values[len(result_types) :], strict=True))
     gradients = [
         wrap(by_position[p], weak=_is_weak(call.arguments[leaf]))
@@ -286,7 +304,7 @@ def value_and_grad(
     >>> da.value_and_grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     (np.float64(9.0), array([ 3., 12.]))
     """
-    chosen = levels.of(level)
+    chosen = level_of(level)
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         return _value_and_grad(function, argnums, has_aux, chosen, args, kwargs)
@@ -314,7 +332,7 @@ def grad(
     >>> da.grad(da.grad(lambda x: x**3))(2.0)
     12.0
     """
-    chosen = levels.of(level)
+    chosen = level_of(level)
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         value, gradient = _value_and_grad(function, argnums, has_aux, chosen, args, kwargs)
@@ -358,7 +376,7 @@ def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
 
 
 def _vjp_of(
-    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: levels.Level
+    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
 ) -> tuple[Any, Any]:
     call = _trace_call(function, primals, {})
     wanted = _argument_leaves(call, primals, range(len(primals)))
@@ -375,12 +393,12 @@ _REMEMBERED = 256
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _forward(function: Callable[..., Any], level: levels.Level) -> Function:
+def _forward(function: Callable[..., Any], level: Level) -> Function:
     return Function(function, level)
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _pullback(function: Callable[..., Any], level: levels.Level) -> Function:
+def _pullback(function: Callable[..., Any], level: Level) -> Function:
     return Function(_named(function, "vjp", lambda ps, ct: _vjp_of(function, ps, ct, level)[1]), level)
 
 
@@ -414,7 +432,7 @@ def vjp(
     >>> out, pullback(np.array([1.0, 10.0]))
     (array([1., 4.]), (array([ 2., 40.]),))
     """
-    chosen = levels.of(level)
+    chosen = level_of(level)
     pull = _pullback(function, chosen)
     if active() and any(isinstance(x, Tracer) for x in pytrees.flatten(primals)[0]):
         from dialectad.frontend import staging
@@ -433,7 +451,7 @@ def _jvp_of(
     function: Callable[..., Any],
     primals: Sequence[Any],
     tangents: Sequence[Any],
-    level: levels.Level,
+    level: Level,
 ) -> tuple[Any, Any]:
     call = _trace_call(function, primals, {})
     wanted = _argument_leaves(call, primals, range(len(primals)))
@@ -501,7 +519,7 @@ def jvp(
     >>> da.jvp(np.sin, (0.0,), (2.0,))
     (0.0, 2.0)
     """
-    chosen = levels.of(level)
+    chosen = level_of(level)
     if len(primals) != len(tangents):
         raise CompileError("jvp takes as many tangents as primals")
     push = _push(function, chosen)
@@ -509,7 +527,7 @@ def jvp(
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _push(function: Callable[..., Any], level: levels.Level) -> Function:
+def _push(function: Callable[..., Any], level: Level) -> Function:
     return Function(_named(function, "jvp", lambda ps, ts: _jvp_of(function, ps, ts, level)), level)
 
 

@@ -82,9 +82,8 @@ def test_loop_carried_types_that_do_not_fit():
 
 def test_branches_of_different_shape():
     def f(x):
+        y = x
         if x[0] > 0:  # here
-            y = x
-        else:
             y = x[:2]
         return y
 

@@ -329,8 +329,10 @@ def test_atomics_allocas_and_aggregates():
 def test_alias_scopes():
     text = text_of("""
         llvm.func @f(%p : !llvm.ptr, %q : !llvm.ptr) {
-          %x = llvm.load %p {dialectad.alias_scopes = ["a"], dialectad.noalias_scopes = ["b"]} : !llvm.ptr -> f64
-          llvm.store %x, %q {dialectad.alias_scopes = ["b"], dialectad.noalias_scopes = ["a"]} : f64, !llvm.ptr
+          %x = llvm.load %p {dialectad.alias_scopes = ["a"], dialectad.noalias_scopes = ["b"]}
+            : !llvm.ptr -> f64
+          llvm.store %x, %q {dialectad.alias_scopes = ["b"], dialectad.noalias_scopes = ["a"]}
+            : f64, !llvm.ptr
           llvm.return
         }
         """)
