@@ -206,7 +206,7 @@ def _same(found: CodeType, running: CodeType) -> bool:
     )
 
 
-_CALLING = frozenset({"PUSH_NULL", "PRECALL", "CACHE", "RESUME"})
+_CALLING = frozenset({"PUSH_NULL", "PRECALL", "CACHE", "RESUME", "EXTENDED_ARG"})
 
 
 def _instructions(code: CodeType) -> list[tuple[str, Any]]:

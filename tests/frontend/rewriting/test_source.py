@@ -134,3 +134,12 @@ def test_future_annotations_and_optimised_asserts(tmp_path):
         """,
     )
     check(module.f, (0,), (1,))
+
+
+def test_long_jumps_over_methods_of_modules(tmp_path):
+    # `math.cos` is compiled to other code where the import is seen: then a jump may need one byte or two.
+    for count in range(4, 40):
+        body = "".join(f"            t = math.cos(t) + {k}.5\n" for k in range(count))
+        text = f"import math\n\ndef f(t):\n    if t > 0:\n        for _ in [0]:\n{body}    return t\n"
+        module = load(tmp_path / f"jump{count}.py", text)
+        check(module.f, (1.0,), (-1.0,))
