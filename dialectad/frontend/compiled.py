@@ -95,7 +95,8 @@ class Compiled:
                 results.append(np.empty(result.shape, result.dtype))
             elif isinstance(result, ScalarType):
                 results.append(np.empty((), result.dtype))
-        captured = [np.ascontiguousarray(a) for a in program.captured]
+        written = [leaves[k] for k in program.inout]
+        captured = [_prepared(a, False, written) for a in program.captured]
         addresses = [a.ctypes.data for a in (*captured, *results)]
         if status := self._kernel(*passed, *addresses):
             self.fail(status)
@@ -123,6 +124,10 @@ class Compiled:
         """The native callable, which passes calls that don't fit to `slow`; None if it can't be made so."""
         program = self.program
         if program.signature.keywords:
+            return None
+        if not all(
+            type(a) is np.ndarray and a.flags.c_contiguous and a.flags.aligned for a in program.captured
+        ):
             return None
         arguments = iter(self._abi_arguments())
         try:
@@ -195,7 +200,7 @@ def _prepared(
         raise ValueError("assignment destination is read-only")
     if any(np.shares_memory(leaf, other) for other in others):
         raise ValueError(
-            "an argument that the compiled function writes into shares memory with another argument"
+            "an argument that the compiled function writes into shares memory with another array that it uses"
         )
     if leaf.flags.c_contiguous and leaf.flags.aligned:
         return leaf

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +24,12 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
-from dialectad.errors import UnsupportedTypeError
+from dialectad.errors import Location, UnsupportedTypeError
 from dialectad.frontend import dtypes, pytrees, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
-from dialectad.frontend.tracers import Array, Scalar, Tracer, lift
-from dialectad.frontend.tracing import Scope, Storage, Trace, current, error, tracing
+from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
+from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, tracing
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ _WEAK = {bool: dtypes.BOOL, int: dtypes.INT64, float: dtypes.FLOAT64}
 def leaf_type(leaf: Any) -> LeafType:
     """The type of a concrete argument."""
     if isinstance(leaf, np.ndarray):
+        check_plain(leaf)
         return ArrayType(_checked(leaf.dtype), leaf.shape)
     if isinstance(leaf, np.generic):
         return ScalarType(_checked(leaf.dtype), weak=False)
@@ -216,7 +219,7 @@ def trace_body(
         outside = [s for s in scope.written() if s not in own]
         if outside:
             raise error("a differentiated function writes into an array of the surrounding function")
-        for storage in own:
+        for storage in (*own, *trace.given):
             if (stale := trace.stale.get(storage)) is not None:
                 raise stale.error()
         mutated = [s for s in scope.written() if s in own]
@@ -278,7 +281,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     CompileError
         If the function does what can't be compiled; it tells where.
     """
-    trace = Trace(ModuleOp([]))
+    trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
         symbol = trace.symbol(name)
         body = trace_body(function, signature.structures, signature.keywords, signature.leaves)
@@ -301,6 +304,18 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         body.structure,
         tuple(results),
     )
+
+
+ROOTS.add(trace_program.__code__)
+
+
+def _definition(function: Callable[..., Any]) -> Location | None:
+    """Where the user defined what is traced, under all wrappers."""
+    found: Any = inspect.unwrap(function)
+    while isinstance(found, functools.partial):
+        found = inspect.unwrap(found.func)
+    code = getattr(found, "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno) if code else None
 
 
 def _result(leaf: Any, own: dict[Storage, int]) -> tuple[ResultType, SSAValue | None]:

@@ -28,7 +28,7 @@ from dialectad.frontend.iteration import staged_iterable
 from dialectad.frontend.loop_state import LoopState
 from dialectad.frontend.rewriting import rewrite
 from dialectad.frontend.tracers import CALLS, ConcretizationError, Scalar, Tracer, lift
-from dialectad.frontend.tracing import active, error
+from dialectad.frontend.tracing import active, current, error, foreign_write
 
 __all__ = [
     "Undefined",
@@ -342,10 +342,7 @@ def load_item(container: Any, key: Any) -> Any:
 def store_item(container: Any, key: Any, value: Any) -> None:
     """`container[key] = value`"""
     if isinstance(container, np.ndarray) and active():
-        raise error(
-            "an array of the surrounding program is written into by a compiled function",
-            hint="pass it as an argument, or create it inside with numpy.zeros, empty, array, ...",
-        )
+        raise foreign_write(current().location())
     if isinstance(container, list | dict):
         _refuse_mutation(container)
     container[key] = value

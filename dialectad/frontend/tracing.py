@@ -144,6 +144,9 @@ class Trace:
     stale: dict[Storage, Stale] = field(default_factory=dict)
     """The storages whose content is not known any more."""
 
+    definition: Location | None = None
+    """Where the traced function is defined: the place of errors that no line of it causes."""
+
     level: str = "linalg"
 
     def symbol(self, name: str) -> str:
@@ -220,12 +223,7 @@ class Trace:
         """Let `storage` hold `value` from now on."""
         assert value.type == storage.type, f"{value.type} written into memory of {storage.type}"
         if storage in self.given:
-            raise CompileError(
-                "an array of the surrounding program is written into by a compiled function",
-                self.location(),
-                hint="pass it as an argument, or copy it first",
-                pass_name="trace",
-            )
+            raise foreign_write(self.location())
         self.read(storage)
         self.here.values[storage] = value
         for other in storage.may_be:
@@ -268,6 +266,8 @@ class Trace:
         frame = sys._getframe(1)
         while frame is not None:
             code = frame.f_code
+            if code in ROOTS:
+                return self.definition
             if _is_users(code):
                 return _location(code, frame.f_lasti)
             frame = frame.f_back
@@ -276,6 +276,20 @@ class Trace:
     def location_attr(self) -> LocationAttr:
         location = self.location()
         return locations.UNKNOWN if location is None else _attr(location)
+
+
+ROOTS: set[CodeType] = set()
+"""The functions that start a trace: what is below them on the stack is not part of the traced program."""
+
+
+def foreign_write(location: Location | None) -> CompileError:
+    """The error of writing into an array that no argument is."""
+    return CompileError(
+        "an array of the surrounding program is written into by a compiled function",
+        location,
+        hint="pass it as an argument, or create it inside with numpy.zeros, empty, array, ...",
+        pass_name="trace",
+    )
 
 
 @functools.cache

@@ -232,3 +232,87 @@ def test_refused(function):
         da.jit(function)(X.copy())
     assert caught.value.location is not None
     assert "cop" in str(caught.value.hint)
+
+
+TABLE = np.arange(6.0).reshape(2, 3).T
+ROW = np.arange(6.0)[::2]
+
+
+def test_arrays_of_the_surrounding_program_of_any_layout():
+    table, row = TABLE.copy().T.copy().T, ROW.copy()[::-1]
+
+    @da.jit
+    def f(x):
+        return table @ x + row
+
+    for _ in range(2):
+        np.testing.assert_allclose(f(np.ones(2)), table @ np.ones(2) + row)
+        table[0], row[0] = 7.0, 100.0
+
+
+def written_row_by_row(x):
+    for row in TABLE:
+        row[:] = x[0]
+
+
+def written_then_rebound(x):
+    y = TABLE
+    for i in range(3):
+        y[i] = x[0]
+        y = y + 1
+    return y
+
+
+def written_if_chosen(x):
+    y = TABLE if x[0] > 0 else np.zeros((3, 2))
+    y[0] = x[0]
+
+
+def written_by_a_view(x):
+    row = TABLE[1:]
+    row += x[0]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [written_row_by_row, written_then_rebound, written_if_chosen, written_by_a_view],
+    ids=lambda f: f.__name__,
+)
+def test_arrays_of_the_surrounding_program_are_not_written(function):
+    before = TABLE.copy()
+    with pytest.raises(CompileError, match="written into"):
+        da.jit(function)(X)
+    np.testing.assert_array_equal(TABLE, before)
+
+
+def test_argument_that_is_also_an_array_of_the_surrounding_program():
+    table = X.copy()
+
+    @da.jit
+    def f(x):
+        x[0] = 100.0
+        return table[0]
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="shares memory"):
+            f(table)
+        assert f(X.copy()) == 1.0
+
+
+def test_written_argument_of_a_differentiated_function_is_no_other_one():
+    def g(a, b):
+        a[0] = 5.0
+        return np.sum(a * b)
+
+    def f(x):
+        y = x.copy()
+        return da.grad(g)(y, y[::-1])
+
+    with pytest.raises(CompileError, match="shares memory"):
+        da.jit(f)(X)
+
+
+@pytest.mark.parametrize("make", [lambda: np.ma.masked_array(X, X > 2), lambda: np.matrix(X)])
+def test_kinds_of_arrays_that_mean_something_else(make):
+    with pytest.raises(CompileError, match="no plain array"):
+        da.jit(lambda x: x * x)(make())
