@@ -516,8 +516,8 @@ def jvp(
     --------
     >>> import numpy as np
     >>> import dialectad as da
-    >>> da.jvp(np.sin, (0.0,), (2.0,))
-    (0.0, 2.0)
+    >>> da.jvp(lambda x: x * x, (3.0,), (1.0,))
+    (9.0, 6.0)
     """
     chosen = level_of(level)
     if len(primals) != len(tangents):
