@@ -13,17 +13,20 @@ Note [Touched storages]
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar
 
 import numpy as np
+import xdsl
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
@@ -159,7 +162,7 @@ class Trace:
         count = self.names[name] = self.names.get(name, -1) + 1
         return f"{name}_{count}" if count else name
 
-    @contextmanager
+    @contextlib.contextmanager
     def open(self, block: Block, kind: str) -> Iterator[Scope]:
         """Fill `block` meanwhile."""
         scope = self.scope = Scope(block, self.scope, kind)
@@ -301,15 +304,19 @@ def _is_foreign(symbol: str) -> bool:
 _USERS: dict[str, bool] = {}
 _LOCATIONS: dict[tuple[CodeType, int], Location] = {}
 _ATTRS: dict[Location, LocationAttr] = {}
-_HERE = __file__.rsplit("/", 2)[0]
+_FOREIGN = (
+    *(str(Path(place).parent) + os.sep for place in (locations.__file__, np.__file__, xdsl.__file__)),
+    *(str(Path(module.__file__ or "")) for module in (contextlib, functools)),
+    "<frozen",
+)
+"""How the file names of code begin that only stands between the user's code and the trace."""
 
 
 def _is_users(code: CodeType) -> bool:
     """Whether code was written by the user: not by us, NumPy or the standard library."""
     file = code.co_filename
     if file not in _USERS:
-        foreign = (_HERE + "/", "/numpy/", "/contextlib.py", "/functools.py", "<frozen", "/xdsl/")
-        _USERS[file] = not any(f in file for f in foreign)
+        _USERS[file] = not file.startswith(_FOREIGN)
     return _USERS[file]
 
 
@@ -346,7 +353,7 @@ def current() -> Trace:
     return _current.trace
 
 
-@contextmanager
+@contextlib.contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
     """Make `trace` the one of this thread meanwhile."""
     before, _current.trace = _current.trace, trace
