@@ -3,7 +3,9 @@
 from dialectad.errors import CompileError
 from dialectad.frontend.function import Function, jit
 from dialectad.frontend.iteration import unroll
-from dialectad.frontend.transforms import grad, hvp, jvp, value_and_grad, vjp
+from dialectad.frontend.jacobians import hessian, hvp, jacfwd, jacrev
+from dialectad.frontend.products import jvp, vjp
+from dialectad.frontend.transforms import grad, stop_gradient, value_and_grad
 from dialectad.levels import Level, levels
 
 __version__ = "0.1.0"
@@ -13,10 +15,14 @@ __all__ = [
     "Function",
     "Level",
     "grad",
+    "hessian",
     "hvp",
+    "jacfwd",
+    "jacrev",
     "jit",
     "jvp",
     "levels",
+    "stop_gradient",
     "unroll",
     "value_and_grad",
     "vjp",

@@ -548,6 +548,7 @@ _RULES |= {
     ad.PushOp: _push,
     ad.ReserveOp: _reserve,
     ad.PopOp: lambda _, __, o: [o[0].pop()],
+    ad.StopOp: lambda _, __, o: [o[0]],
 }
 
 

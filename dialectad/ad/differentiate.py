@@ -7,7 +7,9 @@
     func.func private @f.vjp_0_of_0(%x, %dy) { <the body of f>; <its reverse sweep>; return %y, %dx }
 
 Requests inside a callee are replaced first, so that a gradient of a gradient differentiates the code of
-the inner one. Equal requests share a function.
+the inner one. Equal requests share a function. At the end `ad.stop` has done its work:
+
+    %y = "ad.stop"(%x)  =>  %x
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
 from dialectad.ad.prepare import inline_calls, prepare
 from dialectad.ad.reverse import LEVEL, Reverse, body_ops
-from dialectad.dialects.ad import JVPOp, VJPOp
+from dialectad.dialects.ad import JVPOp, StopOp, VJPOp
 from dialectad.errors import CompileError
 
 LEVELS = ("linalg",)
@@ -63,6 +65,10 @@ class Differentiator:
     def run(self) -> None:
         for name in tuple(self.functions):
             self.function(name)
+        for op in [op for op in self.module.walk() if isinstance(op, StopOp)]:
+            op.result.replace_all_uses_with(op.value)
+            op.detach()
+            op.erase()
 
     def function(self, name: str) -> func.FuncOp:
         """The function of that name, with all requests in it and below it replaced."""

@@ -51,7 +51,7 @@ def _made_with(op: Operation) -> list[SSAValue] | None:
             return extents(op.lhs)
         case scf.ForOp() | scf.WhileOp() | scf.IfOp():
             return None
-        case _ if op.name.startswith(("arith.", "math.")) and op.operands:
+        case _ if op.name.startswith(("arith.", "math.", "ad.stop")) and op.operands:
             return extents(op.operands[0])
         case _:
             return None

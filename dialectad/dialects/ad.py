@@ -12,6 +12,10 @@ A *cache* is a stack. The forward sweep pushes, the reverse sweep pops in the op
     "ad.push"(%c, %v) : (!ad.cache<f64>, f64) -> ()
     %v = "ad.pop"(%c) : (!ad.cache<f64>) -> f64
 
+`ad.stop` gives its operand, through which no derivative flows; `differentiate` removes it:
+
+    %y = "ad.stop"(%x) : (f64) -> f64
+
 On the loop rung the content of a cache of tensors is a memref: `ad.reserve` pushes a slot and gives a
 view of it to write into, and `ad.pop` gives a view, valid until the next `ad.reserve`.
 """
@@ -38,6 +42,7 @@ from xdsl.ir import (
 from xdsl.irdl import (
     AnyAttr,
     IRDLOperation,
+    VarConstraint,
     base,
     irdl_attr_definition,
     irdl_op_definition,
@@ -50,7 +55,7 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
-from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
 
 
 class _Allocates(MemoryEffect):
@@ -63,6 +68,9 @@ class _Writes(MemoryEffect):
     @classmethod
     def get_effects(cls, op):
         return {EffectInstance(MemoryEffectKind.READ), EffectInstance(MemoryEffectKind.WRITE)}
+
+
+_SAME = VarConstraint("T", AnyAttr())
 
 
 @irdl_attr_definition
@@ -211,4 +219,17 @@ class JVPOp(IRDLOperation):
         )
 
 
-AD = Dialect("ad", [CacheOp, PushOp, ReserveOp, PopOp, ReleaseOp, VJPOp, JVPOp], [CacheType])
+@irdl_op_definition
+class StopOp(IRDLOperation):
+    """The operand, as a constant for what is differentiated."""
+
+    name = "ad.stop"
+    value = operand_def(_SAME)
+    result = result_def(_SAME)
+    traits = traits_def(Pure())
+
+    def __init__(self, value: SSAValue):
+        super().__init__(operands=[value], result_types=[value.type])
+
+
+AD = Dialect("ad", [CacheOp, PushOp, ReserveOp, PopOp, ReleaseOp, VJPOp, JVPOp, StopOp], [CacheType])

@@ -121,7 +121,9 @@ def _dynamic_extent(value: SSAValue, axis: int) -> SSAValue:
             return _dynamic_extent(owner.operands[-1], axis)
         case tensor.InsertSliceOp() | tensor.InsertOp():
             return _dynamic_extent(owner.operands[1], axis)
-        case Operation() if owner.name.startswith(("arith.", "math.")) and owner.name != "arith.constant":
+        case Operation() if (
+            owner.name.startswith(("arith.", "math.", "ad.stop")) and owner.name != "arith.constant"
+        ):
             return _dynamic_extent(owner.operands[-1], axis)
         case _:
             return op(tensor.DimOp(value, constant(axis, INDEX)))

@@ -44,6 +44,7 @@ PURE = frozenset(
         *(op for op in tensor.Tensor.operations if op is not tensor.YieldOp),
         linalg.IndexOp,
         UnrealizedConversionCastOp,
+        ad.StopOp,
         *_VIEWS,
     )
 )

@@ -188,3 +188,22 @@ func.func @nested(%x : f64, %one : f64, %tx : f64) -> f64 {
 // CHECK-NEXT:    %[[T:.*]] = arith.mulf %tx, %one
 // CHECK-NEXT:    %[[U:.*]] = arith.addf %[[T]], %[[T]]
 // CHECK-NEXT:    func.return %[[U]]
+
+// -----
+
+// No derivative flows through a stopped value; the op itself is gone afterwards.
+func.func private @f(%x : f64) -> f64 {
+  %s = "ad.stop"(%x) : (f64) -> f64
+  %r = arith.mulf %x, %s : f64
+  func.return %r : f64
+}
+
+func.func @stopped(%x : f64, %dr : f64) -> (f64, f64) {
+  %r, %dx = "ad.vjp"(%x, %dr) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "linalg"}> : (f64, f64) -> (f64, f64)
+  func.return %r, %dx : f64, f64
+}
+
+// CHECK-LABEL: func.func @stopped(
+// CHECK-NEXT:    %[[R:.*]] = arith.mulf %x, %x
+// CHECK-NEXT:    %[[DX:.*]] = arith.mulf %dr, %x
+// CHECK-NEXT:    func.return %[[R]], %[[DX]]

@@ -16,8 +16,8 @@ from xdsl.rewriter import InsertPoint
 from dialectad.ad.activity import Activity
 from dialectad.ad.forward import Forward
 from dialectad.ad.reverse import Reverse
-from dialectad.ad.rule import Rule, register
-from dialectad.dialects.ad import CacheOp, PopOp, PushOp
+from dialectad.ad.rule import Rule, inactive, register
+from dialectad.dialects.ad import CacheOp, PopOp, PushOp, StopOp
 
 
 def _shadow(sweep: Reverse, cache: Value) -> Value:
@@ -99,3 +99,4 @@ class Pop(Rule):
 register(CacheOp, Cache())
 register(PushOp, Push())
 register(PopOp, Pop())
+inactive(StopOp)

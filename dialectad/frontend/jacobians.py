@@ -1,0 +1,268 @@
+"""Jacobians and Hessians: requests for derivatives along every direction of a basis, in a counted loop.
+
+`J` is a Jacobian as a tensor whose first axis counts the directions; `e` is a direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects import func, scf
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Attribute, Block, Region, SSAValue
+
+from dialectad.dialects import ad
+from dialectad.errors import ShapeError, UnsupportedTypeError
+from dialectad.frontend import dtypes, emit, pytrees
+from dialectad.frontend.carry import is_dynamic
+from dialectad.frontend.dtypes import INDEX
+from dialectad.frontend.function import Function
+from dialectad.frontend.products import jvp
+from dialectad.frontend.request import (
+    Argnums,
+    Call,
+    LevelLike,
+    argument_leaves,
+    is_weak,
+    named,
+    normalised,
+    trace_call,
+)
+from dialectad.frontend.tracers import lift, wrap
+from dialectad.frontend.tracing import current, error
+from dialectad.frontend.transforms import grad
+from dialectad.levels import Level
+from dialectad.levels import of as level_of
+
+Shape = tuple[int, ...]
+
+
+def jacfwd(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
+    """A function that gives the Jacobian of `function`, in forward mode: a pass per element of the argument.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a float or float array (or a pytree of these: then the result is one of Jacobians).
+    argnums : int or sequence of int
+        The positional arguments to differentiate by: each one float or float array.
+    level : str or Level
+        The level at which to differentiate.
+
+    Returns
+    -------
+    Function
+        Gives an array of shape `out.shape + argument.shape` (a tuple of such for a sequence of `argnums`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> da.jacfwd(lambda x: np.cumsum(x * x))(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [2., 4.]])
+    """
+    return _jacobian(function, argnums, level, "jacfwd", _by_columns)
+
+
+def jacrev(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
+    """A function that gives the Jacobian of `function`, in reverse mode: a pass per element of the result.
+
+    Parameters and results are those of `jacfwd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> da.jacrev(lambda x: x[:1] * x)(np.array([1.0, 2.0, 3.0]))
+    array([[2., 0., 0.],
+           [2., 1., 0.],
+           [3., 0., 1.]])
+    """
+    return _jacobian(function, argnums, level, "jacrev", _by_rows)
+
+
+def hessian(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
+    """A function that gives the second derivatives of a scalar function: forward over reverse.
+
+    The shape is `argument.shape + argument.shape`; for a sequence of `argnums`, entry `[i][j]` of a tuple of
+    tuples has the shape of argument `i` and then that of argument `j`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> da.hessian(lambda x: np.sum(x) * x[0])(np.array([1.0, 2.0]))
+    array([[2., 1.],
+           [1., 0.]])
+    """
+    return jacfwd(grad(function, argnums, level=level), argnums, level=level)
+
+
+def hvp(
+    function: Callable[..., Any],
+    primals: Sequence[Any],
+    vectors: Sequence[Any],
+    *,
+    level: LevelLike = "auto",
+) -> Any:
+    """The Hessian of a scalar function of one argument times a vector: forward over reverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> da.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+    array([ 6., 12.])
+    """
+    return jvp(grad(function, level=level), primals, vectors, level=level)[1]
+
+
+# --- how ---------------------------------------------------------------------------------------
+
+_Rows = Callable[[Call, int, Level], list[SSAValue]]
+"""Per float result: the Jacobian by one leaf, of shape `out.shape + argument.shape`."""
+
+
+def _jacobian(
+    function: Callable[..., Any], argnums: Argnums, level: LevelLike, name: str, rows: _Rows
+) -> Function:
+    chosen = level_of(level)
+
+    def implementation(*args: Any, **kwargs: Any) -> Any:
+        numbers = normalised(argnums, len(args))
+        call = trace_call(function, args, kwargs)
+        wanted = argument_leaves(call, args, numbers)
+        for n, leaves in zip(numbers, wanted, strict=True):
+            if pytrees.flatten(args[n])[1] != pytrees.Leaf():
+                raise error(
+                    f"argument {n} is a {type(args[n]).__name__}, not one array or number",
+                    hint="differentiate a function of its arrays, with argnums",
+                    kind=UnsupportedTypeError,
+                )
+            assert len(leaves) == 1
+        _check_results(call)
+        columns = [_wrapped(call, rows(call, leaf, chosen), leaf) for (leaf,) in wanted]
+        if call.body.mutated:
+            _write_arguments(call)
+        parts = columns[0] if isinstance(argnums, int) else [tuple(c) for c in zip(*columns, strict=True)]
+        return pytrees.unflatten(call.body.structure, parts)
+
+    return Function(named(function, name, implementation), chosen)
+
+
+def _check_results(call: Call) -> None:
+    for leaf in call.body.leaves:
+        dtype = lift(leaf).dtype if is_dynamic(leaf) else type(leaf).__name__
+        if not isinstance(dtype, np.dtype) or dtype.kind != "f":
+            raise error(
+                f"a Jacobian is asked for of a function that returns a value of type {dtype}",
+                hint="return floats and float arrays only",
+                kind=UnsupportedTypeError,
+            )
+
+
+def _wrapped(call: Call, jacobians: Sequence[SSAValue], leaf: int) -> list[Any]:
+    weak = is_weak(call.arguments[leaf])
+    return [
+        wrap(J, weak=weak and (is_weak(result) or isinstance(result, float)))
+        for J, result in zip(jacobians, call.body.leaves, strict=True)
+    ]
+
+
+def _write_arguments(call: Call) -> None:
+    """Let the arguments that the function writes into be written, as a call of it does."""
+    done = current().insert(func.CallOp(call.name, call.operands, call.result_types))
+    call.rebuild(list(done.results))
+
+
+def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
+    position = call.parameters[leaf]
+    argument = call.operands[position]
+    types = call.result_types
+    floats = [t for t in types if dtypes.is_float(_element(t))]
+
+    def column(i: SSAValue) -> list[SSAValue]:
+        e = _direction(argument, i)
+        operands = [*call.operands, e]
+        op = ad.JVPOp(call.name, operands, [position], [*types, *floats], level.name)
+        results = list(current().insert(op).results)
+        return results[len(types) : len(types) + len(call.results)]
+
+    shape, results = _shape(argument), [_shape(r) for r in call.results]
+    if not shape:
+        return column(emit.constant(0, INDEX))
+    found = _for_each_direction(shape, results, [emit.element(r) for r in call.results], column)
+    return [
+        emit.transpose(J, [*range(len(shape), len(shape) + len(r)), *range(len(shape))])
+        for J, r in zip(found, results, strict=True)
+    ]
+
+
+def _by_rows(call: Call, leaf: int, level: Level) -> list[SSAValue]:
+    position = call.parameters[leaf]
+    argument = call.operands[position]
+    types = call.result_types
+
+    def jacobian(k: int, result: SSAValue) -> SSAValue:
+        def row(i: SSAValue) -> list[SSAValue]:
+            operands = [*call.operands, _direction(result, i)]
+            op = ad.VJPOp(call.name, operands, [position], [k], [*types, argument.type], level.name)
+            return [current().insert(op).results[-1]]
+
+        if not (shape := _shape(result)):
+            return row(emit.constant(0, INDEX))[0]
+        return _for_each_direction(shape, [_shape(argument)], [emit.element(argument)], row)[0]
+
+    return [jacobian(k, result) for k, result in enumerate(call.results)]
+
+
+def _shape(value: SSAValue) -> Shape:
+    shape = emit.shape(value)
+    if not all(isinstance(n, int) for n in shape):
+        raise error("a Jacobian needs shapes that are known while compiling", kind=ShapeError)
+    return tuple(n for n in shape if isinstance(n, int))
+
+
+def _element(type_: Any) -> Attribute:
+    return type_.element_type if isinstance(type_, TensorType) else type_
+
+
+def _direction(like: SSAValue, i: SSAValue) -> SSAValue:
+    """The `i`-th direction of a basis, of the type of `like`."""
+    one = emit.constant(1, emit.element(like))
+    if not isinstance(like.type, TensorType):
+        return one
+    if not (shape := _shape(like)):
+        return emit.splat(one, ())
+    zeros = emit.full((int(np.prod(shape)),), 0, emit.element(like))
+    return emit.reshape(emit.insert(one, zeros, [i]), shape)
+
+
+def _for_each_direction(
+    shape: Shape,
+    parts: Sequence[Shape],
+    elements: Sequence[Attribute],
+    derivative: Callable[[SSAValue], list[SSAValue]],
+) -> list[SSAValue]:
+    """Tensors of shape `shape + part` per part: what `derivative` gives for each direction in `shape`."""
+    count = int(np.prod(shape))
+    init = [emit.empty((count, *part), element) for part, element in zip(parts, elements, strict=True)]
+    block = Block(arg_types=[INDEX, *(v.type for v in init)])
+    with current().open(block, "branch"):  # nothing in it touches a storage
+        i, *found = block.args
+        slices = zip(derivative(i), found, parts, strict=True)
+        current().insert(scf.YieldOp(*(_set_row(J, i, value, part) for value, J, part in slices)))
+    first, last, step = (emit.constant(n, INDEX) for n in (0, count, 1))
+    loop = current().insert(scf.ForOp(first, last, step, init, Region(block)))
+    return [emit.reshape(J, (*shape, *part)) for J, part in zip(loop.results, parts, strict=True)]
+
+
+def _set_row(J: SSAValue, i: SSAValue, value: SSAValue, shape: Shape) -> SSAValue:
+    if not shape:
+        scalar = emit.extract(value, []) if isinstance(value.type, TensorType) else value
+        return emit.insert(scalar, J, [i])
+    rest = len(shape)
+    return emit.insert_slice(value, J, [i, *[0] * rest], [1, *shape], [1] * (rest + 1))

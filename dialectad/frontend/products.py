@@ -1,0 +1,205 @@
+"""`vjp` and `jvp`: the products of a Jacobian with a cotangent and with a tangent."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import SSAValue
+
+from dialectad.dialects import ad
+from dialectad.errors import CompileError, ShapeError
+from dialectad.frontend import dtypes, emit, pytrees, staging
+from dialectad.frontend.function import Function
+from dialectad.frontend.request import Call, LevelLike, argument_leaves, is_weak, named, pull_back, trace_call
+from dialectad.frontend.tracers import Array, Tracer, lift, wrap
+from dialectad.frontend.tracing import active, current, error
+from dialectad.levels import Level
+from dialectad.levels import of as level_of
+
+
+def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
+    """The seeds by result position, from a pytree like the function's result."""
+    found, structure = pytrees.flatten(cotangent)
+    if structure != call.body.structure:
+        raise error("the cotangent doesn't have the structure of the function's result", kind=ShapeError)
+    seeds = {}
+    for i, given in enumerate(found):
+        if i not in call.positions:
+            continue
+        value = call.results[call.positions[i]]
+        if not dtypes.is_float(emit.element(value)):
+            continue
+        seeds[call.positions[i]] = _conform(given, value, f"the cotangent of result {i}")
+    return seeds
+
+
+def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
+    """A tangent or cotangent with the type of what it belongs to."""
+    tracer = lift(given)
+    value = tracer.ssa()
+    if emit.rank(value) == 0 and emit.rank(like) == 0:
+        if isinstance(value.type, TensorType) and not isinstance(like.type, TensorType):
+            value = emit.extract(value, [])
+        elif isinstance(like.type, TensorType) and not isinstance(value.type, TensorType):
+            value = emit.splat(value, ())
+    value = emit.cast(value, emit.element(like))
+    if value.type != like.type:
+        raise error(f"{what} has type {value.type}, but {like.type} is expected", kind=ShapeError)
+    return value
+
+
+def _vjp_of(
+    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
+) -> tuple[Any, Any]:
+    call = trace_call(function, primals, {})
+    wanted = argument_leaves(call, primals, range(len(primals)))
+    gradients, values = pull_back(
+        call, [leaf for leaves in wanted for leaf in leaves], _cotangents(call, cotangent), level
+    )
+    rest = iter(gradients)
+    pulled = tuple(pytrees.flatten(p)[1].unflatten(rest) for p in primals)
+    return call.rebuild(values), pulled
+
+
+_REMEMBERED = 256
+"""How many functions `vjp` and `jvp`, which take a function and its arguments at once, keep compiled."""
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _forward(function: Callable[..., Any], level: Level) -> Function:
+    return Function(function, level)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _pullback(function: Callable[..., Any], level: Level) -> Function:
+    return Function(named(function, "vjp", lambda ps, ct: _vjp_of(function, ps, ct, level)[1]), level)
+
+
+def vjp(
+    function: Callable[..., Any], *primals: Any, level: LevelLike = "auto"
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """The value of `function` at `primals`, and the function that pulls a cotangent back.
+
+    Parameters
+    ----------
+    function : callable
+        Any function of pytrees of floats and float arrays.
+    *primals
+        Where to differentiate.
+    level : str or Level
+        The level at which to differentiate.
+
+    Returns
+    -------
+    out : pytree
+        `function(*primals)`.
+    pullback : callable
+        `pullback(cotangent)`, for a cotangent like `out`, gives a tuple with one cotangent for each of
+        `primals`. It runs the function again, on the primals as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> out, pullback = da.vjp(lambda x: x * x, np.array([1.0, 2.0]))
+    >>> out, pullback(np.array([1.0, 10.0]))
+    (array([1., 4.]), (array([ 2., 40.]),))
+    """
+    chosen = level_of(level)
+    pull = _pullback(function, chosen)
+    if active() and any(isinstance(x, Tracer) for x in pytrees.flatten(primals)[0]):
+        kept = pytrees.unflatten(
+            (found := pytrees.flatten(primals))[1],
+            [x.copy() if isinstance(x, Array) else x for x in found[0]],
+        )
+        return staging.call(function)(*primals), lambda cotangent: pull(kept, cotangent)
+    leaves, structure = pytrees.flatten(primals)
+    kept = pytrees.unflatten(structure, [np.array(x) if isinstance(x, np.ndarray) else x for x in leaves])
+    return _forward(function, chosen)(*primals), lambda cotangent: pull(kept, cotangent)
+
+
+def _jvp_of(
+    function: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    level: Level,
+) -> tuple[Any, Any]:
+    call = trace_call(function, primals, {})
+    wanted = argument_leaves(call, primals, range(len(primals)))
+    leaves = [leaf for group in wanted for leaf in group]
+    given, structure = pytrees.flatten(tuple(tangents))
+    if structure != pytrees.flatten(tuple(primals))[1]:
+        raise error("the tangents don't have the structure of the primals", kind=ShapeError)
+    values = [
+        _conform(given[leaf], call.operands[call.parameters[leaf]], f"tangent {leaf}") for leaf in leaves
+    ]
+    result_types = call.result_types
+    floats = [t for t in result_types if dtypes.is_float(t.element_type if isinstance(t, TensorType) else t)]
+    op = current().insert(
+        ad.JVPOp(
+            call.name,
+            [*call.operands, *values],
+            [call.parameters[leaf] for leaf in leaves],
+            [*result_types, *floats],
+            level.name,
+        )
+    )
+    results = list(op.results)
+    out = call.rebuild(results[: len(result_types)])
+    rest = iter(results[len(result_types) :])
+    parts: list[Any] = []
+    for i, leaf in enumerate(call.body.leaves):
+        value = call.results[call.positions[i]] if i in call.positions else None
+        if value is None:
+            parts.append(leaf)
+            continue
+        tangent = next(rest) if dtypes.is_float(emit.element(value)) else emit.like(value, 0)
+        constant = isinstance(leaf, bool | int | float) and not isinstance(leaf, np.generic)
+        parts.append(type(leaf)(0) if constant else wrap(tangent, weak=is_weak(leaf)))
+    return out, pytrees.unflatten(call.body.structure, parts)
+
+
+def jvp(
+    function: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    level: LevelLike = "auto",
+) -> tuple[Any, Any]:
+    """The value of `function` at `primals`, and its derivative in the direction of `tangents`.
+
+    Parameters
+    ----------
+    function : callable
+        Any function of pytrees of floats and float arrays.
+    primals, tangents : sequence
+        The arguments, and a tangent for each, of the same structure, shapes and dtypes.
+    level : str or Level
+        The level at which to differentiate.
+
+    Returns
+    -------
+    out, tangent : pytree
+        `function(*primals)`, and the tangent of that (zero where the result is no float).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> da.jvp(lambda x: x * x, (3.0,), (1.0,))
+    (9.0, 6.0)
+    """
+    chosen = level_of(level)
+    if len(primals) != len(tangents):
+        raise CompileError("jvp takes as many tangents as primals")
+    push = _push(function, chosen)
+    return push(tuple(primals), tuple(tangents))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _push(function: Callable[..., Any], level: Level) -> Function:
+    return Function(named(function, "jvp", lambda ps, ts: _jvp_of(function, ps, ts, level)), level)

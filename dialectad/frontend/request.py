@@ -1,0 +1,198 @@
+"""Requests for derivatives: what is differentiated is traced into a function of its own in the module."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from dialectad.dialects import ad
+from dialectad.errors import ShapeError, UnsupportedTypeError
+from dialectad.frontend import program, pytrees
+from dialectad.frontend.carry import is_dynamic
+from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
+from dialectad.frontend.tracers import Array, Scalar, Tracer, lift, wrap
+from dialectad.frontend.tracing import current, error
+from dialectad.levels import Level
+
+Argnums = int | Sequence[int]
+LevelLike = str | Level
+
+
+@dataclass
+class Call:
+    """A function being differentiated, traced into the module, at one call of it."""
+
+    name: str
+    body: Body
+    operands: list[SSAValue]
+    """Values for the leaves that are no statics, then for what the body captured."""
+    results: list[SSAValue]
+    """What the traced function returns first: the leaves of its result that depend on something."""
+    positions: dict[int, int]
+    """Leaf of the result -> position among `results`."""
+    arguments: list[Any]
+    """The leaves of the arguments."""
+    parameters: dict[int, int]
+    """Leaf of the arguments -> position among the operands."""
+
+    @property
+    def result_types(self) -> list[Any]:
+        finals = [self.body.scope.values[s] for s in self.body.mutated]
+        return [v.type for v in (*self.results, *finals)]
+
+    def rebuild(self, values: Sequence[SSAValue]) -> Any:
+        """What the function returns, from the request's results; arguments written into are written."""
+        own = {a.storage: leaf for leaf, a in enumerate(self.body.arguments) if isinstance(a, Array)}
+        for storage, value in zip(self.body.mutated, values[len(self.results) :], strict=False):
+            target = self.arguments[own[storage]]
+            if not isinstance(target, Array):
+                raise error(
+                    "a differentiated function writes into an array of the surrounding program",
+                    hint="copy it before the call",
+                )
+            target.write(value)
+        leaves = []
+        for i, leaf in enumerate(self.body.leaves):
+            if i not in self.positions or not isinstance(leaf, Tracer | np.ndarray):
+                leaves.append(leaf)  # a constant stays what it is
+            elif isinstance(leaf, Array) and leaf.storage in own and not leaf.view:
+                leaves.append(self.arguments[own[leaf.storage]])
+            else:
+                weak = isinstance(leaf, Scalar) and leaf.weak
+                leaves.append(wrap(values[self.positions[i]], weak=weak))
+        return pytrees.unflatten(self.body.structure, leaves)
+
+
+def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
+    """Trace `function` for these (traced) arguments into a private function of the module."""
+    trace = current()
+    leaves: list[Any] = []
+    structures = []
+    for arg in (*args, *kwargs.values()):
+        found, structure = pytrees.flatten(arg)
+        leaves += found
+        structures.append(structure)
+    leaves = [lift(leaf) if is_dynamic(leaf) else leaf for leaf in leaves]
+    values = [leaf.ssa() for leaf in leaves if isinstance(leaf, Tracer)]
+    types = [_leaf_type(leaf) for leaf in leaves]
+    body = program.trace_body(function, structures, tuple(kwargs), types, _exact(leaves))
+    results: list[SSAValue] = []
+    positions: dict[int, int] = {}
+    with body.reopened():
+        for i, leaf in enumerate(body.leaves):
+            if is_dynamic(leaf):
+                positions[i] = len(results)
+                results.append(lift(leaf).ssa())
+    _check_apart(body, leaves)
+    name = trace.symbol(getattr(function, "__name__", "f"))
+    program.finish(name, body, results, "private")
+    captured = [trace.resolve(value) for value in body.scope.captured]
+    parameters, position = {}, 0
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, Tracer):
+            parameters[i] = position
+            position += 1
+    return Call(name, body, [*values, *captured], results, positions, leaves, parameters)
+
+
+def _check_apart(body: Body, leaves: Sequence[Any]) -> None:
+    """What the body writes into must not be anything else that it uses."""
+    pairs = zip(body.arguments, leaves, strict=True)
+    outer = {a.storage: x.storage for a, x in pairs if isinstance(a, Array) and isinstance(x, Array)}
+    for storage in body.mutated:
+        others = [s for inner, s in outer.items() if inner is not storage]
+        others += [s for s in body.scope.entered if s not in outer]
+        if not outer[storage].candidates().isdisjoint(others):
+            raise error(
+                "a differentiated function writes into an argument that shares memory with another array"
+                " that it uses",
+                hint="pass a copy",
+            )
+
+
+def _exact(leaves: Sequence[Any]) -> list[Any]:
+    """The IR types of the leaves that are tracers."""
+    return [leaf.ssa().type for leaf in leaves if isinstance(leaf, Tracer)]
+
+
+def _leaf_type(leaf: Any) -> program.LeafType:
+    if isinstance(leaf, Array):
+        return ArrayType(leaf.dtype, tuple(leaf.ssa().type.get_shape()))  # pyright: ignore
+    if isinstance(leaf, Scalar):
+        return ScalarType(leaf.dtype, leaf.weak)
+    return Static(program.hashable(leaf))
+
+
+def argument_leaves(call: Call, args: Sequence[Any], argnums: Sequence[int]) -> list[list[int]]:
+    """Per differentiated argument: the positions of its leaves among all leaves."""
+    ranges, start = [], 0
+    for arg in args:
+        count = pytrees.flatten(arg)[1].count
+        ranges.append(list(range(start, start + count)))
+        start += count
+    for n in argnums:
+        for leaf in ranges[n]:
+            tracer = call.arguments[leaf]
+            if not isinstance(tracer, Tracer) or tracer.dtype.kind != "f":
+                what = tracer.dtype if isinstance(tracer, Tracer) else type(tracer).__name__
+                raise error(
+                    f"argument {n} holds a value of type {what}, by which nothing can be differentiated",
+                    hint="pass floats, or choose other arguments with argnums",
+                    kind=UnsupportedTypeError,
+                )
+    return [ranges[n] for n in argnums]
+
+
+def normalised(argnums: Argnums, count: int) -> list[int]:
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    for n in numbers:
+        if not -count <= n < count:
+            raise error(
+                f"argnums {n} is out of range for a call with {count} positional arguments", kind=ShapeError
+            )
+    return [n % count for n in numbers]
+
+
+def pull_back(
+    call: Call, leaves: Sequence[int], seeds: dict[int, SSAValue], level: Level
+) -> tuple[list[Tracer], list[SSAValue]]:
+    """The cotangents of argument leaves, for cotangents of results by position; and the primal results."""
+    active_positions = [call.parameters[leaf] for leaf in leaves]
+    order = sorted(set(active_positions))
+    result_types = call.result_types
+    op = current().insert(
+        ad.VJPOp(
+            call.name,
+            [*call.operands, *(seeds[p] for p in sorted(seeds))],
+            order,
+            sorted(seeds),
+            [*result_types, *(call.operands[p].type for p in order)],
+            level.name,
+        )
+    )
+    values: list[SSAValue] = list(op.results)
+    by_position = dict(zip(order, values[len(result_types) :], strict=True))
+    gradients = [
+        wrap(by_position[p], weak=is_weak(call.arguments[leaf]))
+        for leaf, p in zip(leaves, active_positions, strict=True)
+    ]
+    return gradients, values[: len(result_types)]
+
+
+def is_weak(leaf: Any) -> bool:
+    return isinstance(leaf, Scalar) and leaf.weak
+
+
+def named(
+    function: Callable[..., Any], prefix: str, implementation: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`implementation` with the name and docstring that the derivative of `function` should have."""
+    name = getattr(function, "__name__", "f")
+    functools.update_wrapper(implementation, function)
+    implementation.__name__ = f"{prefix}_{name.strip('<>')}"
+    return implementation
