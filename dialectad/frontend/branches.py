@@ -72,7 +72,8 @@ def branch(
         _merge(name, ways[0].variables[i], ways[1].variables[i], ways, result_of, chosen) if live[i] else None
         for i, name in enumerate(names)
     ]
-    written = _written(ways)
+    # What is known on one way only stays unknown after both: nobody may read it.
+    written = [s for s in _written(ways) if s not in trace.stale]
     for storage in written:
         for way, column in zip(ways, columns, strict=True):
             with _reopened(way.scope) as scope:

@@ -90,9 +90,23 @@ def either_array_written(x):
     return c
 
 
+def rebound_by_a_loop_on_one_way(x):
+    a = np.zeros(5)
+    for i in range(3):
+        if x[i] > 1.5:
+            for v in x:
+                a[1] += v
+                a = a * 0.5
+        else:
+            a[i] += 2.0
+    a[0] += 1.0
+    return a
+
+
 @pytest.mark.parametrize(
     "function",
     [
+        rebound_by_a_loop_on_one_way,
         alias_before_a_loop,
         alias_made_in_a_loop,
         write_then_rebind,
