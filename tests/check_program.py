@@ -6,6 +6,7 @@ the frontend and the differentiation, where the two agree, or what lowers the IR
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -48,10 +49,8 @@ def check_value(program: Program, level: str) -> None:
 
 def check_gradient(program: Program, level: str) -> None:
     """Reverse mode against differences along directions, and against the interpreter."""
-    compiled = da.value_and_grad(program.function, argnums=program.active, level=level)
+    compiled, value, gradient = _differentiated(program, level)
     _close_to_interpreter(compiled, program)
-    args = program.fresh()
-    value, gradient = compiled(*args)
     _close("the value beside the gradient", value, program.run(program.fresh()), _tolerance(program))
     for i, of in zip(program.active, gradient, strict=True):
         assert np.shape(of) == np.shape(program.args[i]), f"the gradient by argument {i} has another shape"
@@ -65,11 +64,17 @@ def check_gradient(program: Program, level: str) -> None:
         )
 
 
+@functools.lru_cache(maxsize=1)
+def _differentiated(program: Program, level: str) -> tuple[Function, Any, tuple[Any, ...]]:
+    """The compiled `value_and_grad`, and what it gives."""
+    compiled = da.value_and_grad(program.function, argnums=program.active, level=level)
+    return compiled, *compiled(*program.fresh())
+
+
 def check_tangent(program: Program, level: str) -> None:
     """Forward mode against differences and against reverse mode."""
     function = _of_active(program)
-    _, pull = da.vjp(function, *_active(program), level=level)
-    gradient = pull(np.asarray(program.run(program.fresh()))[()] * 0 + 1)
+    _, _, gradient = _differentiated(program, level)
     for k in range(DIRECTIONS):
         direction = program.direction(k)
         value, tangent = da.jvp(function, _active(program), direction, level=level)

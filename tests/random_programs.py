@@ -79,7 +79,7 @@ class Variable:
         return self.bounds is None
 
 
-@dataclass
+@dataclass(eq=False)
 class Program:
     """A function with arguments for it; by the floats among them it is differentiated."""
 
@@ -750,11 +750,15 @@ class _Writer:
             heads.append((f"for {i} in range(len({v.name})):", [counted]))
         for m in self.floats(2):
             row = self.fresh("v")
-            heads.append((f"for {row} in {m.name}:", [Variable(row, (m.shape[1],), None, m.writable, False)]))
+            view = Variable(row, (m.shape[1],), None, m.writable, False)
+            heads.append((f"for {row} in {m.name}:", [view]))
         head, variables = self.rng.choice(heads)
+        over = next((m for m in self.floats(2) if head.endswith(f" in {m.name}:")), None)
         with self.loop(head):
             for v in variables:
                 self.define(v)
+            if over is not None:  # its rows are views
+                self.define(Variable(over.name, over.shape, None, over.writable, False))
             self.statements(self.rng.randrange(1, 4))
 
     @contextmanager
