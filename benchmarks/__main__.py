@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import first_call, report
+from benchmarks import first_call, memory, pages, report
 from benchmarks.case import Call, Case, distance
 from benchmarks.measure import Timing, interleaved
 
@@ -24,9 +24,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=11, help="samples per contender")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a sample")
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for JSON and plots")
+    parser.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="renew docs/benchmarks.md and its figure (needs all problems)",
+    )
     options = parser.parse_args()
     if unknown := set(options.problems) - {*PROBLEMS, "first_call"}:
         parser.error(f"unknown problems: {', '.join(sorted(unknown))}")
+    if options.write_docs and (options.problems or set(options.contenders) != set(CONTENDERS)):
+        parser.error("--write-docs needs all problems and contenders")
     chosen = options.problems or [*PROBLEMS, "first_call"]
     entries: list[dict[str, Any]] = []
     for problem in chosen:
@@ -34,6 +41,9 @@ def main() -> int:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report.write(options.output / f"{stamp}.json", entries)
     report.show(f"written: {options.output / stamp}.json")
+    if options.write_docs:
+        pages.write(entries, report.machine(), options.output / "loop_access.png")
+        report.show(f"written: {pages.PAGE}")
     return 1 if any("dialectad" in entry["failures"] for entry in entries) else 0
 
 
@@ -46,10 +56,16 @@ def _problem(problem: str, options: argparse.Namespace) -> list[dict[str, Any]]:
         results.append((case, timings))
         entries.append(report.entry(problem, case.name, timings, failures))
         report.show(report.table(f"{problem}: {case.name}", timings, failures))
+    peaks: list[tuple[memory.MemoryCase, dict[str, int]]] = []
+    for case in module.memory_cases() if hasattr(module, "memory_cases") else ():
+        bytes_, failures = memory.measure(case, options.contenders)
+        peaks.append((case, bytes_))
+        entries.append(report.memory_entry(problem, case.name, bytes_, failures))
+        report.show(report.memory_table(f"{problem}, memory: {case.name}", bytes_, failures))
     if hasattr(module, "plot"):
         options.output.mkdir(parents=True, exist_ok=True)
         path = options.output / f"{problem}.png"
-        module.plot(results, path)
+        module.plot(results, peaks, path)
         report.show(f"plot: {path}")
     return entries
 
@@ -85,10 +101,12 @@ def _case(case: Case, options: argparse.Namespace) -> tuple[dict[str, Timing], d
 
 
 def _first_calls(options: argparse.Namespace) -> list[dict[str, Any]]:
-    timings, failures = first_call.measure(options.contenders, max(1, min(5, options.rounds)))
-    title = f"first_call: MLP gradient, {first_call.DTYPE}"
-    report.show(report.table(title, timings, failures))
-    return [report.entry("first_call", first_call.DTYPE, timings, failures)]
+    measured, failures = first_call.measure(options.contenders, max(1, min(5, options.rounds)))
+    entries: list[dict[str, Any]] = []
+    for part, timings in measured.items():
+        report.show(report.table(f"first_call, MLP gradient, {first_call.DTYPE}: {part}", timings, failures))
+        entries.append(report.entry("first_call", part, timings, failures))
+    return entries
 
 
 if __name__ == "__main__":

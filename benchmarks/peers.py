@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 
 def jax() -> ModuleType:
@@ -26,3 +27,9 @@ def dialectad() -> ModuleType:
     import dialectad
 
     return dialectad
+
+
+def compile_ahead(function: Any, *args: Any) -> None:
+    """Compile a function of this project for these arguments without running it."""
+    signature, _ = function._signature(args, {})
+    function._specialize(signature)

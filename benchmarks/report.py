@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Timing
+from benchmarks.memory import RESOLUTION
 
 OURS = "dialectad"
 
@@ -78,6 +79,44 @@ def entry(
             n: {"median": t.median, "spread": t.spread, "samples": t.samples} for n, t in timings.items()
         },
         "ratios": {n: t.median / ours.median for n, t in timings.items()} if ours is not None else {},
+        "failures": dict(failures),
+    }
+
+
+def memory_table(title: str, peaks: Mapping[str, int], failures: Mapping[str, str]) -> Table:
+    """One line per contender; the ratio is its memory over ours."""
+    result = Table(title=title, title_justify="left")
+    result.add_column("contender")
+    result.add_column("peak", justify="right")
+    result.add_column(f"memory / {OURS}'s", justify="right")
+    ratios = memory_ratios(peaks)
+    for name, peak in sorted(peaks.items(), key=lambda item: item[1]):
+        result.add_row(name, megabytes(peak), f"{ratios[name]:.2f}" if name in ratios else "-")
+    for name, reason in failures.items():
+        result.add_row(name, f"[red]{reason}[/red]", "")
+    return result
+
+
+def megabytes(peak: int) -> str:
+    if peak < RESOLUTION:
+        return f"< {RESOLUTION / 2**20:.2g} MB"
+    return f"{peak / 2**20:.3g} MB"
+
+
+def memory_ratios(peaks: Mapping[str, int]) -> dict[str, float]:
+    """Over ours, where both can be told from nothing."""
+    ours = peaks.get(OURS, 0)
+    return {name: p / ours for name, p in peaks.items() if p >= RESOLUTION} if ours >= RESOLUTION else {}
+
+
+def memory_entry(
+    problem: str, name: str, peaks: Mapping[str, int], failures: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "problem": problem,
+        "case": name,
+        "peak_bytes": dict(peaks),
+        "ratios": memory_ratios(peaks),
         "failures": dict(failures),
     }
 

@@ -1,0 +1,82 @@
+"""`docs/benchmarks.md`: what is between its markers is written from one run of all problems."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.memory import RESOLUTION
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "benchmarks.md"
+BEGIN = "<!-- written by `python -m benchmarks --write-docs` -->\n"
+END = "<!-- end of what is written -->\n"
+PEERS = {"jax": "JAX", "torch": "PyTorch", "numpy": "NumPy"}
+
+
+def write(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], figure: Path) -> None:
+    """Renew the page's tables and its figure."""
+    text = PAGE.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{PAGE} has lost the markers between which results are written")
+    PAGE.write_text(f"{head}{BEGIN}{results(entries, machine)}{END}{tail}", encoding="utf-8")
+    (DOCS / "figures").mkdir(exist_ok=True)
+    shutil.copyfile(figure, DOCS / "figures" / figure.name)
+
+
+def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:
+    """The part between the markers."""
+    versions = machine["versions"]
+    peers = ", ".join(f"{title} {versions[package]}" for package, title in PEERS.items())
+    lines = [
+        "",
+        f"{machine['time'][:10]}, {machine['cpu']}, {machine['cores']} cores, one thread; "
+        f"Python {machine['python']}, {peers}.",
+        "",
+        "### Time",
+        "",
+        *_heading("time"),
+    ]
+    lines += [_time_row(e) for e in entries if "seconds" in e]
+    lines += ["", "### Memory", "", *_heading("peak")]
+    lines += [_memory_row(e) for e in entries if "peak_bytes" in e]
+    lines += ["", f"`<`: under {RESOLUTION / 2**20:.2g} MB, which is how exactly the kernel counts."]
+    return "\n".join(lines) + "\n\n"
+
+
+def _heading(what: str) -> list[str]:
+    return [
+        f"| problem | {what} | " + " | ".join(PEERS.values()) + " |",
+        "|---|--:|" + "--:|" * len(PEERS),
+    ]
+
+
+def _time_row(entry: Mapping[str, Any]) -> str:
+    seconds = entry["seconds"]
+    cached = f"{report.OURS} (disk cache)"
+    cells = [f"{entry['problem']}: {entry['case']}", report.seconds(seconds[report.OURS]["median"])]
+    if cached in seconds:
+        cells[-1] += f" ({report.seconds(seconds[cached]['median'])} with disk cache)"
+    cells += [_ratio(entry, peer) for peer in PEERS]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _memory_row(entry: Mapping[str, Any]) -> str:
+    peaks = entry["peak_bytes"]
+    cells = [f"{entry['problem']}: {entry['case']}", report.megabytes(peaks[report.OURS])]
+    for peer in PEERS:
+        cell = "" if peer not in peaks else report.megabytes(peaks[peer])
+        cells.append(cell + (f" ({_ratio(entry, peer)})" if peer in entry["ratios"] else ""))
+    return "| " + " | ".join(cells) + " |"
+
+
+def _ratio(entry: Mapping[str, Any], peer: str) -> str:
+    ratio = entry["ratios"].get(peer)
+    if ratio is None:
+        return ""
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.0f}×"
