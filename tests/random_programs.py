@@ -554,6 +554,7 @@ class _Writer:
             (6, self.write_into),
             (2, self.view),
             (1, self.assign_integer),
+            (1, self.count),
             (1, self.swap),
             (1, self.call_writer),
         ]
@@ -596,6 +597,20 @@ class _Writer:
         name = self.fresh("k")
         self.emit(f"{name} = {value}")
         self.define(Variable(name, (), bounds))
+
+    def count(self) -> None:
+        """Make an array of small integers, or count in one: also an index array, from then on."""
+        arrays = [v for v in self.scope if v.bounds is not None and v.shape and v.name != "index"]
+        if arrays and self.chance(0.7):
+            v = self.rng.choice(arrays)
+            at = f"{v.name}[{self.index(v.shape[0])}]"
+            self.emit(self.pick(f"{at} = ({at} + 1) % 3", f"{at} = 2 - {at}", f"{v.name}[:] = 2 - {v.name}"))
+            return
+        n = self.pick(2, 3, *self.extents())
+        name = self.fresh("n")
+        plain = (f"np.zeros({n}, dtype=np.int64)", f"np.arange({n}) % 3", f"np.ones({n}, dtype=int)")
+        self.emit(f"{name} = {self.pick(*plain)}")
+        self.define(Variable(name, (n,), (0, 2)))
 
     def assign_array(self) -> None:
         if self.chance(0.6):
@@ -745,6 +760,9 @@ class _Writer:
             s = self.fresh("s")
             item = Variable(s, writable=False)
             heads.append((f"for {s} in {v.name}:", [item]))
+            other = self.rng.choice(self.floats(1)).name
+            both = [item, Variable(f"{s}b", writable=False)]
+            heads.append((f"for {s}, {s}b in zip({v.name}, {other}):", both))
             counted = Variable(i, (), (0, max(0, v.shape[0] - 1)))
             heads.append((f"for {i}, {s} in enumerate({v.name}):", [counted, item]))
             heads.append((f"for {i} in range(len({v.name})):", [counted]))
@@ -760,6 +778,9 @@ class _Writer:
             if over is not None:  # its rows are views
                 self.define(Variable(over.name, over.shape, None, over.writable, False))
             self.statements(self.rng.randrange(1, 4))
+        if self.chance(0.1):
+            with self.block("else:"):
+                self.statements(1)
 
     @contextmanager
     def loop(self, head: str) -> Iterator[None]:

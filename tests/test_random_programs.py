@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import dialectad as da
-from tests.check_program import check
-from tests.random_programs import meaningful, program
+from tests.check_program import STEPS, check
+from tests.random_programs import Program, meaningful, program
 
 LEVELS = [level.name for level in da.levels()]
 SECOND_DERIVATIVES = 4
@@ -35,3 +36,25 @@ def test_random_program(seed: int, level: str, monkeypatch: pytest.MonkeyPatch) 
 def test_programs_are_reproducible() -> None:
     assert program(3).source == program(3).source
     assert meaningful(program(3))
+
+
+WRONG = """import numpy as np
+import dialectad as da
+
+
+def program(x):
+    plain = type(x) is np.ndarray
+    stopped = x if plain else da.stop_gradient(x)
+    return np.sum(np.sin(x) * {factor})
+"""
+"""By one factor NumPy gives another value than the traced program, by the other another derivative."""
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+def test_every_check_notices_what_is_wrong(step, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIALECTAD_CACHE", "0")
+    factor = "(1.0 if plain else 1.0001)" if step is STEPS[0] else "stopped"
+    args = (np.array([0.3, -1.2]),)
+    step(Program(WRONG.format(factor="x"), args), LEVELS[0])
+    with pytest.raises(AssertionError):
+        step(Program(WRONG.format(factor=factor), args), LEVELS[0])
