@@ -535,7 +535,9 @@ class _Writer:
             self.statement()
         local = [v for v in self.scope if v.name not in outer and v.is_float]
         if self.indent > 1 and local and self.chance(0.7):
-            self.use(self.rng.choice(local), [v.name for v in self.floats(0) if v.name in outer])
+            self.use(
+                self.rng.choice(local), [v.name for v in self.floats(0, writable=True) if v.name in outer]
+            )
         if len(self.lines) == start:
             self.assign_scalar()
 
