@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from xdsl.dialects import linalg as upstream
 from xdsl.dialects.builtin import ArrayAttr, TensorType
+from xdsl.dialects.linalg import ops
 from xdsl.dialects.linalg.abstract_ops import NamedOperation
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Dialect, SSAValue
@@ -37,7 +38,7 @@ class _Contraction(NamedOperation):
 
     @classmethod
     def get_hidden_region(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]):
-        return upstream.MatmulOp.get_hidden_region(inputs, outputs)
+        return ops.MatmulOp.get_hidden_region(inputs, outputs)
 
     def get_default_indexing_maps(self) -> Sequence[AffineMap]:
         return self.MAPS
