@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
@@ -29,45 +30,63 @@ def main() -> int:
         action="store_true",
         help="renew docs/benchmarks.md and its figure (needs all problems)",
     )
+    parser.add_argument(
+        "--again", type=Path, metavar="JSON", help="measure nothing: plots and page from an earlier run"
+    )
     options = parser.parse_args()
     if unknown := set(options.problems) - {*PROBLEMS, "first_call"}:
         parser.error(f"unknown problems: {', '.join(sorted(unknown))}")
     if options.write_docs and (options.problems or set(options.contenders) != set(CONTENDERS)):
         parser.error("--write-docs needs all problems and contenders")
     chosen = options.problems or [*PROBLEMS, "first_call"]
-    entries: list[dict[str, Any]] = []
+    if options.again is not None:
+        run = json.loads(options.again.read_text(encoding="utf-8"))
+        entries, machine = run["results"], run["machine"]
+    else:
+        entries, machine = [], report.machine()
+        for problem in chosen:
+            entries += _first_calls(options) if problem == "first_call" else _problem(problem, options)
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        report.write(options.output / f"{stamp}.json", entries, machine)
+        report.show(f"written: {options.output / stamp}.json")
     for problem in chosen:
-        entries += _first_calls(options) if problem == "first_call" else _problem(problem, options)
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    report.write(options.output / f"{stamp}.json", entries)
-    report.show(f"written: {options.output / stamp}.json")
+        _plot(problem, entries, options.output)
     if options.write_docs:
-        pages.write(entries, report.machine(), options.output / "loop_access.png")
+        pages.write(entries, machine, options.output / "loop_access.png")
         report.show(f"written: {pages.PAGE}")
     return 1 if any("dialectad" in entry["failures"] for entry in entries) else 0
 
 
 def _problem(problem: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     module = import_module(f"benchmarks.{problem}")
-    results: list[tuple[Case, dict[str, Timing]]] = []
     entries: list[dict[str, Any]] = []
     for case in module.cases():
         timings, failures = _case(case, options)
-        results.append((case, timings))
         entries.append(report.entry(problem, case.name, timings, failures))
         report.show(report.table(f"{problem}: {case.name}", timings, failures))
-    peaks: list[tuple[memory.MemoryCase, dict[str, int]]] = []
     for case in module.memory_cases() if hasattr(module, "memory_cases") else ():
         bytes_, failures = memory.measure(case, options.contenders)
-        peaks.append((case, bytes_))
         entries.append(report.memory_entry(problem, case.name, bytes_, failures))
         report.show(report.memory_table(f"{problem}, memory: {case.name}", bytes_, failures))
-    if hasattr(module, "plot"):
-        options.output.mkdir(parents=True, exist_ok=True)
-        path = options.output / f"{problem}.png"
-        module.plot(results, peaks, path)
-        report.show(f"plot: {path}")
     return entries
+
+
+def _plot(problem: str, entries: list[dict[str, Any]], folder: Path) -> None:
+    """The problem's plot of what a run gave, if it has one."""
+    module = import_module(f"benchmarks.{problem}")
+    found = {entry["case"]: entry for entry in entries if entry["problem"] == problem}
+    if not found or not hasattr(module, "plot"):
+        return
+    times = [
+        (case, {name: Timing(tuple(t["samples"])) for name, t in found[case.name]["seconds"].items()})
+        for case in module.cases()
+        if case.name in found
+    ]
+    peaks = [(case, found[case.name]["peak_bytes"]) for case in module.memory_cases() if case.name in found]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{problem}.png"
+    module.plot(times, peaks, path)
+    report.show(f"plot: {path}")
 
 
 def _case(case: Case, options: argparse.Namespace) -> tuple[dict[str, Timing], dict[str, str]]:

@@ -195,11 +195,13 @@ def plot(
             panel.set_ylabel("seconds per gradient")
         for panel in row[2:]:
             panel.set_ylabel("peak memory, MB")
-        row[1].sharey(row[0])
-        row[3].sharey(row[2])
-    panels[0, 0].legend()
+        for left, right in (row[:2], row[2:]):
+            lows, highs = zip(left.get_ylim(), right.get_ylim(), strict=True)
+            left.set_ylim(min(lows), max(highs))
+            right.set_ylim(min(lows), max(highs))
+    panels[0, 0].legend(loc="center right")
     figure.tight_layout()
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=72)
     plt.close(figure)
 
 
@@ -218,4 +220,4 @@ def _panel(
     panel.xaxis.set_minor_locator(NullLocator())
     panel.set_title(title)
     panel.set_xlabel(label)
-    panel.grid(True, which="both", alpha=0.2)
+    panel.grid(True, alpha=0.3)

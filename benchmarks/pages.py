@@ -33,10 +33,11 @@ def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) ->
     """The part between the markers."""
     versions = machine["versions"]
     peers = ", ".join(f"{title} {versions[package]}" for package, title in PEERS.items())
+    load = f" The machine's load was {machine['load']}." if "load" in machine else ""
     lines = [
         "",
         f"{machine['time'][:10]}, {machine['cpu']}, {machine['cores']} cores, one thread; "
-        f"Python {machine['python']}, {peers}.",
+        f"Python {machine['python']}, {peers}.{load}",
         "",
         "### Time",
         "",
@@ -58,8 +59,12 @@ def _heading(what: str) -> list[str]:
 
 def _time_row(entry: Mapping[str, Any]) -> str:
     seconds = entry["seconds"]
+    ours = seconds[report.OURS]
     cached = f"{report.OURS} (disk cache)"
-    cells = [f"{entry['problem']}: {entry['case']}", report.seconds(seconds[report.OURS]["median"])]
+    cells = [
+        f"{entry['problem']}: {entry['case']}",
+        f"{report.seconds(ours['median'])} ±{ours['spread']:.0%}",
+    ]
     if cached in seconds:
         cells[-1] += f" ({report.seconds(seconds[cached]['median'])} with disk cache)"
     cells += [_ratio(entry, peer) for peer in PEERS]

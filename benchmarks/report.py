@@ -57,6 +57,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": versions,
         "threads": 1,
+        "load": round(os.getloadavg()[2], 1),
     }
 
 
@@ -121,9 +122,9 @@ def memory_entry(
     }
 
 
-def write(path: Path, entries: list[dict[str, Any]]) -> None:
+def write(path: Path, entries: list[dict[str, Any]], machine: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine(), "results": entries}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"machine": machine, "results": entries}, indent=2) + "\n", encoding="utf-8")
 
 
 def show(item: Table | str) -> None:
