@@ -217,11 +217,17 @@ def _after(type_: LeafType, value: SSAValue, leaves: Sequence[Any], chosen: list
 # --- conditional expressions -------------------------------------------------------------------
 
 
-def conditional(condition: SSAValue, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
-    """`then() if condition else otherwise()`"""
-    (result,) = branch(condition, lambda: [then()], lambda: [otherwise()], ["<expression>"], [True])
-    _flatten_cheap(result)
-    return result
+def conditional(
+    condition: SSAValue,
+    then: Callable[[], Sequence[Any]],
+    otherwise: Callable[[], Sequence[Any]],
+    more: Sequence[str],
+) -> list[Any]:
+    """`then() if condition else otherwise()`: the value, and `more` that these change."""
+    names = ["<expression>", *more]
+    results = branch(condition, then, otherwise, names, [True] * len(names))
+    _flatten_cheap(results[0])
+    return results
 
 
 _CHEAP = (arith.CmpfOp, arith.CmpiOp, arith.ConstantOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp, scf.YieldOp)

@@ -28,7 +28,9 @@ from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
+from dialectad import locations
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
+from dialectad.errors import Location
 from dialectad.frontend import dtypes
 from dialectad.frontend.dtypes import INDEX, DType
 from dialectad.frontend.tracing import current
@@ -71,9 +73,11 @@ def static(value: SSAValue) -> int | None:
     return None
 
 
-def check(condition: SSAValue, message: str) -> None:
+def check(condition: SSAValue, message: str, location: Location | None = None) -> None:
     """Raise at run time unless `condition` holds; `message` starts with the type of the exception."""
-    current().insert(cf.AssertOp(condition, message))
+    assertion = current().insert(cf.AssertOp(condition, message))
+    if location is not None:
+        assertion.location = locations.to_attr(location)
 
 
 # --- shapes ------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
 from dialectad.errors import Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, pytrees, staging
+from dialectad.frontend import dtypes, mutation, pytrees, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
@@ -211,7 +213,10 @@ def trace_body(
         args = [structure.unflatten(rest) for structure in structures]
         positional = args[: len(args) - len(keywords)]
         named = dict(zip(keywords, args[len(positional) :], strict=True))
-        result = staging.call(function)(*positional, **named)
+        variables = _variables(function)
+        with mutation.watching(mutation.Watch("function", [function, *args])):
+            result = staging.call(function)(*positional, **named)
+        _check_variables(variables)
         if isinstance(result, Undefined):
             result = None
         found, structure = pytrees.flatten(result)
@@ -224,6 +229,36 @@ def trace_body(
                 raise stale.error()
         mutated = [s for s in scope.written() if s in own]
     return Body(scope, arguments, found, structure, mutated)
+
+
+_Variables = list[tuple[str, CellType, Any]]
+
+
+def _variables(function: Callable[..., Any]) -> _Variables:
+    """The variables of surrounding functions that `function` sees, with what they hold."""
+    found: Any = getattr(function, "__func__", function)
+    if not isinstance(found, types.FunctionType):
+        return []
+    cells = zip(found.__code__.co_freevars, found.__closure__ or (), strict=True)
+    return [(name, cell, _content(cell)) for name, cell in cells]
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it is empty
+        return None
+
+
+def _check_variables(variables: _Variables) -> None:
+    for name, cell, before in variables:
+        if _content(cell) is not before:
+            cell.cell_contents = before
+            raise error(
+                f"this function assigns the variable {name!r} of the surrounding function, which happens only"
+                " once, while it is compiled",
+                hint="return the value (with has_aux=True from a function that is differentiated)",
+            )
 
 
 def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:

@@ -144,6 +144,9 @@ class Trace:
     rebound: set[Hashable] = field(default_factory=set)
     """Which leaves of which variables are rebound by which loops, see Note [Arrays that a loop rebinds]."""
 
+    watches: list[Any] = field(default_factory=list)
+    """The regions being traced, see `mutation.py`."""
+
     stale: dict[Storage, Stale] = field(default_factory=dict)
     """The storages whose content is not known any more."""
 
@@ -272,7 +275,7 @@ class Trace:
             if code in ROOTS:
                 return self.definition
             if _is_users(code):
-                return _location(code, frame.f_lasti)
+                return locate(code, frame.f_lasti)
             frame = frame.f_back
         return None
 
@@ -320,7 +323,8 @@ def _is_users(code: CodeType) -> bool:
     return _USERS[file]
 
 
-def _location(code: CodeType, instruction: int) -> Location:
+def locate(code: CodeType, instruction: int) -> Location:
+    """The place in the source of an instruction."""
     key = (code, instruction)
     if key not in _LOCATIONS:
         positions = list(code.co_positions())

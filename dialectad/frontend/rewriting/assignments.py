@@ -1,9 +1,12 @@
-"""Rewrites assignments whose targets are subscripts, in Python's order of evaluation.
+"""Rewrites assignments whose targets are subscripts or attributes, in Python's order of evaluation.
 
     x[k] = v                ->  __da_value_1 = v; __da__.store_item(x, k, __da_value_1)
     i, x[i], j = v          ->  i, __da_value_1, __da_value_2 = v; __da__.store_item(x, i, ...); j = ...
     x[k] += v               ->  __da__.aug_item(x, k, __da_py__.iadd, v)
     x[k] += f()             ->  load_item, then f(), then store_item, as Python does
+    x.y = v                 ->  __da_object_1 = x; __da__.changes(__da_object_1, "y", v); __da_object_1.y = v
+    x.y += v                ->  load x.y, evaluate v, and then as above
+    del x[k]                ->  __da_object_1 = x; __da__.removes(__da_object_1); del __da_object_1[k]
     del x                   ->  __da__.load(x); x = __da__.Undefined("x")
 
 In `x[k] += v` Python loads `x[k]` before it evaluates `v`. The short form does so after, which only tells
@@ -22,7 +25,7 @@ from dialectad.frontend.rewriting.rebuild import INPLACE
 
 def assignment(s: ast.Assign, rewrite: ExpressionRewriter) -> list[ast.stmt]:
     value = rewrite(s.value)
-    if not any(_has_subscript(t) for t in s.targets):
+    if not any(_has_item(t) for t in s.targets):
         s.value, s.targets = value, [rewrite(t) for t in s.targets]
         return [s]
     out: list[ast.stmt] = []
@@ -44,11 +47,13 @@ def assign_to(
     if isinstance(target, ast.Subscript):
         item = [rewrite(target.value), rewrite.key(target.slice), value]
         return [expression(operator("store_item", item, target), origin)]
-    if not _has_subscript(target):
+    if isinstance(target, ast.Attribute):
+        return _store_attribute(rewrite(target.value), target, value, origin, rewrite)
+    if not _has_item(target):
         return [at(ast.Assign([rewrite(target)], value), origin)]
     assert isinstance(target, ast.Tuple | ast.List)
     later: list[ast.stmt] = []
-    first = next(i for i, e in enumerate(target.elts) if _has_subscript(e))
+    first = next(i for i, e in enumerate(target.elts) if _has_item(e))
     head: list[ast.expr] = [rewrite(e) for e in target.elts[:first]]
     for element in target.elts[first:]:
         name = rewrite.scope.fresh("value")
@@ -70,8 +75,7 @@ def augmented(s: ast.AugAssign, rewrite: ExpressionRewriter) -> list[ast.stmt]:
         s.value = rewrite(s.value)
         return [*out, s]
     if isinstance(target, ast.Attribute):
-        target.value, s.value = rewrite(target.value), rewrite(s.value)
-        return [s]
+        return _augmented_attribute(s, target, rewrite)
     obj, key = rewrite(target.value), rewrite.key(target.slice)
     if not effects(s.value).calls and not any(isinstance(n, ast.NamedExpr) for n in ast.walk(s.value)):
         op = python(INPLACE[type(s.op)], s)
@@ -89,8 +93,41 @@ def augmented(s: ast.AugAssign, rewrite: ExpressionRewriter) -> list[ast.stmt]:
     ]
 
 
+def _store_attribute(
+    holder: ast.expr, target: ast.Attribute, value: ast.expr, origin: ast.AST, rewrite: ExpressionRewriter
+) -> list[ast.stmt]:
+    """The store itself stays a statement, so that Python mangles private names."""
+    name = rewrite.scope.fresh("object")
+    announced = [load(name, target), constant(target.attr, target), value]
+    stored = at(ast.Attribute(load(name, target), target.attr, ast.Store()), target)
+    return [
+        assign(name, holder, origin),
+        expression(operator("changes", announced, target), origin),
+        at(ast.Assign([stored], value), origin),
+    ]
+
+
+def _augmented_attribute(
+    s: ast.AugAssign, target: ast.Attribute, rewrite: ExpressionRewriter
+) -> list[ast.stmt]:
+    on, item = rewrite.scope.fresh("object"), rewrite.scope.fresh("item")
+    fetched = rewrite(at(ast.Attribute(load(on, target), target.attr, ast.Load()), target))
+    return [
+        assign(on, rewrite(target.value), s),
+        assign(item, fetched, s),
+        at(ast.AugAssign(store(item, s), s.op, rewrite(s.value)), s),
+        *_store_attribute(load(on, target), target, load(item, target), s, rewrite),
+    ]
+
+
 def deletion(s: ast.Delete, rewrite: ExpressionRewriter) -> list[ast.stmt]:
     (target,) = s.targets
+    if isinstance(target, ast.Subscript | ast.Attribute):
+        name = rewrite.scope.fresh("object")
+        holder, target.value = rewrite(target.value), load(name, target.value)
+        s.targets = [rewrite(target)]
+        removing = expression(operator("removes", [load(name, target)], target), s)
+        return [assign(name, holder, s), removing, s]
     if not isinstance(target, ast.Name):
         s.targets = [rewrite(target)]
         return [s]
@@ -104,14 +141,14 @@ def deletion(s: ast.Delete, rewrite: ExpressionRewriter) -> list[ast.stmt]:
     ]
 
 
-def _has_subscript(target: ast.expr) -> bool:
-    """Whether a target stores into a subscript (subscripts in an attribute's object are only loads)."""
+def _has_item(target: ast.expr) -> bool:
+    """Whether a target stores into a subscript or an attribute."""
     match target:
-        case ast.Subscript():
+        case ast.Subscript() | ast.Attribute():
             return True
         case ast.Tuple() | ast.List():
-            return any(_has_subscript(e) for e in target.elts)
+            return any(_has_item(e) for e in target.elts)
         case ast.Starred():
-            return _has_subscript(target.value)
+            return _has_item(target.value)
         case _:
             return False

@@ -93,6 +93,12 @@ class PythonOperators:
     def aug_item(self, obj, key, op, value) -> None:
         obj[key] = op(obj[key], value)
 
+    def changes(self, obj, name, value) -> None:
+        pass
+
+    def removes(self, obj) -> None:
+        pass
+
     def assert_(self, test, message) -> None:
         if not test:
             text = message()

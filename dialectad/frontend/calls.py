@@ -1,0 +1,160 @@
+"""What rewritten code calls for calls, subscripts and attributes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import sysconfig
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dialectad.frontend import mutation
+from dialectad.frontend.tracers import CALLS, Tracer, lift
+from dialectad.frontend.tracing import active, current, error, foreign_write
+
+
+def outer(value: Any) -> Any:
+    """A read of what isn't a variable of the function.
+
+    An array of floats there is data: it becomes a hidden parameter, so that a call sees what it holds then.
+    Numbers, and arrays of integers and bools, are constants.
+    """
+    if type(value) is np.ndarray and value.dtype.kind == "f" and active():
+        return lift(value)
+    return value
+
+
+# --- items and attributes ----------------------------------------------------------------------
+
+
+def _holds_tracer(key: Any) -> bool:
+    if isinstance(key, slice):
+        return any(isinstance(k, Tracer) for k in (key.start, key.stop, key.step))
+    if isinstance(key, tuple | list):
+        return any(_holds_tracer(k) for k in key)
+    return isinstance(key, Tracer)
+
+
+def load_item(container: Any, key: Any) -> Any:
+    """`container[key]`"""
+    if isinstance(container, np.ndarray) and _holds_tracer(key):
+        return lift(container)[key]  # pyright: ignore[reportIndexIssue]
+    return outer(container[key])
+
+
+def store_item(container: Any, key: Any, value: Any) -> None:
+    """`container[key] = value`"""
+    if isinstance(container, np.ndarray) and active():
+        raise foreign_write(current().location())
+    if not isinstance(container, Tracer):
+        mutation.changes(container, key, value)
+    container[key] = value
+
+
+def aug_item(container: Any, key: Any, operator: Callable[[Any, Any], Any], value: Any) -> None:
+    """`container[key] op= value`"""
+    store_item(container, key, operator(load_item(container, key), value))
+
+
+def changes(holder: Any, name: str, value: Any) -> None:
+    """To be called before `holder.name = value`."""
+    mutation.changes(holder, name, value, is_attribute=True)
+
+
+def removes(holder: Any) -> None:
+    """To be called before `del holder[key]` and `del holder.name`."""
+    mutation.changes(holder, resizes=True)
+
+
+# --- calls -------------------------------------------------------------------------------------
+
+_STDLIB = os.path.dirname(os.__file__) + os.sep
+_PACKAGES = tuple(sysconfig.get_paths()[k] + os.sep for k in ("purelib", "platlib"))
+_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+
+
+@functools.cache
+def is_users(code: types.CodeType) -> bool:
+    """Whether a function is to be rewritten: it is not part of Python, NumPy or this package."""
+    file = code.co_filename
+    if file.startswith((_OURS, _NUMPY)) or file.startswith("<frozen"):
+        return False
+    return file.startswith(_PACKAGES) or not file.startswith(_STDLIB)
+
+
+def call(function: Any) -> Any:
+    """What to call instead of `function`."""
+    if not active():
+        return function
+    try:
+        replacement = CALLS.get(function)
+    except TypeError:  # not hashable
+        replacement = None
+    if replacement is not None:
+        return replacement
+    if isinstance(function, types.FunctionType):
+        return converted(function)
+    if isinstance(function, types.MethodType):
+        if isinstance(function.__func__, types.FunctionType):
+            return types.MethodType(converted(function.__func__), function.__self__)
+        _check_builtin(function)
+        return function
+    if isinstance(function, functools.partial):
+        return functools.partial(call(function.func), *function.args, **function.keywords)
+    if isinstance(function, types.BuiltinFunctionType):
+        _check_builtin(function)
+    return function
+
+
+_MUTATORS = frozenset(
+    "append appendleft extend extendleft insert pop popleft popitem remove discard clear sort reverse rotate"
+    " update setdefault add difference_update intersection_update symmetric_difference_update".split()
+)
+_ARRAY_MUTATORS = frozenset("fill sort partition put resize itemset byteswap setfield".split())
+_CLOCKS = frozenset((time.time, time.perf_counter, time.monotonic, time.process_time, time.time_ns))
+
+
+def _check_builtin(function: types.BuiltinFunctionType | types.MethodType) -> None:
+    """Refuse what would happen once, while compiling, instead of in each call."""
+    owner, name = function.__self__, function.__name__
+    if isinstance(owner, np.ndarray):
+        if name in _ARRAY_MUTATORS:
+            raise foreign_write(current().location())
+    elif isinstance(owner, np.random.RandomState | np.random.Generator | random.Random):
+        raise error(
+            "random numbers would be drawn only once, while the function is compiled",
+            hint="draw them outside, and pass them as an argument",
+        )
+    elif function in _CLOCKS:
+        raise error("the time would be read only once, while the function is compiled")
+    elif name in _MUTATORS and owner is not None and not isinstance(owner, types.ModuleType):
+        mutation.changes(owner, resizes=True)
+
+
+def _setattr(holder: Any, name: str, value: Any) -> None:
+    changes(holder, name, value)
+    setattr(holder, name, value)
+
+
+def _delattr(holder: Any, name: str) -> None:
+    removes(holder)
+    delattr(holder, name)
+
+
+CALLS.update({setattr: _setattr, delattr: _delattr})
+
+
+def converted(function: types.FunctionType) -> types.FunctionType:
+    """`function` with its control flow rewritten, if it is the user's."""
+    if not is_users(function.__code__):
+        return function
+    from dialectad.frontend import staging
+    from dialectad.frontend.rewriting import rewrite
+
+    return rewrite(function, staging)
