@@ -1,0 +1,180 @@
+"""What rewritten code calls for `if`, conditional expressions, `and`, `or`, `not` and `assert`.
+
+Note [Ways that raise]
+    A way of a branch that ends in a `raise` becomes a check at run time; the program goes on with the
+    other way:
+
+        if x < 0:                               assert x >= 0, "ValueError: negative"
+            raise ValueError("negative")   =>   y = x
+        y = x
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import i1
+from xdsl.ir import SSAValue
+
+from dialectad.errors import CompileError, Location
+from dialectad.frontend import branches, emit
+from dialectad.frontend.calls import is_users
+from dialectad.frontend.mutation import managing
+from dialectad.frontend.tracers import Scalar, Tracer
+from dialectad.frontend.tracing import locate
+
+Names = tuple[str, ...]
+Flags = tuple[bool, ...]
+Getter = Callable[[], Sequence[Any]]
+Setter = Callable[[Sequence[Any]], None]
+
+
+def if_(
+    test: Any,
+    then: Callable[[], None],
+    otherwise: Callable[[], None],
+    names: Names,
+    live: Flags,
+    get: Getter,
+    set_: Setter,
+) -> None:
+    """`if test: then() else: otherwise()`"""
+    condition = branches.truth(test)
+    if not isinstance(condition, SSAValue):
+        (then if condition else otherwise)()
+        return
+
+    def attempt(more: Sequence[str], get: Getter, set_: Setter) -> None:
+        before = get()
+
+        def run(function: Callable[[], None]) -> Sequence[Any]:
+            set_(before)
+            _way(function)
+            return get()
+
+        flags = (*live, *(True for _ in more))
+        ways = (lambda: run(then), lambda: run(otherwise))
+        set_(branches.branch(condition, *ways, (*names, *more), flags))
+
+    try:
+        managing("branch", (then, otherwise), get, set_, attempt)
+    except WayRaises as way:
+        _go_on(condition, way, then, otherwise)
+
+
+def cond(test: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+    """`then() if test else otherwise()`"""
+    condition = branches.truth(test)
+    if not isinstance(condition, SSAValue):
+        return then() if condition else otherwise()
+
+    def attempt(more: Sequence[str], get: Getter, set_: Setter) -> Any:
+        before = get()
+
+        def run(function: Callable[[], Any]) -> Sequence[Any]:
+            set_(before)
+            return [_way(function), *get()]
+
+        ways = (lambda: run(then), lambda: run(otherwise))
+        value, *entries = branches.conditional(condition, *ways, more)
+        set_(entries)
+        return value
+
+    try:
+        return managing("branch", (then, otherwise), list, lambda _: None, attempt)
+    except WayRaises as way:
+        return _go_on(condition, way, then, otherwise)
+
+
+def and_(left: Any, right: Callable[[], Any]) -> Any:
+    """`left and right()`"""
+    if not isinstance(left, Tracer):
+        return left and right()
+    return cond(left, right, lambda: left)
+
+
+def or_(left: Any, right: Callable[[], Any]) -> Any:
+    """`left or right()`"""
+    if not isinstance(left, Tracer):
+        return left or right()
+    return cond(left, lambda: left, right)
+
+
+def not_(value: Any) -> Any:
+    """`not value`"""
+    condition = branches.truth(value)
+    if not isinstance(condition, SSAValue):
+        return not condition
+    return Scalar(emit.op(arith.XOrIOp(condition, emit.constant(1, i1))), weak=True)
+
+
+def assert_(test: Any, message: Callable[[], Any]) -> None:
+    """`assert test, message()`"""
+    condition = branches.truth(test)
+    if not isinstance(condition, SSAValue):
+        if not condition:
+            raise AssertionError(message())
+        return
+    text = message()
+    emit.check(condition, "AssertionError: " + ("" if text is None else str(text)))
+
+
+# --- ways that raise ---------------------------------------------------------------------------
+
+
+class WayRaises(Exception):
+    """A way of a branch ends in a `raise`."""
+
+    def __init__(self, function: Callable[[], Any], raised: Exception, location: Location):
+        self.function = function
+        self.raised = raised
+        self.location = location
+
+
+def _way(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except Exception as raised:
+        if (location := _raised_at(raised)) is None:
+            raise
+        raise WayRaises(function, raised, location) from None
+
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
+
+
+def _raised_at(raised: Exception) -> Location | None:
+    """Where a statement of the user's raises `raised`; None if something else does."""
+    if isinstance(raised, CompileError):
+        return None
+    last = before = raised.__traceback__
+    while last is not None and last.tb_next is not None:
+        last, before = last.tb_next, last
+    assert last is not None
+    assert before is not None
+    code = last.tb_frame.f_code
+    if code is assert_.__code__:
+        last, code = before, before.tb_frame.f_code
+    elif code.co_code[last.tb_lasti] != _RAISE:
+        return None
+    return locate(code, last.tb_lasti) if is_users(code) else None
+
+
+def _go_on(condition: SSAValue, way: WayRaises, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+    """Check that the way that raises isn't taken, and take the other one."""
+    kind = type(way.raised)
+    if getattr(builtins, kind.__name__, None) is not kind:
+        raise CompileError(
+            f"whether a {kind.__name__} is raised depends on a value known only at run time",
+            way.location,
+            hint="raise one of Python's own exceptions",
+            pass_name="trace",
+        )
+    other = then if way.function is otherwise else otherwise
+    passes = condition if other is then else emit.op(arith.XOrIOp(condition, emit.constant(1, i1)))
+    emit.check(passes, f"{kind.__name__}: {way.raised}", way.location)
+    return other()
