@@ -39,9 +39,11 @@ def load(array: Array, key: Any) -> Any:
     if any(_is_advanced(k) for k in keys):
         return _gather(array, keys)
     view = _view(array, keys)
+    if _has_ellipsis(key):
+        return view  # an array, also of no axes
     if view.view and isinstance(last := view.view[-1], views.Slice) and last.is_element:
         return Scalar(_element(array, view))
-    return view
+    return view if view.ndim else Scalar(emit.extract(view.ssa(), []))
 
 
 def store(array: Array, key: Any, value: Any) -> None:
@@ -87,6 +89,7 @@ def _set_element(array: Array, view: Array, step: views.Slice, value: Any) -> No
 def _expand(array: Array, key: Any) -> list[Any]:
     """The key as a list with one entry per axis (and the `None`s), the ellipsis replaced."""
     keys = list(key) if isinstance(key, tuple) else [key]
+    keys = [list(k) if isinstance(k, tuple | range) else k for k in keys]
     used = sum(_axes_of(k) for k in keys if k is not None and k is not Ellipsis)
     if used > array.ndim:
         raise error(
@@ -104,6 +107,10 @@ def _expand(array: Array, key: Any) -> list[Any]:
 
 def _axes_of(key: Any) -> int:
     return lift(key).ndim if _is_mask(key) else 1
+
+
+def _has_ellipsis(key: Any) -> bool:
+    return key is Ellipsis or (isinstance(key, tuple) and any(k is Ellipsis for k in key))
 
 
 def _is_mask(key: Any) -> bool:

@@ -400,6 +400,9 @@ def extents(t: Tracer) -> tuple[Extent, ...]:
 
 def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """A ufunc on operands of which at least one is traced."""
+    if method == "__call__" and len(inputs) > ufunc.nin:
+        kwargs = {**kwargs, "out": tuple(inputs[ufunc.nin :])}
+        inputs = inputs[: ufunc.nin]
     if method != "__call__":
         from dialectad.frontend.numpy import ufunc_methods
 

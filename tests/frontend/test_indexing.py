@@ -1,0 +1,105 @@
+"""Keys and what they give: as in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.frontend.numpy_like import agrees
+
+X = np.arange(1.0, 6.0)
+M = np.arange(12.0).reshape(3, 4) + 1
+
+
+CASES = [
+    (lambda a: (a[()], a[...] * 1, a + 1), np.array(3.0)),
+    (lambda x: (x[0, ...], x[..., 0], x[None], x[:, None]), X),
+    (lambda m: (m[1, ..., 2], m[..., None, 1]), M),
+    (lambda m: (m[range(3), range(3)], m[[0, -1]], m[1, (0, 2)]), M),
+    (lambda m: (m[::-1], m[:, ::-2], m[2:0:-1], m[-1:-3:-1], m[5:1], m[:, 3:1:-1]), M),
+]
+
+
+@pytest.mark.parametrize(("function", "x"), CASES)
+def test_loads(function, x):
+    agrees(function, x)
+
+
+def elements(a):
+    a[1][2] = 9
+    a[0][1:3][0] = 8
+    a.T[1] = 7
+    a.T[3, 2] = 6
+    a.reshape(-1)[0] = 5
+    a[::2] += 1
+    a[::-1][0] *= 2
+    a[:, ::-1][:, 0] = 3
+    a.reshape(4, 3)[1] = 0
+    a.ravel()[-1] = 77
+    a[..., 0] += 1
+    a[None, 1] -= 1
+    a[1][None][0, 0] = 55
+
+
+def copies(a):
+    a.T.reshape(-1)[0] = 100
+    a[:, 1:3].reshape(-1)[0] = 9
+    a.flatten()[0] = 100
+    np.array(a)[0, 0] = 9
+    np.asarray(a)[0, 1] = 4
+    a.astype(float)[:] = 0
+
+
+def operators(a):
+    v = a[1:]
+    v += a[:2]
+    v -= 1
+    v *= 2
+    v /= 3
+    v //= 0.5
+    v %= 7
+    v **= 2
+
+
+def overlaps(a):
+    a[0], a[1] = a[1], a[0]
+    a[[0, 2]] = a[[2, 0]]
+    a[:, 1:] = a[:, :-1]
+    a[::-1] = a
+    a[0, 0], a[1, 1] = a[1, 1], a[0, 0]
+
+
+def outs(a):
+    np.multiply(a[:2], 2, a[1:])
+    np.add(a, 1, out=a)
+    np.sqrt(a[0], out=a[0])
+    np.subtract(a[0], 1, out=a[:, :].T[:, 1], where=a[1] > 5)
+
+
+def repeated(a):
+    a[[0, 0, 1], [1, 1, 2]] += 10
+    a[[2, 2], [3, 3]] = [5, 6]
+    a[[-1, 0]] *= 2
+
+
+@pytest.mark.parametrize(
+    "function", [elements, copies, operators, overlaps, outs, repeated], ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("layout", [np.array, lambda m: np.repeat(m, 2, 1)[:, ::2], lambda m: m[::-1]])
+def test_stores(function, layout):
+    agrees(function, layout(M))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(1, 3), (7, -9), (-2, 5), (3, 1), (0, 0), (-100, 100)])
+def test_bounds_known_at_run_time(start, stop):
+    def loads(x, a, b):
+        return [x[a:b].sum(), x[:b].sum(), x[a:].sum(), x[-b:].sum(), x[a::2].sum(), x[a : b - 1 : 2].sum()]
+
+    def stores(x, a, b):
+        x[a:b] = 0
+        x[b:] += 10
+        x[:a] *= 2
+        x[-a:] -= 5
+
+    agrees(loads, X, start, stop)
+    agrees(stores, X, start, stop)
