@@ -141,7 +141,7 @@ def _rows(array: Any) -> Staged:
 
 
 def traced_range(*bounds: Any) -> Any:
-    """`range`; its bounds may be traced, its step may not."""
+    """`range`; its bounds and its step may be traced."""
     bounds = tuple(b.item() if isinstance(b, Array) and b.size == 1 else b for b in bounds)
     if not any(isinstance(b, Tracer) for b in bounds):
         return range(*bounds)
@@ -149,11 +149,29 @@ def traced_range(*bounds: Any) -> Any:
         if isinstance(b, Tracer) and b.dtype.kind != "i":
             raise error(f"a range of {b.dtype} numbers", kind=UnsupportedTypeError)
     start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-    if isinstance(step, Tracer):
-        raise error("the step of a range must be known while the function is compiled")
+    if isinstance(step, Scalar):
+        return _range_of_any_step(start, stop, step)
     if step == 0:
         raise error("range() arg 3 must not be zero")
     return _range(start, stop, int(step))
+
+
+def _range_of_any_step(start: Any, stop: Any, step: Scalar) -> Staged:
+    """`range` with a step of which not even the sign is known: `i` of `count` gives `start + i * step`."""
+    first, last, by = emit.index(_extent(start)), emit.index(_extent(stop)), step.index()
+    zero = emit.constant(0, INDEX)
+    emit.check(emit.compare("ne", by, zero), "ValueError: range() arg 3 must not be zero")
+    up = emit.compare("sgt", by, zero)
+    forth, back = emit.sub_index(last, first), emit.sub_index(first, last)
+    distance = emit.op(arith.MaxSIOp(emit.select(up, emit.index(forth), emit.index(back)), zero))
+    size = emit.select(up, by, emit.index(emit.sub_index(0, by)))
+    rounded = emit.sub_index(emit.add_index(distance, size), 1)
+    count = emit.op(arith.DivUIOp(emit.index(rounded), size))
+
+    def item(i: SSAValue) -> Scalar:
+        return Scalar(emit.index(emit.add_index(first, emit.mul_index(i, by))), weak=True)
+
+    return Staged(0, count, 1, item)
 
 
 def traced_enumerate(items: Any, start: int = 0) -> Any:
