@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CellType
+from types import CellType, FrameType
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,12 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
-from dialectad.errors import Location, UnsupportedTypeError
+from dialectad.errors import CompileError, Location, UnsupportedTypeError
 from dialectad.frontend import dtypes, mutation, pytrees, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
-from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, tracing
+from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 
 
 @dataclass(frozen=True)
@@ -319,7 +319,10 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
         symbol = trace.symbol(name)
-        body = trace_body(function, signature.structures, signature.keywords, signature.leaves)
+        try:
+            body = trace_body(function, signature.structures, signature.keywords, signature.leaves)
+        except RecursionError as problem:
+            raise _endless(problem) from None
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
         results: list[ResultType] = []
         values: list[SSAValue] = []
@@ -339,6 +342,27 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         body.structure,
         tuple(results),
     )
+
+
+def _endless(problem: RecursionError) -> CompileError:
+    """The error of a recursion that doesn't end while tracing, at the last call of the user's."""
+    users = [
+        locate(frame.f_code, instruction) for frame, instruction in _frames(problem) if is_shown(frame.f_code)
+    ]
+    return CompileError(
+        "this recursion doesn't end while the function is compiled: whether it goes on depends on values"
+        " known only at run time, or it has no end",
+        users[-1] if users else None,
+        hint="let shapes end the recursion, or write it as a loop",
+        pass_name="trace",
+    )
+
+
+def _frames(problem: BaseException) -> Iterator[tuple[FrameType, int]]:
+    traceback = problem.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame, traceback.tb_lasti
+        traceback = traceback.tb_next
 
 
 ROOTS.add(trace_program.__code__)

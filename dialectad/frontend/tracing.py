@@ -274,7 +274,7 @@ class Trace:
             code = frame.f_code
             if code in ROOTS:
                 return self.definition
-            if _is_users(code):
+            if is_shown(code):
                 return locate(code, frame.f_lasti)
             frame = frame.f_back
         return None
@@ -315,8 +315,8 @@ _FOREIGN = (
 """How the file names of code begin that only stands between the user's code and the trace."""
 
 
-def _is_users(code: CodeType) -> bool:
-    """Whether code was written by the user: not by us, NumPy or the standard library."""
+def is_shown(code: CodeType) -> bool:
+    """Whether errors are placed in code: not in ours, NumPy's or xDSL's."""
     file = code.co_filename
     if file not in _USERS:
         _USERS[file] = not file.startswith(_FOREIGN)
