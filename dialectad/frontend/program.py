@@ -347,7 +347,9 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
 def _endless(problem: RecursionError) -> CompileError:
     """The error of a recursion that doesn't end while tracing, at the last call of the user's."""
     users = [
-        locate(frame.f_code, instruction) for frame, instruction in _frames(problem) if is_shown(frame.f_code)
+        locate(frame.f_code, instruction)
+        for frame, instruction in _frames(problem)
+        if is_shown(frame.f_code) and staging.is_users(frame.f_code)
     ]
     return CompileError(
         "this recursion doesn't end while the function is compiled: whether it goes on depends on values"
