@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
+from dialectad.dialects.extents import source as source_of_extent
 from dialectad.rewrite import constants, elementwise, extents, slices
 from dialectad.rewrite.elementwise import ZERO
 from dialectad.rewrite.rewriter import Rewriter
@@ -34,7 +35,7 @@ def _covers_all(op: slices.Slice, whole: SSAValue) -> bool:
 
 
 def _is_extent(size: int | SSAValue, value: SSAValue, dim: int) -> bool:
-    known = extents.known(value, dim)
+    known = source_of_extent(value, dim)
     if isinstance(size, int) or isinstance(known, int):
         return size == known
     if isinstance(known, SSAValue):
@@ -250,7 +251,7 @@ def _dim(op: tensor.DimOp, rw: Rewriter) -> SSAValue | None:
     dim = constants.integer(op.index)
     if dim is None or not isinstance(op.source.type, TensorType):
         return None
-    known = extents.known(op.source, dim)
+    known = source_of_extent(op.source, dim)
     if known == (op.source, dim):
         return None
     return extents.extent(op.source, dim, op, {})

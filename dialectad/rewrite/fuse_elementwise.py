@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
+from dialectad.dialects.extents import source as source_of_extent
 from dialectad.rewrite import constants, extents, structure
 from dialectad.rewrite.fusion_emit import Emitter
 from dialectad.rewrite.fusion_plan import Plan
@@ -36,7 +37,7 @@ def _resolve_extents(function: Operation) -> None:
     for op in list(function.walk()):
         if isinstance(op, tensor.DimOp):
             dim = constants.integer(op.index)
-            if dim is not None and extents.known(op.source, dim) != (op.source, dim):
+            if dim is not None and source_of_extent(op.source, dim) != (op.source, dim):
                 structure.replace(op, [extents.extent(op.source, dim, op, {})])
 
 

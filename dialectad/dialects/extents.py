@@ -1,0 +1,79 @@
+"""Where the extents of a tensor come from."""
+
+from __future__ import annotations
+
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
+from xdsl.ir import Operation, SSAValue
+
+from dialectad.dialects import ad, blas
+
+Source = int | SSAValue | tuple[SSAValue, int]
+"""An extent: a number, an index value, or a dimension of a tensor that no op tells more about."""
+
+
+def source(value: SSAValue, dim: int) -> Source:
+    """What the extent of `value` along `dim` is, as far as the ops that define it tell."""
+    while True:
+        shape = shape_of(value)
+        if shape[dim] != DYNAMIC_INDEX:
+            return shape[dim]
+        op = value.owner
+        if not isinstance(op, Operation):
+            return value, dim
+        if (sizes := _sizes(op)) is not None:
+            # Dropped dimensions of a slice have the static size 1: dynamic ones keep their order.
+            return sizes[shape[:dim].count(DYNAMIC_INDEX)]
+        if (same := _same_shape(op)) is None:
+            return value, dim
+        value = same
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    assert isinstance(value.type, TensorType)
+    return value.type.get_shape()
+
+
+def dynamic_dims(value: SSAValue) -> list[int]:
+    """The dimensions that the type of a tensor leaves open; none for what is no tensor."""
+    if not isinstance(value.type, TensorType):
+        return []
+    return [dim for dim, n in enumerate(shape_of(value)) if n == DYNAMIC_INDEX]
+
+
+def _sizes(op: Operation) -> list[SSAValue] | None:
+    """The dynamic extents of the result, where the op takes them as operands."""
+    match op:
+        case tensor.EmptyOp():
+            return list(op.dynamic_sizes)
+        case tensor.SplatOp():
+            return list(op.dynamicSizes)
+        case tensor.ExtractSliceOp() | ad.PopOp():
+            return list(op.sizes)
+        case tensor.ExpandShapeOp():
+            return list(op.dynamic_output_shape)
+        case _:
+            return None
+
+
+def _same_shape(op: Operation) -> SSAValue | None:
+    """An operand that has the shape of the result."""
+    match op:
+        case tensor.InsertSliceOp() | tensor.InsertOp():
+            return op.dest
+        case tensor.CastOp():
+            return op.source
+        case LinalgStructuredOperation():
+            return op.outputs[0]
+        case linalg.ReduceOp() | linalg.BroadcastOp():
+            return op.init
+        case blas.GemmOp() | blas.GemvOp() | blas.GerOp():
+            return op.dest
+        case arith.SelectOp():
+            return op.lhs
+        case _ if op.name.startswith(("arith.", "math.", "ad.stop")) and op.operands:
+            return op.operands[0]
+        case _:
+            return None
