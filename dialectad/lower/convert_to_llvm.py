@@ -12,7 +12,7 @@ no memory. See `dialectad/lower/llvm/` for the tables, one a dialect.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.context import Context
@@ -182,7 +182,8 @@ def _bind_arguments(f: FunctionLowering, block: Block) -> None:
     for arg in block.args:
         if isinstance(arg.type, MemRefType | UnrankedMemRefType):
             flat[0].name_hint = arg.name_hint
-            f.set(arg, f.unflatten(arg.type, flat))
+            view = f.unflatten(arg.type, flat)
+            f.set(arg, replace(view, scope=f.scopes[arg]) if arg in f.scopes else view)
             continue
         value = flat.pop(0)
         if arg.type == i1 and value.type == i8:

@@ -145,3 +145,15 @@ func.func @parts(%i: index, %x: f64) {
 // CHECK:         llvm.store %x, %{{.*}} {dialectad.alias_scopes = ["0-128"], dialectad.noalias_scopes = ["128-192"]}
 // CHECK:         llvm.store %x, %{{.*}} {dialectad.alias_scopes = ["64-128"], dialectad.noalias_scopes = ["128-192"]}
 // CHECK:         llvm.store %x, %{{.*}} {dialectad.alias_scopes = ["128-192"], dialectad.noalias_scopes = ["{{.*}}", "{{.*}}"]}
+
+// A buffer on the stack is apart from the arguments, which matters where a pointer's origin is lost.
+
+// CHECK-LABEL: llvm.func @scopes
+// CHECK: llvm.load %{{.*}} {dialectad.alias_scopes = ["argument 1"], dialectad.noalias_scopes = ["alloca 0"]}
+// CHECK: llvm.store %{{.*}}, %{{.*}} {dialectad.alias_scopes = ["alloca 0"], dialectad.noalias_scopes = ["argument 1"]}
+func.func @scopes(%i: index, %a: memref<4xf64>) {
+  %b = memref.alloca() : memref<4xf64>
+  %x = memref.load %a[%i] : memref<4xf64>
+  memref.store %x, %b[%i] : memref<4xf64>
+  func.return
+}

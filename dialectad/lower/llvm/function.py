@@ -42,8 +42,8 @@ ptr = llvm.LLVMPointerType()
 OUT_OF_MEMORY = -1
 """The status of a function that couldn't get memory; k + 1: assertion k failed; 0: all is well."""
 
-Part: TypeAlias = tuple[int, int] | Operation
-"""Memory that is kept between calls: a byte range of the arena, or an `ad.cache`."""
+Part: TypeAlias = tuple[int, int] | Operation | SSAValue
+"""Memory apart from other memory: a byte range of the arena, an `ad.cache` or alloca, or an argument."""
 
 Extent: TypeAlias = int | SSAValue
 """A size, stride or index: known now, or an `i64` value."""
@@ -168,7 +168,7 @@ class FunctionLowering:
         self.slot_of: dict[SSAValue, SSAValue] = {}
         """Memory as it came from `malloc` -> the slot that holds its address."""
         self.scopes: Mapping[Part, Mapping[str, Attribute]] = {}
-        """Memory that is kept between calls -> what accesses to it say; see `scopes.py`."""
+        """Memory -> what accesses to it say about aliasing; see `scopes.py`."""
         self.arena: tuple[str, SSAValue] | None = None
         """The global that keeps the arena between calls, and the slot that holds it during one."""
         self._prologue: list[Operation] = []

@@ -141,7 +141,8 @@ def _alloca(f: FunctionLowering, op: memref.AllocaOp) -> None:
     default = 64 if size >= 64 else byte_size(t.element_type)
     alignment = op.alignment.value.data if op.alignment is not None else default
     pointer = f.stack(storage_type(t.element_type), max(1, prod(shape)), alignment)
-    f.set(op.memref, View(pointer, t.element_type, shape, tuple(_row_major(shape))))
+    view = View(pointer, t.element_type, shape, tuple(_row_major(shape)), scope=f.scopes.get(op, {}))
+    f.set(op.memref, view)
 
 
 def _dealloc(f: FunctionLowering, op: memref.DeallocOp) -> None:
@@ -233,7 +234,8 @@ def _view(f: FunctionLowering, op: memref.ViewOp) -> None:
     assert isinstance(t, MemRefType)
     pointer = f.element_pointer(f.view(op.source).ptr, f.extent(op.byte_shift), i8)
     sizes = _dynamic_shape(f, t, op.sizes)
-    scope = f.scopes.get(byte_range(op) or (0, 0), {})
+    part = op.source.owner if isinstance(op.source.owner, memref.AllocaOp) else byte_range(op)
+    scope = f.scopes.get(part, {}) if part is not None else {}
     view = View(pointer, t.element_type, tuple(sizes), tuple(f.row_major(sizes)), scope=scope)
     f.set(op.result, view)
 

@@ -1,14 +1,15 @@
-"""What LLVM is told about memory that is kept between calls, whose pointers it knows nothing of.
+"""What LLVM is told about memory that doesn't overlap.
 
 Note [Alias scopes]. All parts of an arena have one base, at distances that LLVM knows, but it can't tell
-that an index into one never reaches the next; and a cache comes out of a global. Two accesses don't alias
-when the scope of each is in the other's list. Parts of the arena that overlap (they are in use at different
-times) simply aren't listed.
+that an index into one never reaches the next; a cache comes out of a global; and an argument that doesn't
+alias another one may, for all LLVM knows, be what such a pointer points to. Two accesses don't alias when
+the scope of each is in the other's list. Parts of the arena that overlap (they are in use at different
+times) simply aren't listed, and what is reached by way of a block argument has no scope.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from xdsl.dialects import arith, memref
@@ -33,15 +34,22 @@ def byte_range(op: memref.ViewOp) -> tuple[int, int] | None:
     return first, first + prod(t.get_shape()) * byte_size(t.element_type)
 
 
-def alias_scopes(blocks: Iterable[Block]) -> dict[Part, Mapping[str, Attribute]]:
-    """The parts of a function's kept memory -> the attributes of loads and stores in them."""
+def alias_scopes(blocks: Sequence[Block]) -> dict[Part, Mapping[str, Attribute]]:
+    """The memory of a function whose entry is the first block -> the attributes of loads and stores in it."""
     names: dict[Part, StringAttr] = {}
     for block in blocks:
         for op in block.ops:
-            if type(op) is ad.CacheOp:
+            if type(op) is memref.AllocaOp:
+                names[op] = StringAttr(f"alloca {len(names)}")
+            elif type(op) is ad.CacheOp:
                 names[op] = StringAttr(f"cache {len(names)}")
             elif type(op) is memref.AllocOp and "dialectad.arena" in op.attributes:
                 names |= {part: StringAttr(f"{part[0]}-{part[1]}") for part in _parts(op.memref)}
+    if not names:  # that arguments are apart is said by `noalias`
+        return {}
+    for argument in blocks[0].args:
+        if isinstance(argument.type, MemRefType):
+            names[argument] = StringAttr(f"argument {argument.index}")
     if not 1 < len(names) <= _MOST:
         return {}
     return {
