@@ -53,7 +53,7 @@ def store_item(container: Any, key: Any, value: Any) -> None:
         raise foreign_write(current().location())
     if not isinstance(container, Tracer):
         mutation.changes(container, key, value)
-    container[key] = value
+    container[key] = value  # pyright: ignore[reportIndexIssue]  (a traced scalar says so itself)
 
 
 def aug_item(container: Any, key: Any, operator: Callable[[Any, Any], Any], value: Any) -> None:

@@ -188,7 +188,7 @@ def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
         e = _direction(argument, i)
         operands = [*call.operands, e]
         op = ad.JVPOp(call.name, operands, [position], [*types, *floats], level.name)
-        results = list(current().insert(op).results)
+        results: list[SSAValue] = list(current().insert(op).results)
         return results[len(types) : len(types) + len(call.results)]
 
     shape, results = _shape(argument), [_shape(r) for r in call.results]

@@ -33,8 +33,8 @@ def counted_loop(count: Extent, init: SSAValue, body: Callable[[SSAValue, SSAVal
     block = Block(arg_types=[INDEX, init.type])
     with trace.open(block, "branch"):  # nothing in the body touches a storage that it writes
         trace.insert(scf.YieldOp(body(block.args[0], block.args[1])))
-    bounds = [emit.constant(0, INDEX), emit.index(count), emit.constant(1, INDEX)]
-    return emit.op(scf.ForOp(*bounds, [init], Region(block)))
+    first, last, step = emit.constant(0, INDEX), emit.index(count), emit.constant(1, INDEX)
+    return emit.op(scf.ForOp(first, last, step, [init], Region(block)))
 
 
 @contextmanager
@@ -174,19 +174,19 @@ def for_loop(
 ) -> None:
     """`scf.for` over the bounds; `body(index)` is called with the variables set, and updates them."""
     trace = current()
+    traced: _Traced | None = None
     for _ in range(_ATTEMPTS):
         inits = state.inits()
-        stale = dict(trace.stale)
+        stale, traced = dict(trace.stale), None
         block = Block(arg_types=[INDEX, *(v.type for v in inits)])
         with _discarding(), trace.open(block, "loop") as scope:
             state.enter(block.args[1:])
             body(block.args[0])
             after = state.collect()
-            settled = not state.widen(after)
-            if settled:
+            if not state.widen(after):
                 traced = _finish_body(state, scope, after, stale)
                 trace.insert(scf.YieldOp(*traced.yields))
-        if settled:
+        if traced is not None:
             break
         trace.stale = stale
         state.restore()
@@ -212,9 +212,10 @@ def _insert_unused(block: Block, position: int, values: Sequence[SSAValue]) -> N
 def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Callable[[], None]) -> bool:
     """`scf.while`; gives False, and does nothing, if the test doesn't depend on what the loop changes."""
     trace = current()
+    traced: _Traced | None = None
     for _ in range(_ATTEMPTS):
         inits = state.inits()
-        stale = dict(trace.stale)
+        stale, traced = dict(trace.stale), None
         before = Block(arg_types=[v.type for v in inits])
         after_block = Block(arg_types=[v.type for v in inits])
         with _discarding(), trace.open(before, "loop") as head:
@@ -230,11 +231,10 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
                 state.enter(after_block.args)
                 body()
                 after = state.collect()
-                settled = not state.widen(after)
-                if settled:
+                if not state.widen(after):
                     traced = _finish_body(state, scope, after, stale)
                 trace.open_blocks.add(before)
-        if settled:
+        if traced is not None:
             break
         trace.stale = stale
         state.restore()

@@ -211,7 +211,7 @@ def _place(index: SSAValue, at: Sequence[SSAValue], d: int, size: Extent) -> lis
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
     """numpy.take_along_axis"""
-    from dialectad.frontend import indexing
+    from dialectad.frontend import gathering
 
     source, index, d, shape = _along(arr, indices, axis)
     value, size = source.ssa(), source.extents[d]
@@ -219,13 +219,13 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
     def body(at: tuple[SSAValue, ...], out: SSAValue) -> SSAValue:
         return emit.insert(emit.extract(value, _place(index, at, d, size)), out, list(at))
 
-    return Array.fresh(indexing._for_each(shape, emit.empty(shape, emit.element(value)), body))
+    return Array.fresh(gathering.for_each(shape, emit.empty(shape, emit.element(value)), body))
 
 
 @implements(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     """numpy.put_along_axis"""
-    from dialectad.frontend import indexing
+    from dialectad.frontend import gathering
 
     source, index, d, shape = _along(arr, indices, axis)
     new = emit.broadcast(tensor(values, source.dtype), shape)
@@ -234,7 +234,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     def body(at: tuple[SSAValue, ...], out: SSAValue) -> SSAValue:
         return emit.insert(emit.extract(new, list(at)), out, _place(index, at, d, size))
 
-    source.write(indexing._for_each(shape, source.ssa(), body))
+    source.write(gathering.for_each(shape, source.ssa(), body))
 
 
 @implements(np.searchsorted)

@@ -102,15 +102,15 @@ def outer(ufunc: np.ufunc, a: Any, b: Any, **kwargs: Any) -> Any:
 
 def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
     """ufunc.at: `a[indices] = ufunc(a[indices], b)`, once for every index, also repeated ones"""
-    from dialectad.frontend import indexing
+    from dialectad.frontend import gathering, indexing
 
     if not isinstance(a, Array):
         raise error(f"numpy.{ufunc.__name__}.at needs an array of the function")
-    keys = indexing._expand(a, indices)
-    if not any(indexing._is_advanced(k) for k in keys):
+    keys = indexing.expand(a, indices)
+    if not any(indexing.is_advanced(k) for k in keys):
         a[indices] = ufunc(a[indices]) if b is None else ufunc(a[indices], b)
         return
-    key = indexing._advanced(a, keys)
+    key = gathering.advanced(a, keys)
     shape = key.base.extents
     rest = [n for axis, n in enumerate(shape) if axis not in key.axes]
     lead = key.position
@@ -122,7 +122,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
     ones = [1] * len(shape)
 
     def body(position: tuple[SSAValue, ...], base: SSAValue) -> SSAValue:
-        offsets = indexing._offsets(key, position, shape)
+        offsets = gathering.checked_offsets(key, position, shape)
         where = [*([0] * lead), *position, *([0] * (len(rest) - lead))]
         if not rest:
             old = tracers.wrap(emit.extract(base, offsets))
@@ -137,7 +137,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
         value = emit.cast(lift(ufunc(old, *new)).ssa(), element)
         return emit.insert_slice(value, base, offsets, sizes, ones)
 
-    key.base.write(indexing._for_each(key.shape, key.base.ssa(), body))
+    key.base.write(gathering.for_each(key.shape, key.base.ssa(), body))
 
 
 _METHODS: dict[str, Callable[..., Any]] = {
