@@ -311,6 +311,7 @@ _FOREIGN = (
     *(str(Path(place).parent) + os.sep for place in (locations.__file__, np.__file__, xdsl.__file__)),
     *(str(Path(module.__file__ or "")) for module in (contextlib, functools)),
     "<frozen",
+    "<string>",  # what dataclasses and named tuples generate
 )
 """How the file names of code begin that only stands between the user's code and the trace."""
 
