@@ -353,6 +353,44 @@ func.func @if(%a: tensor<4xf64> {dialectad.inout = 0 : i64}, %c: i1, %x: f64, %i
 
 // -----
 
+// A value that was computed in its slot is read after the pop: what is popped is copied before it is overwritten.
+func.func @slot_read_after_pop(%a: tensor<4xf64>, %x: f64, %i: index) -> (tensor<4xf64>, tensor<4xf64>) {
+  %c = "ad.cache"() : () -> !ad.cache<tensor<4xf64>>
+  %s = math.sin %a : tensor<4xf64>
+  "ad.push"(%c, %s) : (!ad.cache<tensor<4xf64>>, tensor<4xf64>) -> ()
+  %p = "ad.pop"(%c) : (!ad.cache<tensor<4xf64>>) -> tensor<4xf64>
+  %q = tensor.insert %x into %p[%i] : tensor<4xf64>
+  %n = arith.negf %q : tensor<4xf64>
+  %r = arith.addf %s, %a : tensor<4xf64>
+  func.return %n, %r : tensor<4xf64>, tensor<4xf64>
+}
+
+// CHECK-LABEL: func.func @slot_read_after_pop(%a: memref<4xf64>, %x: f64, %i: index, %out0: memref<4xf64>, %out1: memref<4xf64>) attributes {dialectad.outs = 2 : i64} {
+// CHECK-NEXT:    %c = "ad.cache"() : () -> !ad.cache<memref<4xf64>>
+// CHECK-NEXT:    %0 = "ad.reserve"(%c) : (!ad.cache<memref<4xf64>>) -> memref<4xf64>
+// CHECK-NEXT:    linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%a : memref<4xf64>) outs(%0 : memref<4xf64>) {
+// CHECK-NEXT:    ^bb0(%1: f64, %2: f64):
+// CHECK-NEXT:      %3 = math.sin %1 : f64
+// CHECK-NEXT:      linalg.yield %3 : f64
+// CHECK-NEXT:    }
+// CHECK-NEXT:    %4 = "ad.pop"(%c) : (!ad.cache<memref<4xf64>>) -> memref<4xf64>
+// CHECK-NEXT:    "memref.copy"(%4, %out0) : (memref<4xf64>, memref<4xf64>) -> ()
+// CHECK-NEXT:    memref.store %x, %out0[%i] : memref<4xf64>
+// CHECK-NEXT:    linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%out0 : memref<4xf64>) outs(%out0 : memref<4xf64>) {
+// CHECK-NEXT:    ^bb0(%5: f64, %6: f64):
+// CHECK-NEXT:      %7 = arith.negf %5 : f64
+// CHECK-NEXT:      linalg.yield %7 : f64
+// CHECK-NEXT:    }
+// CHECK-NEXT:    linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%0, %a : memref<4xf64>, memref<4xf64>) outs(%out1 : memref<4xf64>) {
+// CHECK-NEXT:    ^bb0(%8: f64, %9: f64, %10: f64):
+// CHECK-NEXT:      %11 = arith.addf %8, %9 : f64
+// CHECK-NEXT:      linalg.yield %11 : f64
+// CHECK-NEXT:    }
+// CHECK-NEXT:    func.return
+// CHECK-NEXT:  }
+
+// -----
+
 // The slot is reserved before the value is computed into it; what is popped may be overwritten.
 func.func @caches(%a: tensor<4xf64>, %x: f64, %i: index) -> tensor<4xf64> {
   %c = "ad.cache"() : () -> !ad.cache<tensor<4xf64>>

@@ -59,6 +59,8 @@ class Bufferizer(Memory):
         self.places: dict[SSAValue, Place | Lazy] = {}
         self.targets: dict[tuple[Operation, int], Place] = {}
         """Where a terminator's operand is to end up."""
+        self.slots: dict[SSAValue, list[Buffer]] = {}
+        """Per cache: the slots that values are computed in before they are pushed."""
         self.outs: dict[int, Place] = {}
         """Where the function's results go."""
         self.dying: set[SSAValue] = set()
@@ -339,6 +341,7 @@ class Bufferizer(Memory):
             if isinstance(other, ad.PushOp) or self._within(other, block, order[self.at], order[op]):
                 return None
         place = self.reserve(op)
+        self.slots.setdefault(op.cache, []).append(place.buffer)
         self.targets[op, 1] = place
         return place
 

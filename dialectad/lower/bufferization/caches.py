@@ -4,7 +4,8 @@
     %v = ad.pop %c   ~>  a view of the slot, which may be overwritten
 
 A view is valid until the next `ad.reserve` of its cache. That is where a popped value is copied: when the
-cache is pushed to again while the value may still be live.
+cache is pushed to again while the value may still be live. A value that was computed in its slot may be read
+after the slot is popped: then what is popped may not be overwritten.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def _pop(b: Bufferizer, op: ad.PopOp) -> None:
         return
     type_ = identity_type(cast(TensorType[Any], op.result.type))
     popped = b.emit(ad.PopOp(op.cache, list(op.sizes), type_)).results[0]
-    place = Place(Buffer(popped, cache=op.cache))
+    shared = any(slot.live for slot in b.slots.get(op.cache, ()))
+    place = Place(Buffer(popped, writable=not shared, cache=op.cache))
     if _pushed_again(b, op):
         aside = b.alloc(op.result)
         b.copy(place, aside, "the cache that an array is popped from is pushed to again")
