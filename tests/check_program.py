@@ -6,6 +6,7 @@ the frontend and the differentiation, where the two agree, or what lowers the IR
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +51,7 @@ def check_value(program: Program, level: str) -> None:
 def check_gradient(program: Program, level: str) -> None:
     """Reverse mode against differences along directions, and against the interpreter."""
     compiled, value, gradient = _differentiated(program, level)
-    _close_to_interpreter(compiled, program)
+    _close_to_interpreter(compiled, program.fresh(), _exact(program))
     _close("the value beside the gradient", value, program.run(program.fresh()), _tolerance(program))
     for i, of in zip(program.active, gradient, strict=True):
         assert np.shape(of) == np.shape(program.args[i]), f"the gradient by argument {i} has another shape"
@@ -103,6 +104,11 @@ def check_second(program: Program, level: str) -> None:
     gradient = da.grad(packed, level=level)
     expected = difference(lambda by: _inner(gradient(_moved(at, along, by)), other))
     product = da.hvp(packed, (at,), (along,), level=level)
+
+    def gradient_and_product(at: tuple[Any, ...], along: tuple[Any, ...]) -> Any:
+        return da.jvp(gradient, (at,), (along,), level=level)
+
+    _close_to_interpreter(da.jit(gradient_and_product, level=level), (at, along), _exact(program))
     _close("the Hessian times a direction, along another", _inner(product, other), expected, 1e-5)
 
 
@@ -154,22 +160,19 @@ def _close(what: str, found: Any, expected: Any, tolerance: float) -> None:
     assert apart <= tolerance, f"{what} is {found}, {expected} expected"  # NaN is not <= anything
 
 
-def _close_to_interpreter(compiled: Function, program: Program) -> None:
+def _close_to_interpreter(compiled: Function, args: tuple[Any, ...], tolerance: float) -> None:
     """Machine code and interpreter give the same for the same IR."""
-    lowered = compiled.lower(*program.args)
-    leaves = [
-        leaf
-        for leaf, type_ in zip(program.fresh(), lowered.program.signature.leaves, strict=True)
-        if not isinstance(type_, Static)
-    ]
-    captured = list(lowered.program.captured)
-    interpreted = evaluate(lowered.module("linalg"), lowered.program.name, [*leaves, *captured])
-    native = pytrees.flatten(compiled(*program.fresh()))[0]
-    kinds = lowered.program.results
-    values = [v for v, kind in zip(native, kinds, strict=True) if isinstance(kind, ScalarType | ArrayType)]
+    lowered = compiled.lower(*args)
+    program = lowered.program
+    given = zip(pytrees.flatten(copy.deepcopy(args))[0], program.signature.leaves, strict=True)
+    leaves = [leaf for leaf, type_ in given if not isinstance(type_, Static)]
+    interpreted = evaluate(lowered.module("linalg"), program.name, [*leaves, *program.captured])
+    native = pytrees.flatten(compiled(*copy.deepcopy(args)))[0]
+    kinds = zip(native, program.results, strict=True)
+    values = [v for v, kind in kinds if isinstance(kind, ScalarType | ArrayType)]
     assert values, "the compiled function gives constants only"
     for i, (ours, theirs) in enumerate(zip(values, interpreted, strict=False)):
-        _close(f"result {i} of the machine code, not of the interpreter,", ours, theirs, _exact(program))
+        _close(f"result {i} of the machine code, not of the interpreter,", ours, theirs, tolerance)
 
 
 def _exact(program: Program) -> float:

@@ -15,6 +15,7 @@ import copy
 import importlib.util
 import math
 import random
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -773,12 +774,13 @@ class _Writer:
             view = Variable(row, (m.shape[1],), None, m.writable, False)
             heads.append((f"for {row} in {m.name}:", [view]))
         head, variables = self.rng.choice(heads)
-        over = next((m for m in self.floats(2) if head.endswith(f" in {m.name}:")), None)
+        iterated = head.partition(" in ")[2]
+        over = [v for v in self.floats(1) + self.floats(2) if re.search(rf"\b{v.name}\b", iterated)]
         with self.loop(head):
             for v in variables:
                 self.define(v)
-            if over is not None:  # its rows are views
-                self.define(Variable(over.name, over.shape, None, over.writable, False))
+            for v in over:  # what an iteration gets is part of it
+                self.define(Variable(v.name, v.shape, None, v.writable, False))
             self.statements(self.rng.randrange(1, 4))
         if self.chance(0.1):
             with self.block("else:"):
