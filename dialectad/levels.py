@@ -1,61 +1,128 @@
-"""The levels at which a program can be differentiated, and the pipeline of each, as data."""
+"""The levels at which a program can be differentiated, and the pipeline of each, as data.
+
+A request for a derivative (`ad.vjp`, `ad.jvp`) names the *point* of the pipeline that replaces it. Every
+program goes through one pipeline, which has the points that its requests name:
+
+    traced    linalg-unoptimized
+    linalg    graph, linalg        after the rung's optimisations, before fusion
+    loop      loop                 after bufferization
+    llvm      llvm                 after LLVM's own optimisation
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
+from dialectad.dialects.ad import point_of
 from dialectad.errors import CompileError
 
 STAGES = ("traced", "linalg", "loop", "llvm")
 """Where a pipeline can stop: as traced, and at the end of each rung."""
 
-_OPTIMIZE = "canonicalize,cse,dce,raise-to-blas"
-_DIFFERENTIATE = "differentiate,inline"
-_FUSE = "canonicalize,cse,dce,raise-to-blas,hoist,fuse-elementwise,cse,dce"
-_TO_LOOP = "bufferize,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"
-_TO_LLVM = "convert-scf-to-cf,convert-to-llvm"
+_CLEAN = "canonicalize,cse,dce,raise-to-blas"
+
+_PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
+    "traced": (),
+    "linalg": (
+        ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
+        (None, _CLEAN),
+        ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
+        ("linalg", "differentiate"),
+        (None, "inline"),
+        (None, f"{_CLEAN},hoist,fuse-elementwise,cse,dce"),
+    ),
+    "loop": (
+        (None, "bufferize"),
+        ("loop", "differentiate{level=loop}"),
+        (None, "plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+    ),
+    "llvm": (
+        (None, "convert-scf-to-cf,convert-to-llvm"),
+        ("llvm", "optimize-llvm,lift-cf-to-scf,differentiate{level=llvm},convert-scf-to-cf,convert-to-llvm"),
+    ),
+}
+"""Stage -> its passes; those with a point only where a request names that point."""
+
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "linalg": ("optimize_first",),
+    "auto": (),
+}
+"""The levels, from the highest rung to the lowest, and the options that each takes."""
+
+_ALIASES = {"auto": "linalg"}
+"""Levels that another stands for."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """The point of the pipeline at which differentiation runs.
+    """The point of the pipeline at which differentiation runs, and how.
+
+    Raises
+    ------
+    CompileError
+        If there is no such level, or it doesn't have the option.
 
     Examples
     --------
     >>> import dialectad as da
     >>> da.Level("linalg").pipeline("linalg").split(",")[4]
     'differentiate'
+    >>> da.Level("linalg", optimize_first=False).pipeline("linalg").split(",")[0]
+    'differentiate{level=linalg-unoptimized}'
     """
 
     name: str
     """One of `levels()`."""
+    optimize_first: bool = True
+    """Whether the rung's optimisations run before differentiation too (as Diffractor and Enzyme do) or only
+    after it (as Zygote does)."""
+    blas_rules: bool = True
+    """Whether the adjoint of a matrix product is one; if not, products are loops before they are
+    differentiated."""
+    compile_trace: bool = False
+    """Whether the record of a run is compiled, to be played back where control flow takes the same path."""
+    tune: bool = False
+    """Whether the level is chosen by measuring."""
 
     def __post_init__(self):
-        if self.name not in _PIPELINES:
-            known = ", ".join(_PIPELINES)
+        if self.name not in _OPTIONS:
+            known = ", ".join(_OPTIONS)
             raise CompileError(f"there is no level {self.name!r}", hint=f"the levels are: {known}")
+        for option in fields(self)[1:]:
+            if getattr(self, option.name) != option.default and option.name not in _OPTIONS[self.name]:
+                takers = [name for name, options in _OPTIONS.items() if option.name in options]
+                raise CompileError(
+                    f"the level {self.name!r} has no option {option.name!r}",
+                    hint=f"it belongs to: {', '.join(takers) or 'no level'}",
+                )
+
+    @property
+    def point(self) -> str:
+        """The point of the pipeline that replaces the requests of this level."""
+        point = _ALIASES.get(self.name, self.name)
+        if not self.optimize_first:
+            point += "-unoptimized"
+        if not self.blas_rules:
+            point += "-no-blas"
+        return point
 
     def pipeline(self, stage: str = "llvm") -> str:
         """The passes, in the syntax of `dialectad-opt -p`, from the traced program to the end of a rung."""
-        if stage not in STAGES:
-            raise ValueError(f"stage {stage!r}: one of {', '.join(STAGES)} expected")
-        parts = _PIPELINES[self.name][: STAGES.index(stage)]
-        return ",".join(parts)
+        return pipeline([self.point], stage)
 
-
-_PIPELINES: dict[str, tuple[str, ...]] = {
-    "linalg": (f"{_OPTIMIZE},{_DIFFERENTIATE},{_FUSE}", _TO_LOOP, _TO_LLVM),
-}
-
-DEFAULT = "linalg"
-"""What `level="auto"` means."""
+    def __str__(self) -> str:
+        options = [
+            f"{option.name}={getattr(self, option.name)}"
+            for option in fields(self)[1:]
+            if getattr(self, option.name) != option.default
+        ]
+        return f"{self.name}({', '.join(options)})" if options else self.name
 
 
 def of(level: str | Level) -> Level:
     """The level of a name, or the level itself."""
-    if isinstance(level, Level):
-        return level
-    return Level(DEFAULT if level == "auto" else level)
+    return level if isinstance(level, Level) else Level(level)
 
 
 def levels() -> tuple[Level, ...]:
@@ -64,17 +131,26 @@ def levels() -> tuple[Level, ...]:
     Returns
     -------
     tuple of Level
-        In the order from the highest rung to the lowest.
+        In the order from the highest rung to the lowest; `auto`, which chooses, is the last.
 
     Examples
     --------
     >>> import dialectad as da
-    >>> [level.name for level in da.levels()]
-    ['linalg']
+    >>> "linalg" in [level.name for level in da.levels()]
+    True
     """
-    return tuple(Level(name) for name in _PIPELINES)
+    return tuple(Level(name) for name in _OPTIONS)
 
 
-def pipeline(level: str | Level = DEFAULT, stage: str = "llvm") -> str:
-    """The pipeline of a level up to the end of a rung."""
-    return of(level).pipeline(stage)
+def pipeline(points: Iterable[str], stage: str = "llvm") -> str:
+    """The passes up to the end of a stage, for a program whose requests name these points."""
+    if stage not in STAGES:
+        raise ValueError(f"stage {stage!r}: one of {', '.join(STAGES)} expected")
+    wanted = {None, "linalg", *(point_of(point) for point in points)}
+    parts = [
+        passes
+        for name in STAGES[: STAGES.index(stage) + 1]
+        for point, passes in _PASSES[name]
+        if point in wanted
+    ]
+    return ",".join(parts)

@@ -31,7 +31,7 @@ def test_sources():
 
 @pytest.mark.parametrize("stage", ["linalg", "loop", "llvm"])
 def test_rung(stage: str):
-    assert_valid_mlir(text_after(program, pipeline("linalg", stage)) for program in PROGRAMS)
+    assert_valid_mlir(text_after(program, pipeline(["linalg"], stage)) for program in PROGRAMS)
 
 
 def gradient_text(sample: Sample, stage: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
@@ -30,12 +30,9 @@ from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
 from dialectad.ad.prepare import inline_calls, prepare
-from dialectad.ad.reverse import LEVEL, Reverse, body_ops
-from dialectad.dialects.ad import JVPOp, StopOp, VJPOp
+from dialectad.ad.reverse import Reverse, body_ops
+from dialectad.dialects.ad import POINTS, JVPOp, StopOp, VJPOp, point_of
 from dialectad.errors import CompileError
-
-LEVELS = ("linalg",)
-"""The levels at which this pass can act."""
 
 rules.load()
 
@@ -46,17 +43,27 @@ Request = VJPOp | JVPOp
 class DifferentiatePass(ModulePass):
     name = "differentiate"
 
+    level: str = "linalg"
+    """The requests of which point of the pipeline are replaced; the others are left."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        Differentiator(op).run()
+        if self.level not in POINTS:
+            raise CompileError(
+                f"there is no level {self.level!r}",
+                hint=f"the levels are: {', '.join(POINTS)}",
+                pass_name=self.name,
+            )
+        Differentiator(op, self.level).run()
 
 
 def _error(message: str, op: Operation, hint: str | None = None) -> CompileError:
-    return CompileError(message, locations.of(op), hint=hint, level=LEVEL, pass_name="differentiate")
+    return CompileError(message, locations.of(op), hint=hint, pass_name="differentiate")
 
 
 class Differentiator:
-    def __init__(self, module: ModuleOp):
+    def __init__(self, module: ModuleOp, point: str):
         self.module = module
+        self.point = point
         self.functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
         self.made: dict[tuple[object, ...], func.FuncOp] = {}
         self.done: set[str] = set()
@@ -90,10 +97,14 @@ class Differentiator:
                     hint="write the recursion as a loop",
                 )
             self.function(callee)
-            if isinstance(op, Request):
+            if isinstance(op, Request) and _point(op) == self.point:
                 requests.append(op)
         for request in requests:
-            self.request(request)
+            try:
+                self.request(request)
+            except CompileError as problem:
+                problem.level = problem.level or request.level.data
+                raise
         self.under_way.pop()
         self.done.add(name)
         return function
@@ -175,6 +186,14 @@ def _positions(attr: DenseArrayBase) -> tuple[int, ...]:
     return tuple(attr.get_values())  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def _point(op: Request) -> str:
+    """Where in the pipeline `op` is replaced."""
+    point = point_of(op.level.data)
+    if point not in POINTS:
+        raise _error(f"there is no level {op.level}", op, hint=f"the levels are: {', '.join(POINTS)}")
+    return point
+
+
 def _callee(op: Operation) -> str | None:
     return op.callee.root_reference.data if isinstance(op, VJPOp | JVPOp | func.CallOp) else None
 
@@ -195,9 +214,6 @@ def _finish(function: func.FuncOp, terminator: Operation, more: list[SSAValue]) 
 
 
 def _check(op: Request, primal: func.FuncOp) -> None:
-    level = op.properties.get("level", StringAttr("linalg"))
-    if not isinstance(level, StringAttr) or level.data not in LEVELS:
-        raise _error(f"there is no level {level}", op, hint=f"the levels are: {', '.join(LEVELS)}")
     if primal.is_declaration:
         raise _error(f"@{primal.sym_name.data} has no body to differentiate", op)
     inputs, outputs = primal.function_type.inputs.data, primal.function_type.outputs.data

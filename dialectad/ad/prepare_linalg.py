@@ -111,7 +111,6 @@ def prepare_generic(op: linalg.GenericOp, activity: Activity) -> None:
             "linalg.generic with several results can't be differentiated",
             locations.of(op),
             hint="split it into one operation per result",
-            level="linalg",
             pass_name="differentiate",
         )
     parts = Parts(op)

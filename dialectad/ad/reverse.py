@@ -22,8 +22,6 @@ from dialectad.ad.primals import Primals
 from dialectad.ad.rule import RULES
 from dialectad.errors import CompileError
 
-LEVEL = "linalg"
-
 InPlace = Callable[[SSAValue, bool], SSAValue]
 """Gives a cotangent with something added to a part of it; told whether it is all zeros so far."""
 
@@ -34,7 +32,6 @@ def no_rule(op: Operation) -> CompileError:
         locations.of(op),
         hint="register one with dialectad.ad.rule.register, or keep active values away from this operation "
         "(da.stop_gradient)",
-        level=LEVEL,
         pass_name="differentiate",
     )
 

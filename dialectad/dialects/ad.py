@@ -5,6 +5,12 @@ A *request* names a function and is replaced by the pass `differentiate`:
     %y, %dx = "ad.vjp"(%x, %w, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>}>
     %y, %ty = "ad.jvp"(%x, %w, %tx) <{callee = @f, active = array<i64: 0>}>
 
+The attribute `level` says at which point of the pipeline that happens. Below the linalg rung a request has
+no results; its operands are all arguments of the bufferized function and then their shadows:
+
+    "ad.vjp"(%x, %y, %dx, %dy) ...   // %y: what @f writes; %dx is added to; %dy may be overwritten
+    "ad.jvp"(%x, %y, %tx, %ty) ...   // %ty is written
+
 A *cache* is a stack. The forward sweep pushes, the reverse sweep pops in the opposite order:
 
     %c = "ad.cache"(%n) : (index) -> !ad.cache<tensor<4xf64>>      // at most %n pushes
@@ -56,6 +62,20 @@ from xdsl.irdl import (
     var_result_def,
 )
 from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
+
+POINTS = ("linalg-unoptimized", "graph", "linalg", "loop", "llvm")
+"""The points of a pipeline at which `differentiate` replaces requests, in their order."""
+
+_SHARED = {"loop-no-blas": "loop", "llvm-unoptimized": "llvm"}
+"""Levels of requests that are replaced together with those of another."""
+
+MEMORY = ("loop", "llvm")
+"""The points at which requests are in memory form."""
+
+
+def point_of(level: str) -> str:
+    """Where requests of this level are replaced: one of `POINTS`, if it is a level."""
+    return _SHARED.get(level, level)
 
 
 class _Allocates(MemoryEffect):

@@ -215,7 +215,7 @@ def _ctype(parameter: Any) -> Any:
 
 def compile_program(program: Program, level: Level) -> Compiled:
     """Lower a traced program at a level and load it; machine code on disk is used where it fits."""
-    pipeline = level.pipeline()
+    pipeline = program.pipeline(level)
     key = cache.key(str(program.module), pipeline, _locations(program.module))
     if (entry := cache.load(key)) is not None:
         checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]

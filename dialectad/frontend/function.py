@@ -45,7 +45,7 @@ class Function:
         return self if instance is None else functools.partial(self, instance)
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self, '__qualname__', 'function')} at level {self._level.name}>"
+        return f"<compiled {getattr(self, '__qualname__', 'function')} at level {self._level}>"
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
         """The way of a call that the native entry doesn't know: trace, compile, or convert."""
@@ -110,12 +110,12 @@ class Lowered:
     @property
     def pipeline(self) -> str:
         """The pipeline that a call runs, as `dialectad-opt -p` takes it."""
-        return self.level.pipeline()
+        return self.program.pipeline(self.level)
 
     def module(self, stage: str = "linalg") -> ModuleOp:
         """The IR at the end of a rung ("traced": before any pass)."""
         module = self.program.module.clone()
-        passes.run(context(), module, self.level.pipeline(stage))
+        passes.run(context(), module, self.program.pipeline(self.level, stage))
         return module
 
     def text(self, stage: str = "linalg") -> str:

@@ -187,7 +187,7 @@ def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
     def column(i: SSAValue) -> list[SSAValue]:
         e = _direction(argument, i)
         operands = [*call.operands, e]
-        op = ad.JVPOp(call.name, operands, [position], [*types, *floats], level.name)
+        op = ad.JVPOp(call.name, operands, [position], [*types, *floats], level.point)
         results: list[SSAValue] = list(current().insert(op).results)
         return results[len(types) : len(types) + len(call.results)]
 
@@ -209,7 +209,7 @@ def _by_rows(call: Call, leaf: int, level: Level) -> list[SSAValue]:
     def jacobian(k: int, result: SSAValue) -> SSAValue:
         def row(i: SSAValue) -> list[SSAValue]:
             operands = [*call.operands, _direction(result, i)]
-            op = ad.VJPOp(call.name, operands, [position], [k], [*types, argument.type], level.name)
+            op = ad.VJPOp(call.name, operands, [position], [k], [*types, argument.type], level.point)
             return [current().insert(op).results[-1]]
 
         if not (shape := _shape(result)):

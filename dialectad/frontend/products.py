@@ -145,7 +145,7 @@ def _jvp_of(
             [*call.operands, *values],
             [call.parameters[leaf] for leaf in leaves],
             [*result_types, *floats],
-            level.name,
+            level.point,
         )
     )
     results = list(op.results)

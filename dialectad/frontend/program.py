@@ -26,12 +26,14 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
+from dialectad.dialects import ad
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
 from dialectad.frontend import dtypes, mutation, pytrees, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
+from dialectad.levels import Level, pipeline
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,11 @@ class Program:
     structure: pytrees.TreeDef
     results: tuple[ResultType, ...]
     """Per leaf of what the function returns."""
+
+    def pipeline(self, level: Level, stage: str = "llvm") -> str:
+        """The passes that take the module to the end of a stage: those that its requests need."""
+        requests = (op for op in self.module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp))
+        return pipeline({level.point, *(op.level.data for op in requests)}, stage)
 
 
 @dataclass

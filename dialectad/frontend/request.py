@@ -172,7 +172,7 @@ def pull_back(
             order,
             sorted(seeds),
             [*result_types, *(call.operands[p].type for p in order)],
-            level.name,
+            level.point,
         )
     )
     values: list[SSAValue] = list(op.results)

@@ -31,8 +31,7 @@ from xdsl.utils.exceptions import DiagnosticException
 from dialectad import passes, verifier
 from dialectad.dialects import context
 from dialectad.errors import CompileError
-from dialectad.levels import STAGES
-from dialectad.levels import pipeline as level_pipeline
+from dialectad.levels import STAGES, Level
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import engine
 from dialectad.tools import diagnostics, parsing, run
@@ -167,7 +166,7 @@ def _pipeline(options: argparse.Namespace) -> str:
     to_machine = options.run is not None or options.emit != "mlir"
     if options.pipeline is not None or (options.level is None and not to_machine):
         return options.pipeline or ""
-    return level_pipeline(options.level or "linalg", options.stage)
+    return Level(options.level or "linalg").pipeline(options.stage)
 
 
 def _read(file: str) -> tuple[str, str]:

@@ -57,7 +57,7 @@ def compiled(name: str):
     ctx = context()
     module = parsing.parse(ctx, parsing.Chunk(str(path), path.read_text(encoding="utf-8")))
     signature = run.signature(module, "f")
-    passes.run(ctx, module, pipeline("linalg"))
+    passes.run(ctx, module, pipeline(["linalg"]))
     return module, signature
 
 
