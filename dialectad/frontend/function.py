@@ -81,6 +81,13 @@ class Function:
     def _trace(self, signature: Signature) -> Program:
         return trace_program(self._function, signature, getattr(self, "__name__", "f"))
 
+    def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
+        """The machine code that a call with these arguments runs, compiled now if it isn't yet."""
+        signature, _ = self._signature(args, kwargs)
+        if signature is None:
+            raise CompileError("compiled() takes concrete arguments")
+        return self._specialize(signature)
+
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The IR of the program that a call with these arguments would run, at every rung.
 

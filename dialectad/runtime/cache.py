@@ -22,7 +22,8 @@ import platform
 import struct
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -42,6 +43,7 @@ _PRUNE_EVERY = 32
 """Entries that a process writes between two looks at the size of the whole."""
 
 _written = 0
+_disabled = ContextVar("disabled", default=False)
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,19 @@ class Entry:
     """Anything that JSON can hold."""
 
 
+@contextlib.contextmanager
+def disabled() -> Iterator[None]:
+    """Neither look anything up nor keep it meanwhile, in this thread: to see what compiling takes."""
+    token = _disabled.set(True)
+    try:
+        yield
+    finally:
+        _disabled.reset(token)
+
+
 def directory() -> Path | None:
     """Where entries are kept; None when the cache is off."""
-    if os.environ.get(SWITCH, "1").lower() in ("0", "off", "false", "no"):
+    if _disabled.get() or os.environ.get(SWITCH, "1").lower() in ("0", "off", "false", "no"):
         return None
     chosen = os.environ.get(DIRECTORY)
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("dialectad", appauthor=False))
