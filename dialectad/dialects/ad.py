@@ -78,6 +78,11 @@ def point_of(level: str) -> str:
     return _SHARED.get(level, level)
 
 
+def positions(attr: DenseArrayBase) -> tuple[int, ...]:
+    """The positions that `active` or `seeds` lists."""
+    return tuple(int(p) for p in attr.get_values())  # pyright: ignore[reportAttributeAccessIssue]
+
+
 class _Allocates(MemoryEffect):
     @classmethod
     def get_effects(cls, op):

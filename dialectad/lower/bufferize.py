@@ -18,6 +18,7 @@ from xdsl.passes import ModulePass
 from dialectad.lower.bufferization import branches, caches, loops, structured, tensors  # noqa: F401  (rules)
 from dialectad.lower.bufferization.functions import bufferize_function
 from dialectad.lower.bufferization.memory import Report
+from dialectad.lower.bufferization.requests import prepare_callees
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class BufferizePass(ModulePass):
 
 def bufferize(module: ModuleOp) -> dict[str, Report]:
     """Bufferize all functions of a module in place, and tell what each costs."""
+    prepare_callees(module)
     taken = {op.sym_name.data for op in module.ops if isinstance(op, func.FuncOp)}
     numbers = count()
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DYNAMIC_INDEX, AnyFloat, DenseArrayBase
+from xdsl.dialects.builtin import DYNAMIC_INDEX, AnyFloat, IntegerAttr, MemRefType
 from xdsl.ir import Attribute, SSAValue
 
 from dialectad.dialects import ad
 from dialectad.verify.rule import Symbols, element_of, rule, shape_of, show
 
+_INOUT, _OUTS = "dialectad.inout", "dialectad.outs"
+
 
 def _is_float(type_: Attribute) -> bool:
     return isinstance(element_of(type_), AnyFloat)
-
-
-def _values(positions: DenseArrayBase) -> Sequence[int]:
-    return [int(p) for p in positions.get_values()]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _callee(op: ad.VJPOp | ad.JVPOp, symbols: Symbols) -> func.FuncOp | str:
@@ -44,8 +42,11 @@ def vjp(op: ad.VJPOp, symbols: Symbols) -> Iterator[str]:
     if isinstance(callee := _callee(op, symbols), str):
         yield callee
         return
+    if _OUTS in callee.attributes:
+        yield from _memory_form(op, callee)
+        return
     inputs, outputs = list(callee.function_type.inputs), list(callee.function_type.outputs)
-    active, seeds = _values(op.active), _values(op.seeds)
+    active, seeds = ad.positions(op.active), ad.positions(op.seeds)
     wrong = [*_positions("active arguments", active, inputs), *_positions("seeds", seeds, outputs)]
     yield from wrong
     if not wrong:
@@ -58,13 +59,44 @@ def jvp(op: ad.JVPOp, symbols: Symbols) -> Iterator[str]:
     if isinstance(callee := _callee(op, symbols), str):
         yield callee
         return
+    if _OUTS in callee.attributes:
+        yield from _memory_form(op, callee)
+        return
     inputs, outputs = list(callee.function_type.inputs), list(callee.function_type.outputs)
-    active = _values(op.active)
+    active = ad.positions(op.active)
     wrong = list(_positions("active arguments", active, inputs))
     yield from wrong
     if not wrong:
         yield from _same("operands", op.operands, [*inputs, *(inputs[a] for a in active)])
         yield from _same("results", op.results, [*outputs, *filter(_is_float, outputs)])
+
+
+def _memory_form(op: ad.VJPOp | ad.JVPOp, callee: func.FuncOp) -> Iterator[str]:
+    """A request of a function that writes its results into its last arguments."""
+    inputs = list(callee.function_type.inputs)
+    count = callee.attributes[_OUTS]
+    if not isinstance(count, IntegerAttr) or not 0 <= count.value.data <= len(inputs):
+        return  # it is the function that is wrong
+    first = len(inputs) - count.value.data
+    if any(_INOUT in attrs.data for attrs in callee.arg_attrs or ()):
+        yield f"@{callee.sym_name.data} writes into an argument"
+    arguments, outs = inputs[:first], inputs[first:]
+    active = ad.positions(op.active)
+    seeds = ad.positions(op.seeds) if isinstance(op, ad.VJPOp) else None
+    wrong = [*_positions("active arguments", active, arguments), *_positions("seeds", seeds or (), outs)]
+    yield from wrong
+    if wrong:
+        return
+    if seeds is not None:
+        shadows = [*(_in_memory(arguments[a]) for a in active), *(outs[s] for s in seeds)]
+    else:
+        shadows = [*(arguments[a] for a in active), *filter(_is_float, outs)]
+    yield from _same("operands", op.operands, [*inputs, *shadows])
+    yield from _same("results", op.results, [])
+
+
+def _in_memory(type_: Attribute) -> Attribute:
+    return type_ if isinstance(type_, MemRefType) else MemRefType(type_, ())
 
 
 def _content(cache: SSAValue) -> Attribute:

@@ -51,7 +51,7 @@ RUNGS: dict[str, Rung] = {
             "alloc alloca dealloc load store subview copy view cast dim collapse_shape expand_shape"
             " reinterpret_cast global get_global",
         )
-        | _names("ad", "cache reserve push pop"),
+        | _names("ad", "vjp jvp cache reserve push pop"),
         (TensorType, LLVMPointerType),
     ),
     "llvm": Rung(frozenset({"builtin.module", "llvm"}), (TensorType, MemRefType, IndexType)),

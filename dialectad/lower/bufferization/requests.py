@@ -1,0 +1,198 @@
+"""Bufferization of requests for derivatives: below the linalg rung they are in memory form, as in Enzyme.
+
+    %y, %dx = "ad.vjp"(%x, %dy) <{callee = @f, active = [0], seeds = [0], level = "loop"}>
+~>  linalg.fill 0, %DX; memref.copy %DY, %C; "ad.vjp"(%X, %Y, %DX, %C) <{...}> : (...) -> ()
+
+    %y, %ty = "ad.jvp"(%x, %tx) <{callee = @f, active = [0], level = "loop"}>
+~>  "ad.jvp"(%X, %Y, %TX, %TY) <{...}> : (...) -> ()
+
+The operands are those of the bufferized callee (arguments, then outs), then the shadows: what cotangents are
+added to, one for each active argument, and what holds the cotangents of the results that are seeds, which the
+callee's derivative may overwrite. In forward mode these are the tangents of the active arguments and then
+memory for those of the results. A scalar is an operand as it is where it is only read, otherwise a memref
+of rank 0. All memrefs are row-major, and what is written overlaps no other operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    ModuleOp,
+    StringAttr,
+    SymbolRefAttr,
+    TensorType,
+)
+from xdsl.ir import Attribute, SSAValue
+
+from dialectad.dialects import ad
+from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
+from dialectad.lower.bufferization.functions import INOUT
+from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
+
+Request = ad.VJPOp | ad.JVPOp
+
+_STRIDED = "what is differentiated takes arrays whose elements lie one after the other"
+_SEED = "a derivative uses up the cotangents that it is given"
+
+
+# --- the callees -------------------------------------------------------------------------------
+
+
+def prepare_callees(module: ModuleOp) -> None:
+    """Let every request name a private function that writes into none of its arguments.
+
+    func.func private @f(%x: tensor<4xf64> {dialectad.inout = 0 : i64}) -> tensor<4xf64>
+    ~>  func.func private @f(%x: tensor<4xf64>) -> tensor<4xf64>
+
+    A public function stays as it is, and the requests name a private copy of it.
+    """
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+    callees: dict[str, func.FuncOp] = {}
+    for op in [op for op in module.walk() if isinstance(op, Request)]:
+        name = op.callee.root_reference.data
+        if (callee := callees.get(name)) is None:
+            callee = callees[name] = _private(functions, name)
+            _forget_inout(callee)
+        op.properties["callee"] = SymbolRefAttr(callee.sym_name)
+
+
+def _private(functions: dict[str, func.FuncOp], name: str) -> func.FuncOp:
+    function = functions[name]
+    if function.sym_visibility is not None and function.sym_visibility.data == "private":
+        return function
+    name += ".primal"
+    while name in functions:
+        name += "_"
+    copy = functions[name] = function.clone()
+    copy.properties |= {"sym_name": StringAttr(name), "sym_visibility": StringAttr("private")}
+    parent = function.parent
+    assert parent is not None
+    parent.insert_op_after(copy, function)
+    return copy
+
+
+def _forget_inout(function: func.FuncOp) -> None:
+    if function.arg_attrs is not None:
+        function.properties["arg_attrs"] = ArrayAttr(
+            DictionaryAttr({name: attr for name, attr in attrs.data.items() if name != INOUT})
+            for attrs in function.arg_attrs
+        )
+
+
+# --- the requests ------------------------------------------------------------------------------
+
+
+def _vjp(b: Bufferizer, op: ad.VJPOp) -> None:
+    _check_level(b, op)
+    active, seeds = ad.positions(op.active), ad.positions(op.seeds)
+    count = len(op.operands) - len(seeds)
+    results, gradients = _split(op.res, len(op.res) - len(active))
+    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
+    outs = [_out(b, result, reads) for result in results]
+    shadows = [_out(b, dx, reads, op.operands[i]) for i, dx in zip(active, gradients, strict=True)]
+    for shadow in shadows:
+        _fill_with_zero(b, shadow)
+    cotangents = [_used_up(b, op, index) for index in range(count, len(op.operands))]
+    arguments = [_argument(b, value) for value in op.operands[:count]]
+    _replace(b, op, [*arguments, *map(b.memref, (*outs, *shadows, *cotangents))], [*outs, *shadows])
+
+
+def _jvp(b: Bufferizer, op: ad.JVPOp) -> None:
+    _check_level(b, op)
+    count = len(op.operands) - len(ad.positions(op.active))
+    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
+    places = [_out(b, result, reads) for result in op.res]
+    outs, tangents = _split(places, _number_of_primals(op))
+    arguments, directions = _split([_argument(b, value) for value in op.operands], count)
+    _replace(b, op, [*arguments, *map(b.memref, outs), *directions, *map(b.memref, tangents)], places)
+
+
+def _check_level(b: Bufferizer, op: Request) -> None:
+    if ad.point_of(op.level.data) not in ad.MEMORY:
+        raise b.error(
+            f"a derivative at the level {op.level} is left",
+            hint=f"run the pass `differentiate{{level={ad.point_of(op.level.data)}}}` before `bufferize`",
+        )
+
+
+def _split(values: Sequence[Any], count: int) -> tuple[list[Any], list[Any]]:
+    return list(values[:count]), list(values[count:])
+
+
+def _number_of_primals(op: ad.JVPOp) -> int:
+    """How many of the results come before the tangents, of which there is one for each that is a float."""
+    floats = [isinstance(_element_type(r.type), AnyFloat) for r in op.res]
+    return next(n for n in range(len(floats) + 1) if n + sum(floats[:n]) == len(floats))
+
+
+def _element_type(type_: Attribute) -> Attribute:
+    return type_.element_type if isinstance(type_, TensorType) else type_
+
+
+def _out(b: Bufferizer, result: SSAValue, reads: Sequence[Read], like: SSAValue | None = None) -> Place:
+    """Memory that the callee's derivative writes `result` into: where it ends up, if it can be there."""
+    if not isinstance(type_ := result.type, TensorType):
+        return b.allocate((), type_)
+    if like is None and not is_static(type_):
+        raise b.error(
+            f"what is differentiated gives an array whose shape is only known at run time ({type_})",
+            hint="return an array whose shape follows from those of the arguments",
+        )
+    place = b.fresh(result, reads, like)
+    if place.type != identity_type(type_):
+        place = b.alloc(result, like)
+    b.define(result, place)  # from here on it is in the way of the others
+    return place
+
+
+def _fill_with_zero(b: Bufferizer, place: Place) -> None:
+    type_ = cast(AnyFloat, place.element_type)
+    b.fill(Splat(FloatAttr(0.0, type_)), place)
+
+
+def _argument(b: Bufferizer, value: SSAValue) -> SSAValue:
+    """What is passed for an operand that is read."""
+    if not isinstance(type_ := value.type, TensorType):
+        return value
+    place = b.read(value)
+    if place.type != identity_type(type_):
+        aside = b.alloc(value)
+        b.copy(place, aside, _STRIDED)
+        place = aside
+    return b.memref(place)
+
+
+def _used_up(b: Bufferizer, op: ad.VJPOp, index: int) -> Place:
+    """Memory with the content of an operand that may be overwritten: its own, if nobody wants that."""
+    value = op.operands[index]
+    if not isinstance(type_ := value.type, TensorType):
+        place = b.allocate((), type_)
+        b.emit(memref.StoreOp.get(value, place.buffer.memref, ()))
+        return place
+    where = b.places[value]
+    if isinstance(where, Place) and value in b.dying and where.type == identity_type(type_):
+        others = [(v, False) for i, v in enumerate(op.operands) if i != index and is_tensor(v)]
+        if b.may_write(where, others):
+            return where
+    place = b.alloc(value)
+    b.write(value, place, _SEED)
+    return place
+
+
+def _replace(b: Bufferizer, op: Request, operands: Sequence[SSAValue], places: Sequence[Place]) -> None:
+    b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
+    for result, place in zip(op.res, places, strict=True):
+        if not is_tensor(result) and result.first_use is not None:
+            load = b.emit(memref.LoadOp.get(b.memref(place), ()))
+            result.replace_all_uses_with(load.results[0])
+    b.drop(op)
+
+
+Bufferizer.RULES |= {ad.VJPOp: _vjp, ad.JVPOp: _jvp}
