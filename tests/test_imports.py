@@ -14,7 +14,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "locations", "passes"}),
     frozenset({"dialects"}),
     frozenset({"verify", "verifier"}),
-    frozenset({"ad", "rewrite", "lower"}),
+    frozenset({"ad", "rewrite", "lower", "lift"}),
     frozenset({"levels"}),
     frozenset({"frontend", "runtime"}),
     frozenset({"", "tools"}),

@@ -4,6 +4,7 @@
 %i = llvm.fptoui %x : f64 to i64
 %x = llvm.uitofp %i : i64 to f64
 %y = llvm.freeze %x : i64
+%y = llvm.mlir.poison : f64
 %old = llvm.atomicrmw xchg %p, %v acq_rel : !llvm.ptr, !llvm.ptr
 "llvm.intr.memcpy"(%dst, %src, %bytes) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
 """
@@ -29,6 +30,8 @@ from xdsl.irdl import (
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
+
+from dialectad.dialects.llvm_switch import SwitchOp
 
 
 @irdl_op_definition
@@ -59,6 +62,19 @@ class FreezeOp(IRDLOperation):
 
     def __init__(self, val: SSAValue):
         super().__init__(operands=[val], result_types=[val.type])
+
+
+@irdl_op_definition
+class PoisonOp(IRDLOperation):
+    """A value that nothing may depend on."""
+
+    name = "llvm.mlir.poison"
+    res = result_def(AnyAttr())
+    traits = traits_def(Pure())
+    assembly_format = "attr-dict `:` type($res)"
+
+    def __init__(self, type_: Attribute):
+        super().__init__(result_types=[type_])
 
 
 ATOMIC_BINARY_OPS = tuple("xchg add sub _and nand _or _xor max min umax umin fadd fsub fmax fmin".split())
@@ -139,6 +155,16 @@ class MemcpyOp(IRDLOperation):
 
 LLVM = Dialect(
     "llvm",
-    [*upstream.LLVM.operations, FPToSIOp, FPToUIOp, UIToFPOp, FreezeOp, AtomicRMWOp, MemcpyOp],
+    [
+        *upstream.LLVM.operations,
+        FPToSIOp,
+        FPToUIOp,
+        UIToFPOp,
+        FreezeOp,
+        PoisonOp,
+        SwitchOp,
+        AtomicRMWOp,
+        MemcpyOp,
+    ],
     [*upstream.LLVM.attributes],
 )

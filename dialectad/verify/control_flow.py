@@ -8,6 +8,7 @@ from xdsl.dialects import cf, llvm, scf
 from xdsl.dialects.builtin import FunctionType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
+from dialectad.dialects.llvm import SwitchOp
 from dialectad.verify.rule import Symbols, rule, show
 
 
@@ -77,6 +78,13 @@ def switch(op: cf.SwitchOp, _: Symbols) -> Iterator[str]:
     for block, count in zip(op.case_blocks, op.case_operand_segments.get_values(), strict=True):
         yield from _branch(block, op.case_operands[start : start + count])
         start += count
+
+
+@rule(SwitchOp)
+def llvm_switch(op: SwitchOp, _: Symbols) -> Iterator[str]:
+    yield from _branch(op.default_block, op.default_operands)
+    for block, operands in op.cases:
+        yield from _branch(block, operands)
 
 
 @rule(llvm.CallOp)
