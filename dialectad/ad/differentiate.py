@@ -7,7 +7,8 @@
     func.func private @f.vjp_0_of_0(%x, %dy) { <the body of f>; <its reverse sweep>; return %y, %dx }
 
 Requests inside a callee are replaced first, so that a gradient of a gradient differentiates the code of
-the inner one. Equal requests share a function. At the end `ad.stop` has done its work:
+the inner one. Equal requests share a function. At the end `ad.stop` has done its work, but in functions that
+are still to be differentiated, at a later point of the pipeline:
 
     %y = "ad.stop"(%x)  =>  %x
 """
@@ -72,10 +73,23 @@ class Differentiator:
     def run(self) -> None:
         for name in tuple(self.functions):
             self.function(name)
-        for op in [op for op in self.module.walk() if isinstance(op, StopOp)]:
-            op.result.replace_all_uses_with(op.value)
-            op.detach()
-            op.erase()
+        later = self._differentiated_later()
+        for name, function in self.functions.items():
+            for op in [op for op in function.walk() if isinstance(op, StopOp) and name not in later]:
+                op.result.replace_all_uses_with(op.value)
+                op.detach()
+                op.erase()
+
+    def _differentiated_later(self) -> set[str]:
+        """The functions that requests of other points ask for, and those that these call."""
+        found: set[str] = set()
+        pending = [_callee(op) for op in self.module.walk() if isinstance(op, Request)]
+        while pending:
+            name = pending.pop()
+            if name in self.functions and name not in found:
+                found.add(name)
+                pending += map(_callee, self.functions[name].walk())
+        return found
 
     def function(self, name: str) -> func.FuncOp:
         """The function of that name, with all requests in it and below it replaced."""

@@ -15,7 +15,7 @@ from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
-from dialectad.dialects import blas
+from dialectad.dialects import ad, blas
 from dialectad.rewrite import effects
 
 Index = int | AffineExpr | SSAValue
@@ -24,7 +24,7 @@ Access = tuple[Index, ...]
 ZERO = -1
 """The index into a dimension of extent 1."""
 
-ELEMENTWISE = effects.SCALAR - {arith.ConstantOp}
+ELEMENTWISE = effects.SCALAR - {arith.ConstantOp} | {ad.StopOp}
 """Ops that, on tensors, apply to each element."""
 
 UNIFORM = frozenset((tensor.SplatOp, linalg.FillOp, arith.ConstantOp))
@@ -53,6 +53,7 @@ _COSTS: dict[type[Operation], int] = {
     **dict.fromkeys(math.Math.operations, 20),
     **dict.fromkeys(_CHEAP_MATH, 1),
     **dict.fromkeys(_EXPENSIVE, 10),
+    ad.StopOp: 0,
     arith.ConstantOp: 0,
     linalg.IndexOp: 0,
     linalg.YieldOp: 0,

@@ -41,7 +41,7 @@ RUNGS: dict[str, Rung] = {
             "empty splat extract insert extract_slice insert_slice collapse_shape expand_shape dim cast",
         )
         | _names("linalg", "transpose broadcast reduce matmul matvec vecmat dot")
-        | _names("ad", "vjp jvp cache push pop"),
+        | _names("ad", "vjp jvp stop cache push pop"),
         (MemRefType, LLVMPointerType),
     ),
     "loop": Rung(
@@ -51,7 +51,7 @@ RUNGS: dict[str, Rung] = {
             "alloc alloca dealloc load store subview copy view cast dim collapse_shape expand_shape"
             " reinterpret_cast global get_global",
         )
-        | _names("ad", "vjp jvp cache reserve push pop"),
+        | _names("ad", "vjp jvp stop cache reserve push pop"),
         (TensorType, LLVMPointerType),
     ),
     "llvm": Rung(frozenset({"builtin.module", "llvm"}), (TensorType, MemRefType, IndexType)),

@@ -191,5 +191,5 @@ def same_index_inputs(op: linalg.GenericOp) -> set[int]:
 
 
 def is_elementwise(op: Operation) -> bool:
-    """Whether this is `arith` or `math` on tensors."""
-    return op.name.startswith(("arith.", "math.")) and bool(op.operands)
+    """Whether this is `arith`, `math` or `ad.stop` on tensors."""
+    return op.name.startswith(("arith.", "math.", "ad.stop")) and bool(op.operands)

@@ -201,10 +201,15 @@ def _release(f: FunctionLowering, op: ad.ReleaseOp) -> None:
     f.store(f.null(), stack.block)
 
 
+def _stop(f: FunctionLowering, op: ad.StopOp) -> None:
+    f.set(op.result, f.get(op.value))
+
+
 HANDLERS: dict[type[Operation], Handler] = {
     ad.CacheOp: _cache,
     ad.PushOp: _push,
     ad.ReserveOp: _reserve,
     ad.PopOp: _pop,
     ad.ReleaseOp: _release,
+    ad.StopOp: _stop,
 }
