@@ -34,7 +34,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "loop": (
         (None, "bufferize"),
-        ("loop", "differentiate{level=loop}"),
+        ("loop", "differentiate{level=loop},inline,canonicalize,cse,dce"),
         (None, "plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
     ),
     "llvm": (
@@ -45,7 +45,9 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
 """Stage -> its passes; those with a point only where a request names that point."""
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
+    "graph": (),
     "linalg": ("optimize_first",),
+    "loop": ("blas_rules",),
     "auto": (),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""

@@ -19,7 +19,7 @@ from dialectad.rewrite import dce, fold_arith, fold_scf, fold_tensor
 from dialectad.rewrite.elementwise import ELEMENTWISE
 from dialectad.rewrite.rewriter import Rewriter
 
-_VALUE_RULES: dict[type[Operation], Callable[..., SSAValue | None]] = {
+VALUE_RULES: dict[type[Operation], Callable[..., SSAValue | None]] = {
     **dict.fromkeys(ELEMENTWISE, fold_arith.fold),
     **fold_tensor.RULES,
 }
@@ -33,10 +33,10 @@ def simplify(function: Operation) -> None:
     """Apply the rules to everything inside of `function`."""
     rw = Rewriter()
     for op in reversed(list(function.walk())):
-        if type(op) in _VALUE_RULES or type(op) in _STRUCTURE_RULES:
+        if type(op) in VALUE_RULES or type(op) in _STRUCTURE_RULES:
             rw.push(op)
     while (op := rw.pop()) is not None:
-        rule = _VALUE_RULES.get(type(op))
+        rule = VALUE_RULES.get(type(op))
         if rule is not None:
             value = rule(op, rw) if op.results else None  # on memrefs linalg ops have no results
             if value is not None:
