@@ -2,6 +2,7 @@
 
 Only what is both is differentiated. The analysis is one walk per direction, repeated over loop bodies
 until nothing changes; rules say how a derivative flows through their ops (`Rule.vary`, `Rule.use`).
+Memory is active as a whole: what is marked is the buffer, whatever view of it is written or read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 
 from xdsl.ir import Block, Operation, SSAValue
 
+from dialectad.ad.algebra import is_differentiable
+from dialectad.ad.memory import buffer_of
 from dialectad.ad.rule import RULES, Rule
 
 _DEFAULT = Rule()
@@ -45,8 +48,25 @@ class Activity:
         activity.useful = activity.varied
         return activity
 
+    def is_varied(self, value: SSAValue) -> bool:
+        return buffer_of(value) in self.varied
+
+    def is_useful(self, value: SSAValue) -> bool:
+        return buffer_of(value) in self.useful
+
     def active(self, value: SSAValue) -> bool:
+        value = buffer_of(value)
         return value in self.varied and value in self.useful
+
+    def mark_varied(self, value: SSAValue) -> None:
+        """`value`, or what a memref is a view of, depends on an active argument."""
+        if is_differentiable(value.type):
+            self.varied.add(buffer_of(value))
+
+    def mark_useful(self, value: SSAValue) -> None:
+        """An active result depends on `value`, or on what a memref is a view of."""
+        if is_differentiable(value.type):
+            self.useful.add(buffer_of(value))
 
     def active_op(self, op: Operation) -> bool:
         """Whether `op` has to be differentiated: a result is active, or an operand that it stores away."""

@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     LocationAttr,
+    MemRefType,
     TensorType,
     i1,
 )
@@ -46,9 +47,9 @@ ZERO, ONE, MINUS_ONE = Symbol.ZERO, Symbol.ONE, Symbol.MINUS_ONE
 
 
 def is_differentiable(type_: Attribute) -> bool:
-    """Whether a value of this type can have a derivative: floats, tensors of them and caches of these."""
+    """Whether a value of this type can have a derivative: floats, and what holds floats."""
     match type_:
-        case TensorType():
+        case TensorType() | MemRefType():
             return isinstance(type_.element_type, AnyFloat)
         case CacheType():
             return is_differentiable(type_.element_type)

@@ -46,8 +46,10 @@ def generic_of(
     iterators: Sequence[IteratorTypeAttr],
     block: Block,
 ) -> linalg.GenericOp:
+    """`linalg.generic` with one output: a tensor, or a memref that it writes."""
     maps = ArrayAttr([AffineMapAttr(m) for m in (*(m for _, m in ins), out_map)])
-    return linalg.GenericOp([i for i, _ in ins], [out], Region(block), maps, ArrayAttr(iterators), [out.type])
+    results = [out.type] if isinstance(out.type, TensorType) else []
+    return linalg.GenericOp([i for i, _ in ins], [out], Region(block), maps, ArrayAttr(iterators), results)
 
 
 def reduce_add(emitter: Emitter, value: SSAValue, init: SSAValue, dims: Sequence[int]) -> SSAValue:

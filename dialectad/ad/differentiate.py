@@ -30,9 +30,10 @@ from dialectad.ad import rules
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
+from dialectad.ad.memory_form import OUTS, add_reverse_sweep, add_tangents, in_memory_type, outs_of
 from dialectad.ad.prepare import inline_calls, prepare
 from dialectad.ad.reverse import Reverse, body_ops
-from dialectad.dialects.ad import POINTS, JVPOp, StopOp, VJPOp, point_of
+from dialectad.dialects.ad import MEMORY, POINTS, JVPOp, StopOp, VJPOp, point_of
 from dialectad.errors import CompileError
 
 rules.load()
@@ -129,11 +130,10 @@ class Differentiator:
         _check(op, primal)
         active = _positions(op.active)
         seeds = _positions(op.seeds) if isinstance(op, VJPOp) else None
-        key = (primal, active, seeds)
+        key = (primal, active, seeds, op.level)
         if (made := self.made.get(key)) is None:
-            made = self.made[key] = (
-                self._vjp(primal, active, seeds) if seeds is not None else self._jvp(primal, active)
-            )
+            make = self._in_memory if self.point in MEMORY else self._on_values
+            made = self.made[key] = make(primal, active, seeds, op.level.data)
         call = func.CallOp(made.sym_name.data, op.operands, made.function_type.outputs.data)
         call.location = op.location
         block = op.parent
@@ -159,9 +159,26 @@ class Differentiator:
         parent.insert_op_after(function, primal)
         return function, function.body.block
 
+    def _on_values(
+        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
+    ) -> func.FuncOp:
+        return self._jvp(primal, active) if seeds is None else self._vjp(primal, active, seeds)
+
+    def _in_memory(
+        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
+    ) -> func.FuncOp:
+        function, block = self._new(primal, _suffix(active, seeds))
+        blas_rules = not level.endswith("-no-blas")
+        if seeds is None:
+            add_tangents(function, outs_of(primal), active, blas_rules=blas_rules)
+        else:
+            add_reverse_sweep(function, outs_of(primal), active, seeds, blas_rules=blas_rules)
+        terminator = _terminator(block)
+        _finish(function, terminator, [])
+        return function
+
     def _vjp(self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...]) -> func.FuncOp:
-        numbers = "_".join(map(str, active)) + "_of_" + "_".join(map(str, seeds))
-        function, block = self._new(primal, f"vjp_{numbers}")
+        function, block = self._new(primal, _suffix(active, seeds))
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=True)
         terminator = _terminator(block)
@@ -178,7 +195,7 @@ class Differentiator:
         return function
 
     def _jvp(self, primal: func.FuncOp, active: tuple[int, ...]) -> func.FuncOp:
-        function, block = self._new(primal, "jvp_" + "_".join(map(str, active)))
+        function, block = self._new(primal, _suffix(active, None))
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=False)
         terminator = _terminator(block)
@@ -194,6 +211,11 @@ class Differentiator:
             tangents = [sweep.materialized(result) for result in results]
         _finish(function, terminator, tangents)
         return function
+
+
+def _suffix(active: tuple[int, ...], seeds: tuple[int, ...] | None) -> str:
+    numbers = "_".join(map(str, active))
+    return f"jvp_{numbers}" if seeds is None else f"vjp_{numbers}_of_" + "_".join(map(str, seeds))
 
 
 def _positions(attr: DenseArrayBase) -> tuple[int, ...]:
@@ -230,18 +252,33 @@ def _finish(function: func.FuncOp, terminator: Operation, more: list[SSAValue]) 
 def _check(op: Request, primal: func.FuncOp) -> None:
     if primal.is_declaration:
         raise _error(f"@{primal.sym_name.data} has no body to differentiate", op)
+    in_memory = OUTS in primal.attributes
+    if in_memory != (_point(op) in MEMORY):
+        raise _error(
+            f"{op.name} of level {op.level.data} where @{primal.sym_name.data} is "
+            f"{'in memory form' if in_memory else 'not in memory form yet'}",
+            op,
+        )
     inputs, outputs = primal.function_type.inputs.data, primal.function_type.outputs.data
     expected = list(inputs)
+    if in_memory:
+        first_out = len(inputs) - outs_of(primal)
+        inputs, outputs = inputs[:first_out], inputs[first_out:]
     for position in _positions(op.active):
         _check_position(op, "argument", position, inputs)
+    given = [inputs[i] for i in _positions(op.active)]
     if isinstance(op, VJPOp):
         for position in _positions(op.seeds):
             _check_position(op, "result", position, outputs)
-        expected += [outputs[i] for i in _positions(op.seeds)]
-        results = [*outputs, *(inputs[i] for i in _positions(op.active))]
+        seeds = [outputs[i] for i in _positions(op.seeds)]
+        expected += [*map(in_memory_type, given), *seeds] if in_memory else seeds
+        results = [*outputs, *given]
     else:
-        expected += [inputs[i] for i in _positions(op.active)]
-        results = [*outputs, *(o for o in outputs if is_differentiable(o))]
+        tangents = [o for o in outputs if is_differentiable(o)]
+        expected += [*given, *tangents] if in_memory else given
+        results = [*outputs, *tangents]
+    if in_memory:
+        results = []
     for what, got, wanted in (
         ("operands", list(op.operand_types), expected),
         ("results", list(op.result_types), results),

@@ -26,7 +26,7 @@ class Forward:
         self.activity = activity
         self.tangents: dict[SSAValue, SSAValue] = {}
         self.shadows: dict[SSAValue, SSAValue] = {}
-        """The cache of tangents that belongs to a cache of primal values."""
+        """The memory or cache of tangents that belongs to memory or a cache of primal values."""
 
     def active(self, value: SSAValue) -> bool:
         return self.activity.active(value)
@@ -34,6 +34,19 @@ class Forward:
     def primal(self, value: SSAValue) -> SSAValue:
         """Primal values are all in scope."""
         return value
+
+    def content(self, op: Operation, memory: SSAValue) -> SSAValue:
+        """Memory is what it was for `op`, unless that wrote it."""
+        return memory
+
+    def shadow(self, memory: SSAValue) -> SSAValue:
+        """The memory that holds the tangents of what `memory` holds."""
+        if (known := self.shadows.get(memory)) is None:
+            op = memory.owner
+            assert isinstance(op, Operation)
+            with self.emitter.at(InsertPoint.after(op)), self.emitter.deriving(op):
+                known = self.shadows[memory] = RULES[type(op)].shadow(self, op)
+        return known
 
     def tangent(self, value: SSAValue) -> SSAValue | None:
         return self.tangents.get(value)

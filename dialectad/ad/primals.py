@@ -18,6 +18,10 @@ the value, and gets a capacity if all the loops around are counted and their bou
     scf.for %k ... { %v = ad.pop(%c); ... }    the reverse loop
 
 Everything that the door builds goes to the *prologue* of the reverse block, so it dominates all uses.
+
+Memory may have been overwritten since. A load is repeated where its memory survives (see `memory.py`), and
+cached like any value where it doesn't; `content` gives memory as a whole, itself or a copy of it. The door
+also knows where the *shadow* of memory is, which holds its cotangents.
 """
 
 from __future__ import annotations
@@ -26,16 +30,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from xdsl.dialects import arith, math, scf, tensor
-from xdsl.dialects.builtin import UnrealizedConversionCastOp
+from xdsl.dialects import arith, math, memref, scf, tensor
+from xdsl.dialects.builtin import LocationAttr, MemRefType, UnrealizedConversionCastOp
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.extents import extents
-from dialectad.dialects.ad import CacheOp, PopOp, PushOp
+from dialectad.ad.memory import VIEWS, Memory
+from dialectad.dialects.ad import CacheOp, CacheType, PopOp, PushOp, ReserveOp
 
 _INTEGER_OPS: tuple[type[Operation], ...] = (
     *(arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp),
@@ -55,9 +60,10 @@ CHEAP: frozenset[type[Operation]] = frozenset(
         *_FLOAT_OPS,
         *(arith.ConstantOp, arith.SelectOp, arith.TruncFOp, linalg.IndexOp),
         *(tensor.EmptyOp, tensor.DimOp, tensor.ExtractOp, tensor.ExtractSliceOp),
+        *(memref.LoadOp, memref.DimOp, memref.GetGlobalOp, *VIEWS),
     )
 )
-"""What is recomputed where its operands are available."""
+"""What is recomputed where its operands are available; a load, where its memory survives."""
 
 SPREADING: frozenset[type[Operation]] = frozenset(
     (
@@ -80,6 +86,10 @@ class Scope:
     """What the door has given so far, or a placeholder of it."""
     placeholders: dict[SSAValue, Operation] = field(default_factory=dict)
     """What is still to be decided: see Note [Deciding late]."""
+    shadows: dict[SSAValue, SSAValue] = field(default_factory=dict)
+    """The shadows of memory that has its name from this block, or placeholders."""
+    undecided: list[tuple[SSAValue, Operation, Callable[[], SSAValue]]] = field(default_factory=list)
+    """Memory, the placeholder of its shadow, and how to make that."""
     deciding: bool = False
     lazy: dict[SSAValue, Callable[[], SSAValue]] = field(default_factory=dict)
     """How to recompute a block argument (a loop's index)."""
@@ -93,6 +103,7 @@ class Primals:
     def __init__(self, top: Block, emitter: Emitter):
         self.top = top
         self.emitter = emitter
+        self.memory = Memory(top)
         self.scopes: dict[Block, Scope] = {}
 
     @contextmanager
@@ -119,6 +130,39 @@ class Primals:
             known = scope.values[value] = self._give(value, scope)
         return known
 
+    def content(self, op: Operation, memory: SSAValue) -> SSAValue:
+        """Memory that holds what `memory` held when `op` ran."""
+        if self.memory.survives(memory, op):
+            return self.value(memory)
+        assert op.parent is not None
+        assert isinstance(memory.type, MemRefType)
+        sizes = extents(memory)
+        type_ = MemRefType(memory.type.element_type, memory.type.shape)
+        with self.emitter.at(InsertPoint.before(op)):
+            if (scope := self.scopes.get(op.parent)) is None:
+                copy = self.emitter.emit(memref.AllocOp(sizes, [], type_))
+                self.emitter.insert(memref.CopyOp(memory, copy))
+                return copy
+            cache, location = self._cache(op, type_)
+            slot = ReserveOp(cache, sizes, type_)
+            slot.location = location
+            self.emitter.insert(memref.CopyOp(memory, self.emitter.emit(slot)))
+        return self._pop(scope, cache, [self.value(size) for size in sizes], location)
+
+    def shadow(self, memory: SSAValue, make: Callable[[], SSAValue]) -> SSAValue:
+        """The shadow of memory that has its name from a block; `make` makes it where it is first needed."""
+        scope = self.scopes[_block_of(memory)]
+        if (known := scope.shadows.get(memory)) is None:
+            with self.emitter.at(scope.prologue):
+                if scope.deciding:
+                    known = make()
+                else:
+                    placeholder = UnrealizedConversionCastOp.create(result_types=[memory.type])
+                    known = self.emitter.emit(placeholder)
+                    scope.undecided.append((memory, placeholder, make))
+            scope.shadows[memory] = known
+        return known
+
     def sizes(self, value: SSAValue) -> list[SSAValue]:
         """The dynamic extents of a primal `value`, in the reverse sweep."""
         return [self.value(size) for size in extents(value)]
@@ -142,8 +186,6 @@ class Primals:
 
     def _decide(self, scope: Scope) -> None:
         scope.deciding = True
-        if not scope.placeholders:
-            return
         asked: list[SSAValue] = [arg for arg in scope.forward.args if arg in scope.placeholders]
         asked += [r for op in scope.forward.ops for r in op.results if r in scope.placeholders]
         for value in asked:
@@ -151,9 +193,12 @@ class Primals:
         for value in asked:
             placeholder = scope.placeholders[value]
             with self.emitter.deriving(_location_op(value)):
-                placeholder.results[0].replace_all_uses_with(self.value(value))
-            placeholder.detach()
-            placeholder.erase()
+                _replace(placeholder, self.value(value))
+        for memory, _, _ in scope.undecided:
+            del scope.shadows[memory]
+        for memory, placeholder, make in scope.undecided:
+            with self.emitter.deriving(_location_op(memory)):
+                _replace(placeholder, self.shadow(memory, make))
 
     def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
         op = value.owner
@@ -166,6 +211,8 @@ class Primals:
     def _can_recompute(self, op: Operation, seen: dict[SSAValue, bool]) -> bool:
         if type(op) in SPREADING:
             return True
+        if isinstance(op, memref.LoadOp) and not self.memory.survives(op.memref, op):
+            return False
         return type(op) in CHEAP and all(self._available(operand, seen) for operand in op.operands)
 
     def _available(self, value: SSAValue, seen: dict[SSAValue, bool]) -> bool:
@@ -184,22 +231,34 @@ class Primals:
     # See Note [Loop caches]
 
     def _cached(self, value: SSAValue, scope: Scope) -> SSAValue:
-        block = _block_of(value)
-        outermost = self._outermost(block)
         sizes = self.sizes(value)
-        location = locations.UNKNOWN if isinstance(value.owner, Block) else value.owner.location
+        cache, location = self._cache(value.owner, value.type)
+        push = PushOp(cache, value)
+        push.location = location
+        at = InsertPoint.at_start(o) if isinstance(o := value.owner, Block) else InsertPoint.after(o)
+        self.emitter.builder.insert(push, at)
+        return self._pop(scope, cache, sizes, location)
+
+    def _cache(self, at: Operation | Block, type_: Attribute) -> tuple[SSAValue, LocationAttr]:
+        """A new cache for what there is at an op, or at the start of a block; and the location of its ops."""
+        block = at if isinstance(at, Block) else at.parent
+        assert block is not None
+        outermost = self._outermost(block)
+        location = locations.UNKNOWN if isinstance(at, Block) else at.location
         if location == locations.UNKNOWN:
             location = outermost.location
+        location = locations.derived("cache", location)
         with self.emitter.at(InsertPoint.before(outermost)):
-            cache = CacheOp(value.type, self._capacity(block, outermost))
-            cache.location = locations.derived("cache", location)
-            self.emitter.insert(cache)
-        push = PushOp(cache.result, value)
-        push.location = locations.derived("cache", location)
-        at = InsertPoint.at_start(block) if isinstance(value.owner, Block) else InsertPoint.after(value.owner)
-        self.emitter.builder.insert(push, at)
-        pop = PopOp(cache.result, sizes, value.type)
-        pop.location = push.location
+            cache = CacheOp(type_, self._capacity(block, outermost))
+            cache.location = location
+            return self.emitter.emit(cache), location
+
+    def _pop(
+        self, scope: Scope, cache: SSAValue, sizes: list[SSAValue], location: LocationAttr
+    ) -> SSAValue:
+        assert isinstance(cache.type, CacheType)
+        pop = PopOp(cache, sizes, cache.type.element_type)
+        pop.location = location
         with self.emitter.at(scope.prologue):
             return self.emitter.emit(pop)
 
@@ -235,7 +294,7 @@ class Primals:
         if _block_of(value) is self.top:
             return value
         op = value.owner
-        if not isinstance(op, Operation) or type(op) not in CHEAP:
+        if not isinstance(op, Operation) or type(op) not in CHEAP or isinstance(op, memref.LoadOp):
             return None
         operands = [self._hoisted(operand) for operand in op.operands]
         if any(operand is None for operand in operands):
@@ -244,6 +303,12 @@ class Primals:
         clone.operands = operands  # pyright: ignore[reportAttributeAccessIssue]
         self.emitter.insert(clone)
         return clone.results[value.index]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _replace(placeholder: Operation, value: SSAValue) -> None:
+    placeholder.results[0].replace_all_uses_with(value)
+    placeholder.detach()
+    placeholder.erase()
 
 
 def _location_op(value: SSAValue) -> Operation:

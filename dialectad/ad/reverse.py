@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from xdsl.dialects import memref
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter, name_after
+from dialectad.ad.memory import is_memory
 from dialectad.ad.primals import Primals
 from dialectad.ad.rule import RULES
 from dialectad.errors import CompileError
@@ -45,7 +47,9 @@ class Reverse:
         self.primals = Primals(top, self.emitter)
         self.cotangents: dict[SSAValue, SSAValue] = {}
         self.shadows: dict[SSAValue, SSAValue] = {}
-        """The cache of cotangents that belongs to a cache of primal values."""
+        """The memory or cache of cotangents that belongs to memory or a cache of the top block."""
+        self.finally_: list[Operation] = []
+        """What has to be done when the sweep has ended."""
         self.pending: dict[SSAValue, list[tuple[Operation, InPlace]]] = {}
         """Contributions to parts of cotangents that don't exist yet."""
 
@@ -56,6 +60,31 @@ class Reverse:
 
     def primal(self, value: SSAValue) -> SSAValue:
         return self.primals.value(value)
+
+    def content(self, op: Operation, memory: SSAValue) -> SSAValue:
+        """Memory with what `memory` held when `op` ran; on tensors the value itself."""
+        return self.primals.content(op, memory) if is_memory(memory) else self.primal(memory)
+
+    def shadow(self, memory: SSAValue) -> SSAValue:
+        """The memory that holds the cotangents of what `memory` holds."""
+        if (known := self.shadows.get(memory)) is not None:
+            return known
+        op = memory.owner
+        assert isinstance(op, Operation)
+        rule = RULES[type(op)]
+        if op.parent is not self.primals.top:
+            return self.primals.shadow(memory, lambda: rule.shadow(self, op))
+        with self.emitter.at(InsertPoint.after(op)), self.emitter.deriving(op):
+            known = self.shadows[memory] = rule.shadow(self, op)
+        return known
+
+    def deallocate(self, memory: SSAValue) -> None:
+        """Give memory back when nothing needs it any more."""
+        block = memory.owner.parent  # pyright: ignore[reportAttributeAccessIssue]
+        if block is self.primals.top:
+            self.finally_.append(memref.DeallocOp.get(memory))
+        else:
+            self.emitter.builder.insert(memref.DeallocOp.get(memory), InsertPoint.at_end(block))
 
     def cotangent(self, value: SSAValue) -> SSAValue | None:
         """The sum of what has been contributed so far."""

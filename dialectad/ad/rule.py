@@ -41,13 +41,15 @@ class Rule:
 
     def vary(self, activity: Activity, op: Operation) -> None:
         """Mark the results that depend on varied values."""
-        if any(value in activity.varied for value in self.reads(op)):
-            activity.varied.update(r for r in op.results if is_differentiable(r.type))
+        if any(activity.is_varied(value) for value in self.reads(op)):
+            for result in op.results:
+                activity.mark_varied(result)
 
     def use(self, activity: Activity, op: Operation) -> None:
         """Mark the operands on which useful results depend."""
-        if any(result in activity.useful for result in op.results):
-            activity.useful.update(self.reads(op))
+        if any(activity.is_useful(result) for result in op.results):
+            for value in self.reads(op):
+                activity.mark_useful(value)
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         """Pass the cotangents of the results on to what `op` reads."""
@@ -55,6 +57,10 @@ class Rule:
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         """Give the results their tangents."""
+        raise NotImplementedError
+
+    def shadow(self, sweep: Reverse | Forward, op: Operation) -> SSAValue:
+        """Memory for the derivatives of what the memory `op` gives holds."""
         raise NotImplementedError
 
 

@@ -5,7 +5,7 @@ For C = alpha op(A) op(B) + beta D and the cotangent dC:
     d op(A) = alpha dC op(B)^T        d op(B) = alpha op(A)^T dC        dD = beta dC
 
 each again one `blas` op. Where the operand has a cotangent already, that is the destination and beta is 1;
-otherwise the destination is `tensor.empty` and beta is 0.
+otherwise the destination is `tensor.empty` and beta is 0. In memory the destination is the shadow, always.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import Float64Type, FloatAttr, TensorType, UnitAttr
 from xdsl.ir import Operation, SSAValue
 
+from dialectad.ad.activity import Activity
 from dialectad.ad.forward import Forward
+from dialectad.ad.memory import is_memory
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, register
+from dialectad.ad.rules.memref import add_scaled, scale
 from dialectad.dialects import blas
 
 Product = blas.GemmOp | blas.GemvOp | blas.GerOp
@@ -51,7 +54,9 @@ def _contribute(
     **trans: bool,
 ) -> None:
     """Add a product to the cotangent of `to`, in place."""
-    if (d := sweep.cotangent(to)) is None:
+    if is_memory(to):
+        sweep.emitter.insert(product(kind, (lhs, rhs), sweep.shadow(to), alpha, 1.0, **trans))
+    elif (d := sweep.cotangent(to)) is None:
         op = product(kind, (lhs, rhs), sweep.empty_like(to), alpha, 0.0, **trans)
         sweep.accumulate(to, sweep.emitter.emit(op))
     else:
@@ -59,48 +64,66 @@ def _contribute(
 
 
 def gemm_adjoint(
-    sweep: Reverse, d: SSAValue, a: SSAValue, b: SSAValue, alpha: float, trans_a: bool, trans_b: bool
+    sweep: Reverse,
+    op: Operation,
+    d: SSAValue,
+    a: SSAValue,
+    b: SSAValue,
+    alpha: float,
+    trans_a: bool,
+    trans_b: bool,
 ) -> None:
     if sweep.active(a):
-        y = sweep.primal(b)
+        y = sweep.content(op, b)
         if trans_a:
             _contribute(sweep, a, blas.GemmOp, y, d, alpha, trans_a=trans_b, trans_b=True)
         else:
             _contribute(sweep, a, blas.GemmOp, d, y, alpha, trans_b=not trans_b)
     if sweep.active(b):
-        x = sweep.primal(a)
+        x = sweep.content(op, a)
         if trans_b:
             _contribute(sweep, b, blas.GemmOp, d, x, alpha, trans_a=True, trans_b=trans_a)
         else:
             _contribute(sweep, b, blas.GemmOp, x, d, alpha, trans_a=not trans_a)
 
 
-def gemv_adjoint(sweep: Reverse, d: SSAValue, a: SSAValue, x: SSAValue, alpha: float, trans: bool) -> None:
+def gemv_adjoint(
+    sweep: Reverse, op: Operation, d: SSAValue, a: SSAValue, x: SSAValue, alpha: float, trans: bool
+) -> None:
     if sweep.active(a):
-        v = sweep.primal(x)
+        v = sweep.content(op, x)
         _contribute(sweep, a, blas.GerOp, *((v, d) if trans else (d, v)), alpha)
     if sweep.active(x):
-        _contribute(sweep, x, blas.GemvOp, sweep.primal(a), d, alpha, trans=not trans)
+        _contribute(sweep, x, blas.GemvOp, sweep.content(op, a), d, alpha, trans=not trans)
 
 
-def ger_adjoint(sweep: Reverse, d: SSAValue, x: SSAValue, y: SSAValue, alpha: float) -> None:
+def ger_adjoint(
+    sweep: Reverse, op: Operation, d: SSAValue, x: SSAValue, y: SSAValue, alpha: float
+) -> None:
     if sweep.active(x):
-        _contribute(sweep, x, blas.GemvOp, d, sweep.primal(y), alpha)
+        _contribute(sweep, x, blas.GemvOp, d, sweep.content(op, y), alpha)
     if sweep.active(y):
-        _contribute(sweep, y, blas.GemvOp, d, sweep.primal(x), alpha, trans=True)
+        _contribute(sweep, y, blas.GemvOp, d, sweep.content(op, x), alpha, trans=True)
 
 
-def dot_adjoint(sweep: Reverse, d: SSAValue, x: SSAValue, y: SSAValue) -> None:
+def dot_adjoint(sweep: Reverse, op: Operation, d: SSAValue, x: SSAValue, y: SSAValue) -> None:
     """dx += d y, dy += d x for a scalar d."""
     for to, other in ((x, y), (y, x)):
         if sweep.active(to):
-            value = sweep.primal(other)
+            value = sweep.content(op, other)
+            if is_memory(to):
+                add_scaled(sweep.emitter, sweep.shadow(to), value, d)
+                continue
             assert isinstance(to.type, TensorType)
             # In the type of `to`: one of the two may have a dynamic extent.
             if value.type != to.type:
                 value = sweep.emitter.emit(tensor.CastOp(value, to.type))
             spread = sweep.emitter.emit(tensor.SplatOp(d, sweep.emitter.sizes_of(value), to.type))
             sweep.accumulate(to, sweep.emitter.emit(arith.MulfOp(spread, value)))
+
+
+def _transposes(op: Operation) -> dict[str, bool]:
+    return {name: True for name in _TRANSPOSES if name in op.properties}
 
 
 class Bilinear(Rule):
@@ -114,7 +137,24 @@ class Bilinear(Rule):
         if len(op.operands) > 2 and beta_of(op) != 0:
             yield op.operands[2]
 
+    def vary(self, activity: Activity, op: Operation) -> None:
+        super().vary(activity, op)
+        if not op.results and any(activity.is_varied(value) for value in self.reads(op)):
+            activity.mark_varied(op.operands[2])
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        super().use(activity, op)
+        if not op.results and activity.is_useful(op.operands[2]):
+            for value in self.reads(op):
+                activity.mark_useful(value)
+
     def reverse(self, sweep: Reverse, op: Operation) -> None:
+        if not op.results:
+            if sweep.active(op.operands[2]):
+                d = sweep.shadow(op.operands[2])
+                self.adjoint(sweep, op, d)
+                scale(sweep.emitter, d, beta_of(op))
+            return
         if (d := sweep.cotangent(op.results[0])) is None:
             return
         self.adjoint(sweep, op, d)
@@ -126,6 +166,10 @@ class Bilinear(Rule):
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         """tC = alpha op(tA) op(B) + alpha op(A) op(tB) + beta tD, each in the destination of the last."""
+        if not op.results:
+            if sweep.active(op.operands[2]):
+                self._forward_in_place(sweep, op)
+            return
         total: SSAValue | None = None
         if len(op.operands) > 2 and (beta := beta_of(op)) != 0:
             total = sweep.tangent(op.operands[2])
@@ -139,10 +183,21 @@ class Bilinear(Rule):
             total = self.tangent(sweep, op, factors, total)
         sweep.set_tangent(op.results[0], total)
 
+    def _forward_in_place(self, sweep: Forward, op: Operation) -> None:
+        shadow, beta = sweep.shadow(op.operands[2]), beta_of(op)
+        for position in (0, 1):
+            if sweep.active(op.operands[position]):
+                factors = list(op.operands[:2])
+                factors[position] = sweep.shadow(factors[position])
+                term = product(self.kind(op), factors, shadow, _alpha(op), beta, **_transposes(op))  # pyright: ignore[reportArgumentType]
+                sweep.emitter.insert(term)
+                beta = 1.0
+        scale(sweep.emitter, shadow, beta)
+
     def tangent(
         self, sweep: Forward, op: Operation, factors: list[SSAValue], total: SSAValue | None
     ) -> SSAValue:
-        trans = {name: True for name in _TRANSPOSES if name in op.properties}
+        trans = _transposes(op)
         dest = sweep.empty_like(op.results[0]) if total is None else total
         alpha = op.properties["alpha"].value.data if "alpha" in op.properties else 1.0  # pyright: ignore[reportAttributeAccessIssue]
         return sweep.emitter.emit(
@@ -154,6 +209,18 @@ class Bilinear(Rule):
 
 
 class Dot(Bilinear):
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        if not is_memory(op.operands[0]):
+            super().forward(sweep, op)
+            return
+        total: SSAValue | None = None
+        for position in (0, 1):
+            if sweep.active(op.operands[position]):
+                factors = list(op.operands)
+                factors[position] = sweep.shadow(factors[position])
+                total = self.tangent(sweep, op, factors, total)
+        sweep.set_tangent(op.results[0], total)
+
     def tangent(
         self, sweep: Forward, op: Operation, factors: list[SSAValue], total: SSAValue | None
     ) -> SSAValue:
@@ -171,19 +238,19 @@ def _alpha(op: Product) -> float:
 
 
 def _gemm(sweep: Reverse, op: blas.GemmOp, d: SSAValue) -> None:
-    gemm_adjoint(sweep, d, op.lhs, op.rhs, _alpha(op), op.trans_a is not None, op.trans_b is not None)
+    gemm_adjoint(sweep, op, d, op.lhs, op.rhs, _alpha(op), op.trans_a is not None, op.trans_b is not None)
 
 
 def _gemv(sweep: Reverse, op: blas.GemvOp, d: SSAValue) -> None:
-    gemv_adjoint(sweep, d, op.lhs, op.rhs, _alpha(op), op.trans is not None)
+    gemv_adjoint(sweep, op, d, op.lhs, op.rhs, _alpha(op), op.trans is not None)
 
 
 def _ger(sweep: Reverse, op: blas.GerOp, d: SSAValue) -> None:
-    ger_adjoint(sweep, d, op.lhs, op.rhs, _alpha(op))
+    ger_adjoint(sweep, op, d, op.lhs, op.rhs, _alpha(op))
 
 
 def _dot(sweep: Reverse, op: blas.DotOp, d: SSAValue) -> None:
-    dot_adjoint(sweep, d, op.lhs, op.rhs)
+    dot_adjoint(sweep, op, d, op.lhs, op.rhs)
 
 
 register(blas.GemmOp, Bilinear(_gemm))  # pyright: ignore[reportArgumentType]

@@ -34,19 +34,20 @@ from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 
 
 def _matmul(sweep: Reverse, op: Operation, d: SSAValue) -> None:
-    gemm_adjoint(sweep, d, op.operands[0], op.operands[1], 1.0, False, False)
+    gemm_adjoint(sweep, op, d, op.operands[0], op.operands[1], 1.0, False, False)
 
 
 def _matvec(sweep: Reverse, op: Operation, d: SSAValue) -> None:
-    gemv_adjoint(sweep, d, op.operands[0], op.operands[1], 1.0, False)
+    gemv_adjoint(sweep, op, d, op.operands[0], op.operands[1], 1.0, False)
 
 
 def _vecmat(sweep: Reverse, op: Operation, d: SSAValue) -> None:
-    gemv_adjoint(sweep, d, op.operands[1], op.operands[0], 1.0, True)
+    gemv_adjoint(sweep, op, d, op.operands[1], op.operands[0], 1.0, True)
 
 
 def _dot(sweep: Reverse, op: Operation, d: SSAValue) -> None:
-    dot_adjoint(sweep, sweep.emitter.emit(tensor.ExtractOp(d, [], element_type(d.type))), *op.operands[:2])
+    scalar = sweep.emitter.emit(tensor.ExtractOp(d, [], element_type(d.type)))
+    dot_adjoint(sweep, op, scalar, *op.operands[:2])
 
 
 class Product(Bilinear):

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith, scf
+from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -30,7 +31,7 @@ from dialectad.ad.prepare_while import COUNTED
 from dialectad.ad.primals import constant_of, trip_count
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.ad.rule import Rule, inactive, register
-from dialectad.dialects.ad import CacheType, PopOp, PushOp
+from dialectad.dialects.ad import CacheType
 
 
 def _terminator(block: Block) -> Operation:
@@ -61,16 +62,21 @@ def outer_values(op: Operation) -> list[SSAValue]:
 
 def _accumulated(sweep: Reverse, op: Operation) -> list[SSAValue]:
     """The active values from outside to whose cotangents the regions of `op` may contribute."""
-    return [v for v in outer_values(op) if sweep.active(v) and not isinstance(v.type, CacheType)]
+    return [v for v in outer_values(op) if sweep.active(v) and not isinstance(v.type, _STATEFUL)]
 
 
-def _touches_cache(sweep: Reverse, op: Operation) -> bool:
-    """Whether the reverse of `op` pushes or pops, so that it has to run whatever the cotangents are."""
-    return any(isinstance(o, PushOp | PopOp) and sweep.activity.active_op(o) for o in op.walk())
+_STATEFUL = (CacheType, MemRefType)
+
+
+def _touches_state(sweep: Reverse, op: Operation) -> bool:
+    """Whether the reverse of `op` works on caches or memory, so that it has to run whatever the cotangents."""
+    return any(
+        isinstance(operand.type, _STATEFUL) and sweep.active(operand) for o in op.walk() for operand in o.operands
+    )
 
 
 def _idle(sweep: Reverse, op: Operation) -> bool:
-    return all(sweep.cotangent(r) is None for r in op.results) and not _touches_cache(sweep, op)
+    return all(sweep.cotangent(r) is None for r in op.results) and not _touches_state(sweep, op)
 
 
 def _mark(into: set[SSAValue], values: Iterable[SSAValue]) -> None:

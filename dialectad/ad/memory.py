@@ -1,0 +1,103 @@
+"""What a program does to memory: which buffers there are, who writes them, and what survives.
+
+A *buffer* is where a memref comes from: an argument, an allocation, a slot of a cache. Views of it (`subview`
+and the like) are names for parts of it. Buffers don't overlap.
+
+Note [What can be reloaded]
+~~~~~~~~~~~~~~~~~~~~~~~~~~~
+The reverse sweep begins when the forward sweep has ended. What an op read is then still there if no op that
+writes the same buffer runs after it: none that comes later in the program, and none at all in a loop around
+both, since it might run in a later iteration. Memory allocated in a loop is gone by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xdsl.dialects import func, memref, scf
+from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Block, Operation, SSAValue
+
+from dialectad.dialects import ad, blas
+
+VIEWS: frozenset[type[Operation]] = frozenset(
+    (
+        *(memref.SubviewOp, memref.CastOp, memref.CollapseShapeOp, memref.ExpandShapeOp),
+        *(memref.ReinterpretCastOp, memref.ViewOp),
+    )
+)
+"""Ops that give a name to a part of their first operand."""
+
+ALLOCATIONS: frozenset[type[Operation]] = frozenset((memref.AllocOp, memref.AllocaOp))
+
+LOOPS: frozenset[type[Operation]] = frozenset((scf.ForOp, scf.WhileOp))
+
+
+def buffer_of(value: SSAValue) -> SSAValue:
+    """The buffer that a memref is a view of; any other value itself."""
+    while type(owner := value.owner) in VIEWS:
+        value = owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+    return value
+
+
+def is_memory(value: SSAValue) -> bool:
+    return isinstance(value.type, MemRefType)
+
+
+def written_by(op: Operation) -> Iterator[SSAValue]:
+    """The memrefs that `op` itself (its regions aside) writes."""
+    match op:
+        case memref.StoreOp():
+            yield op.memref
+        case memref.CopyOp():
+            yield op.destination
+        case blas.GemmOp() | blas.GemvOp() | blas.GerOp():
+            yield op.dest
+        case linalg.GenericOp() | linalg.FillOp():
+            yield from op.outputs
+        case func.CallOp() | ad.VJPOp() | ad.JVPOp():
+            yield from (operand for operand in op.operands if is_memory(operand))
+        case ad.ReserveOp() | ad.PopOp():
+            yield from (result for result in op.results if is_memory(result))
+        case _:
+            return
+
+
+class Memory:
+    """The buffers of a function's body, before its reverse sweep is built."""
+
+    def __init__(self, top: Block):
+        self.top = top
+        self.writers: dict[SSAValue, list[Operation]] = {}
+        for op in top.walk():
+            for value in written_by(op):
+                self.writers.setdefault(buffer_of(value), []).append(op)
+
+    def survives(self, memory: SSAValue, op: Operation) -> bool:
+        """Whether what `op` reads from `memory` is there when the forward sweep has ended."""
+        buffer = buffer_of(memory)
+        if isinstance(buffer.owner, Operation) and buffer.owner.parent is not self.top:
+            return False
+        return not any(_may_follow(writer, op) for writer in self.writers.get(buffer, ()))
+
+
+def _path(op: Operation) -> list[Operation]:
+    """`op` and the ops around it, the outermost first."""
+    path = [op]
+    while (parent := path[-1].parent_op()) is not None:
+        path.append(parent)
+    return path[::-1]
+
+
+def _may_follow(later: Operation, op: Operation) -> bool:
+    """Whether `later` may run after `op` has run."""
+    for a, b in zip(_path(later), _path(op), strict=False):
+        if a is b:
+            if type(a) in LOOPS:
+                return True
+        elif a.parent is b.parent:
+            return b.is_before_in_block(a)
+        else:  # different branches
+            return False
+    return False
