@@ -31,6 +31,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.dialects import ad, blas
 from dialectad.dialects.arith import RemfOp
+from tests import requests
 
 Environment = dict[SSAValue, Any]
 Rule = Callable[["Interpreter", Operation, list[Any]], Sequence[Any]]
@@ -550,6 +551,8 @@ _RULES |= {
     ad.ReserveOp: _reserve,
     ad.PopOp: lambda _, __, o: [o[0].pop()],
     ad.StopOp: lambda _, __, o: [o[0]],
+    ad.VJPOp: requests.vjp,
+    ad.JVPOp: requests.jvp,
 }
 
 

@@ -32,3 +32,21 @@ func.func @caller(%x: f64, %n: index) -> f64 {
   }
   func.return %r : f64
 }
+
+// On the loop rung functions write their results into arguments.
+// CHECK-LABEL: func.func @in_memory
+// CHECK-NEXT:    %i = arith.constant {{.*}}0 : index
+// CHECK-NEXT:    %v = memref.load %x[%i]
+// CHECK-NEXT:    memref.store %v, %y[]
+// CHECK-NEXT:    func.return
+// CHECK-NOT:   @first
+func.func private @first(%a: memref<4xf64>, %out: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  %i = arith.constant 0 : index
+  %v = memref.load %a[%i] : memref<4xf64>
+  memref.store %v, %out[] : memref<f64>
+  func.return
+}
+func.func @in_memory(%x: memref<4xf64>, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  func.call @first(%x, %y) : (memref<4xf64>, memref<f64>) -> ()
+  func.return
+}

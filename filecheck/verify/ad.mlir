@@ -40,3 +40,26 @@ func.func @blas(%a: tensor<2x3xf64>, %b: tensor<3x4xf64>, %c: tensor<2x4xf64>, %
   %1 = "blas.gemm"(%a, %b, %d) <{alpha = 1.0 : f64, beta = 1.0 : f64}> : (tensor<2x3xf64>, tensor<3x4xf64>, tensor<2x5xf64>) -> tensor<2x5xf64>
   func.return
 }
+
+// -----
+
+// In memory form.
+func.func private @f(%x: memref<4xf64>, %s: f64, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  func.return
+}
+func.func private @g(%x: memref<4xf64> {dialectad.inout = 0 : i64}) attributes {dialectad.outs = 0 : i64} {
+  func.return
+}
+func.func @in_memory(%x: memref<4xf64>, %s: f64, %y: memref<f64>) {
+  "ad.vjp"(%x, %s, %y, %x, %y, %y) <{callee = @f, active = array<i64: 0, 1>, seeds = array<i64: 0>, level = "loop"}> : (memref<4xf64>, f64, memref<f64>, memref<4xf64>, memref<f64>, memref<f64>) -> ()
+  "ad.jvp"(%x, %s, %y, %x, %s, %y) <{callee = @f, active = array<i64: 0, 1>, level = "loop"}> : (memref<4xf64>, f64, memref<f64>, memref<4xf64>, f64, memref<f64>) -> ()
+  // expected-error@+1 {{seeds [1] aren't different positions among 1}}
+  "ad.vjp"(%x, %s, %y, %x, %y) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 1>, level = "loop"}> : (memref<4xf64>, f64, memref<f64>, memref<4xf64>, memref<f64>) -> ()
+  // expected-error@+1 {{active arguments [2] aren't different positions among 2}}
+  "ad.jvp"(%x, %s, %y, %y, %y) <{callee = @f, active = array<i64: 2>, level = "loop"}> : (memref<4xf64>, f64, memref<f64>, memref<f64>, memref<f64>) -> ()
+  // expected-error@+1 {{expected (memref<4xf64>, f64, memref<f64>, memref<f64>, memref<f64>)}}
+  "ad.vjp"(%x, %s, %y, %s, %y) <{callee = @f, active = array<i64: 1>, seeds = array<i64: 0>, level = "loop"}> : (memref<4xf64>, f64, memref<f64>, f64, memref<f64>) -> ()
+  // expected-error@+1 {{@g writes into an argument}}
+  "ad.jvp"(%x, %x) <{callee = @g, active = array<i64: 0>, level = "loop"}> : (memref<4xf64>, memref<4xf64>) -> ()
+  func.return
+}

@@ -5,7 +5,11 @@ A program is text. It never reads what is undefined, its indices are in bounds a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from random import Random
+
+Statement = Callable[..., None]
+"""Appends to a program, given the values in scope."""
 
 SHAPES = ("4", "3x4", "2", "12", "", "0", "4x4")
 _ELEMENTWISE = ("arith.addf", "arith.subf", "arith.mulf", "arith.maximumf")
@@ -68,7 +72,7 @@ class Generator:
             if self.budget <= 0:
                 return
             self.budget -= 1
-            kinds = _SIMPLE if self.depth >= 3 else _SIMPLE + _STRUCTURED
+            kinds = self.simple() if self.depth >= 3 else [*self.simple(), *_STRUCTURED]
             self.random.choice(kinds)(self, scope)
 
     def pick(self, scope: dict[str, list[str]], shape: str) -> str:
@@ -81,6 +85,10 @@ class Generator:
         self.emit(f"{name} = {text}")
         scope[shape].append(name)
         return name
+
+    def simple(self) -> Sequence[Statement]:
+        """The statements without regions."""
+        return _SIMPLE
 
     # --- simple ops ----------------------------------------------------------------------------
 

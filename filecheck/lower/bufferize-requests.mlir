@@ -1,0 +1,56 @@
+// RUN: dialectad-opt -p bufferize %s | filecheck %s
+
+// The callee of a request writes into none of its arguments.
+// CHECK-LABEL: func.func private @f(%x: memref<4xf64>, %s: f64, %out0: memref<f64>, %out1: memref<4xf64>) attributes {dialectad.outs = 2 : i64}
+func.func private @f(%x: tensor<4xf64> {dialectad.inout = 1 : i64}, %s: f64) -> (f64, tensor<4xf64>) {
+  %c = arith.constant 0 : index
+  %v = tensor.extract %x[%c] : tensor<4xf64>
+  %p = arith.mulf %v, %s : f64
+  %t = tensor.insert %p into %x[%c] : tensor<4xf64>
+  func.return %p, %t : f64, tensor<4xf64>
+}
+
+// Arguments, outs, what is added to, what may be overwritten. The primal result and the gradient are
+// computed where they belong; scalars are in memory where they are written.
+// CHECK-LABEL: func.func @reverse(
+// CHECK-SAME:      %x: memref<4xf64>, %s: f64, %dy: f64, %dt: memref<4xf64>,
+// CHECK-SAME:      %out0: memref<4xf64>, %out1: memref<4xf64>, %out2: memref<f64>)
+// CHECK-NEXT:    %[[Y:.*]] = memref.alloc() : memref<f64>
+// CHECK-NEXT:    %[[DS:.*]] = memref.alloc() : memref<f64>
+// CHECK:         linalg.fill ins({{.*}} : f64) outs(%out1 : memref<4xf64>)
+// CHECK:         linalg.fill ins({{.*}} : f64) outs(%[[DS]] : memref<f64>)
+// CHECK:         %[[DY:.*]] = memref.alloc() : memref<f64>
+// CHECK-NEXT:    memref.store %dy, %[[DY]][] : memref<f64>
+// CHECK-NEXT:    %[[DT:.*]] = memref.alloc() : memref<4xf64>
+// CHECK-NEXT:    "memref.copy"(%dt, %[[DT]])
+// CHECK-NEXT:    "ad.vjp"(%x, %s, %[[Y]], %out0, %out1, %[[DS]], %[[DY]], %[[DT]]) <{callee = @f, active = array<i64: 0, 1>, seeds = array<i64: 0, 1>, level = "loop"}>
+// CHECK-SAME:      (memref<4xf64>, f64, memref<f64>, memref<4xf64>, memref<4xf64>, memref<f64>, memref<f64>, memref<4xf64>) -> ()
+// CHECK-NEXT:    %ds = memref.load %[[DS]][] : memref<f64>
+// CHECK-NEXT:    memref.store %ds, %out2[]
+func.func @reverse(%x: tensor<4xf64>, %s: f64, %dy: f64, %dt: tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>, f64) {
+  %y, %t, %dx, %ds = "ad.vjp"(%x, %s, %dy, %dt) <{callee = @f, active = array<i64: 0, 1>, seeds = array<i64: 0, 1>, level = "loop"}>
+    : (tensor<4xf64>, f64, f64, tensor<4xf64>) -> (f64, tensor<4xf64>, tensor<4xf64>, f64)
+  func.return %t, %dx, %ds : tensor<4xf64>, tensor<4xf64>, f64
+}
+
+// Arguments, outs, tangents of the arguments, tangents of the results.
+// CHECK-LABEL: func.func @forward(
+// CHECK-NEXT:    %[[Y:.*]] = memref.alloc() : memref<f64>
+// CHECK-NEXT:    %[[T:.*]] = memref.alloc() : memref<4xf64>
+// CHECK-NEXT:    %[[TY:.*]] = memref.alloc() : memref<f64>
+// CHECK-NEXT:    "ad.jvp"(%x, %s, %[[Y]], %[[T]], %tx, %s, %[[TY]], %out1) <{callee = @f, active = array<i64: 0, 1>, level = "llvm"}>
+// CHECK-NEXT:    %ty = memref.load %[[TY]][] : memref<f64>
+func.func @forward(%x: tensor<4xf64>, %s: f64, %tx: tensor<4xf64>) -> (f64, tensor<4xf64>) {
+  %y, %t, %ty, %tt = "ad.jvp"(%x, %s, %tx, %s) <{callee = @f, active = array<i64: 0, 1>, level = "llvm"}>
+    : (tensor<4xf64>, f64, tensor<4xf64>, f64) -> (f64, tensor<4xf64>, f64, tensor<4xf64>)
+  func.return %ty, %tt : f64, tensor<4xf64>
+}
+
+// What stops derivatives is elementwise.
+// CHECK-LABEL: func.func private @stop
+// CHECK:         linalg.generic
+// CHECK:           "ad.stop"(%{{.*}}) : (f64) -> f64
+func.func private @stop(%x: tensor<4xf64>) -> tensor<4xf64> {
+  %y = "ad.stop"(%x) : (tensor<4xf64>) -> tensor<4xf64>
+  func.return %y : tensor<4xf64>
+}
