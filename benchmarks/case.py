@@ -11,6 +11,9 @@ import numpy as np
 Call = Callable[[], Any]
 """One timed call: synchronised, and with the result as something `leaves` understands."""
 
+Setup = Callable[[], Call]
+"""How to set up a contender; this imports its library, which may be missing."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -18,12 +21,13 @@ class Case:
 
     problem: str
     name: str
-    contenders: Mapping[str, Callable[[], Call]]
-    """Contender -> how to set it up; this imports the contender's library, which may be missing."""
+    contenders: Mapping[str, Setup]
     rtol: float = 1e-9
     """How far results may be apart, relative to their largest magnitude."""
     coordinates: Mapping[str, float] = field(default_factory=dict)
     """Where the case lies on the axes of the problem's plot."""
+    primals: Mapping[str, Setup] = field(default_factory=dict)
+    """Of a gradient: contender -> how to set up the function that it is the gradient of."""
 
 
 def leaves(result: Any) -> list[np.ndarray]:

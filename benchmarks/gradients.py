@@ -1,0 +1,165 @@
+"""Problems that ask for the value and the gradient of one function, and their contenders.
+
+What the compiler makes is a contender per level, `dialectad:<level>`, and `dialectad`, which chooses by itself. `c` is
+the adjoint written by hand. The value alone, which a gradient's time is compared with, has a contender by the name
+before the colon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.case import Call, Case, Setup
+
+OURS = "dialectad"
+
+Loss = Callable[..., Any]
+"""A function with one float as its result."""
+
+
+def family(contender: str) -> str:
+    """Whose primal a contender's gradient is compared with."""
+    return contender.partition(":")[0]
+
+
+def level_contenders() -> list[str]:
+    """The contenders that the registered levels are."""
+    return [f"{OURS}:{level.name}" for level in peers.dialectad().levels()]
+
+
+def by_level(setup: Callable[[Any], Call]) -> dict[str, Setup]:
+    """Contenders from how to set up one level."""
+    levels = {f"{OURS}:{level.name}": level for level in peers.dialectad().levels()}
+    return {name: partial(setup, level) for name, level in {OURS: "auto", **levels}.items()}
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """Calls of the same function in C."""
+
+    primal: Callable[[], float]
+    gradient: Callable[[], float]
+    """Writes into `outputs`."""
+    outputs: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function, and the same in the words of the peers."""
+
+    name: str
+    loss: Loss
+    argnums: tuple[int, ...]
+    c: Callable[..., Adjoint]
+    """The adjoint in C for these arguments."""
+    jax: Callable[[ModuleType], Loss] | None = None
+    """The function for a given `jax`, as one would write it for speed there."""
+    torch: Callable[[ModuleType], Loss] | None = None
+    """The function for a given `torch`."""
+    levels: Mapping[str, Any] = field(default_factory=dict)
+    """More contenders: labels, and the values of `level` that they mean."""
+
+    def case(
+        self,
+        name: str,
+        arguments: Callable[[], Sequence[Any]],
+        *,
+        without: Sequence[str] = (),
+        coordinates: Mapping[str, float] | None = None,
+    ) -> Case:
+        """The problem at one size."""
+        made = _Setups(self, arguments)
+        contenders, primals = by_level(made.ours), {OURS: made.our_primal}
+        contenders |= {f"{OURS}:{label}": partial(made.ours, level) for label, level in self.levels.items()}
+        if self.jax is not None:
+            contenders["jax"], primals["jax"] = made.jax, made.jax_primal
+        if self.torch is not None:
+            contenders["torch"], primals["torch"] = made.torch, made.torch_primal
+        contenders["c"], primals["c"] = made.c, made.c_primal
+        for left_out in without:
+            del contenders[left_out], primals[left_out]
+        return Case(self.name, name, contenders, coordinates=coordinates or {}, primals=primals)
+
+
+@dataclass(frozen=True)
+class _Setups:
+    """How to set up every contender for a problem with given arguments."""
+
+    problem: Problem
+    arguments: Callable[[], Sequence[Any]]
+
+    def ours(self, level: Any) -> Call:
+        gradient = peers.dialectad().value_and_grad(self.problem.loss, self.problem.argnums, level=level)
+        args = self.arguments()
+        return lambda: gradient(*args)
+
+    def our_primal(self) -> Call:
+        compiled = peers.dialectad().jit(self.problem.loss)
+        args = self.arguments()
+        return lambda: compiled(*args)
+
+    def jax(self) -> Call:
+        jax = peers.jax()
+        assert self.problem.jax is not None
+        gradient = jax.jit(jax.value_and_grad(self.problem.jax(jax), self.problem.argnums))
+        args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
+        return lambda: jax.block_until_ready(gradient(*args))
+
+    def jax_primal(self) -> Call:
+        jax = peers.jax()
+        assert self.problem.jax is not None
+        compiled = jax.jit(self.problem.jax(jax))
+        args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
+        return lambda: jax.block_until_ready(compiled(*args))
+
+    def torch(self) -> Call:
+        torch = peers.torch()
+        assert self.problem.torch is not None
+        loss = self.problem.torch(torch)
+        args = [_tensors(torch, arg) for arg in self.arguments()]
+        wanted = [leaf.requires_grad_() for n in self.problem.argnums for leaf in _leaves(args[n])]
+
+        def call() -> Any:
+            value = loss(*args)
+            return value, torch.autograd.grad(value, wanted)
+
+        return call
+
+    def torch_primal(self) -> Call:
+        torch = peers.torch()
+        assert self.problem.torch is not None
+        loss = self.problem.torch(torch)
+        args = [_tensors(torch, arg) for arg in self.arguments()]
+        return lambda: loss(*args)
+
+    @cached_property
+    def _adjoint(self) -> Adjoint:
+        return self.problem.c(*self.arguments())
+
+    def c(self) -> Call:
+        adjoint = self._adjoint
+        return lambda: (adjoint.gradient(), adjoint.outputs)
+
+    def c_primal(self) -> Call:
+        return self._adjoint.primal
+
+
+def _tensors(torch: ModuleType, argument: Any) -> Any:
+    if isinstance(argument, (tuple, list)):
+        return [_tensors(torch, item) for item in argument]
+    return torch.tensor(np.asarray(argument))
+
+
+def _leaves(argument: Any) -> Iterator[Any]:
+    if isinstance(argument, list):
+        for item in argument:
+            yield from _leaves(item)
+    else:
+        yield argument
