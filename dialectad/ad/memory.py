@@ -1,13 +1,14 @@
 """What a program does to memory: which buffers there are, who writes them, and what survives.
 
-A *buffer* is where a memref comes from: an argument, an allocation, a slot of a cache. Views of it (`subview`
+A *buffer* is where a memref comes from: an argument, an allocation, a cache. Views of it (`subview`
 and the like) are names for parts of it. Buffers don't overlap.
 
 Note [What can be reloaded]
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~
 The reverse sweep begins when the forward sweep has ended. What an op read is then still there if no op that
 writes the same buffer runs after it: none that comes later in the program, and none at all in a loop around
-both, since it might run in a later iteration. Memory allocated in a loop is gone by then.
+both, since it might run in a later iteration. Memory allocated in a loop is gone
+by then, and so is what a cache held.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ VIEWS: frozenset[type[Operation]] = frozenset(
 )
 """Ops that give a name to a part of their first operand."""
 
+SLOTS: frozenset[type[Operation]] = frozenset((ad.ReserveOp, ad.PopOp))
+"""Ops that give a part of a cache, if that holds memory."""
+
 ALLOCATIONS: frozenset[type[Operation]] = frozenset((memref.AllocOp, memref.AllocaOp))
 
 LOOPS: frozenset[type[Operation]] = frozenset((scf.ForOp, scf.WhileOp))
 
 
 def buffer_of(value: SSAValue) -> SSAValue:
-    """The buffer that a memref is a view of; any other value itself."""
-    while type(owner := value.owner) in VIEWS:
+    """The buffer (or cache) that a memref is a part of; any other value itself."""
+    while type(owner := value.owner) in VIEWS or (type(owner) in SLOTS and is_memory(value)):
         value = owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
     return value
 
@@ -58,8 +62,6 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield from op.outputs
         case func.CallOp() | ad.VJPOp() | ad.JVPOp():
             yield from (operand for operand in op.operands if is_memory(operand))
-        case ad.ReserveOp() | ad.PopOp():
-            yield from (result for result in op.results if is_memory(result))
         case _:
             return
 
@@ -77,7 +79,8 @@ class Memory:
     def survives(self, memory: SSAValue, op: Operation) -> bool:
         """Whether what `op` reads from `memory` is there when the forward sweep has ended."""
         buffer = buffer_of(memory)
-        if isinstance(buffer.owner, Operation) and buffer.owner.parent is not self.top:
+        owner = buffer.owner
+        if isinstance(owner, ad.CacheOp) or (isinstance(owner, Operation) and owner.parent is not self.top):
             return False
         return not any(_may_follow(writer, op) for writer in self.writers.get(buffer, ()))
 

@@ -66,9 +66,7 @@ def add_reverse_sweep(
             sweep.emitter.insert(op)
 
 
-def add_tangents(
-    function: func.FuncOp, count: int, active: Sequence[int], *, blas_rules: bool
-) -> None:
+def add_tangents(function: func.FuncOp, count: int, active: Sequence[int], *, blas_rules: bool) -> None:
     """Let `function` take tangents too, and work on them along with the primal values."""
     block = function.body.block
     first_out = len(block.args) - count

@@ -88,8 +88,8 @@ class Scope:
     """What is still to be decided: see Note [Deciding late]."""
     shadows: dict[SSAValue, SSAValue] = field(default_factory=dict)
     """The shadows of memory that has its name from this block, or placeholders."""
-    undecided: list[tuple[SSAValue, Operation, Callable[[], SSAValue]]] = field(default_factory=list)
-    """Memory, the placeholder of its shadow, and how to make that."""
+    undecided: list[tuple[Operation, Callable[[], SSAValue]]] = field(default_factory=list)
+    """Placeholders of memory that needs primal values, and how to make it."""
     deciding: bool = False
     lazy: dict[SSAValue, Callable[[], SSAValue]] = field(default_factory=dict)
     """How to recompute a block argument (a loop's index)."""
@@ -147,21 +147,26 @@ class Primals:
             slot = ReserveOp(cache, sizes, type_)
             slot.location = location
             self.emitter.insert(memref.CopyOp(memory, self.emitter.emit(slot)))
-        return self._pop(scope, cache, [self.value(size) for size in sizes], location)
+        return self._later(
+            scope, type_, lambda: self._pop(scope, cache, [self.value(size) for size in sizes], location)
+        )
 
     def shadow(self, memory: SSAValue, make: Callable[[], SSAValue]) -> SSAValue:
         """The shadow of memory that has its name from a block; `make` makes it where it is first needed."""
         scope = self.scopes[_block_of(memory)]
         if (known := scope.shadows.get(memory)) is None:
-            with self.emitter.at(scope.prologue):
-                if scope.deciding:
-                    known = make()
-                else:
-                    placeholder = UnrealizedConversionCastOp.create(result_types=[memory.type])
-                    known = self.emitter.emit(placeholder)
-                    scope.undecided.append((memory, placeholder, make))
+            known = self._later(scope, memory.type, lambda: scope.shadows.setdefault(memory, make()))
             scope.shadows[memory] = known
         return known
+
+    def _later(self, scope: Scope, type_: Attribute, make: Callable[[], SSAValue]) -> SSAValue:
+        """What `make` makes when all primal values are decided on, or a placeholder of it."""
+        with self.emitter.at(scope.prologue):
+            if scope.deciding:
+                return make()
+            placeholder = UnrealizedConversionCastOp.create(result_types=[type_])
+            scope.undecided.append((placeholder, make))
+            return self.emitter.emit(placeholder)
 
     def sizes(self, value: SSAValue) -> list[SSAValue]:
         """The dynamic extents of a primal `value`, in the reverse sweep."""
@@ -194,11 +199,10 @@ class Primals:
             placeholder = scope.placeholders[value]
             with self.emitter.deriving(_location_op(value)):
                 _replace(placeholder, self.value(value))
-        for memory, _, _ in scope.undecided:
-            del scope.shadows[memory]
-        for memory, placeholder, make in scope.undecided:
-            with self.emitter.deriving(_location_op(memory)):
-                _replace(placeholder, self.shadow(memory, make))
+        scope.shadows.clear()
+        for placeholder, make in scope.undecided:
+            with self.emitter.at(scope.prologue):
+                _replace(placeholder, make())
 
     def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
         op = value.owner
@@ -253,9 +257,7 @@ class Primals:
             cache.location = location
             return self.emitter.emit(cache), location
 
-    def _pop(
-        self, scope: Scope, cache: SSAValue, sizes: list[SSAValue], location: LocationAttr
-    ) -> SSAValue:
+    def _pop(self, scope: Scope, cache: SSAValue, sizes: list[SSAValue], location: LocationAttr) -> SSAValue:
         assert isinstance(cache.type, CacheType)
         pop = PopOp(cache, sizes, cache.type.element_type)
         pop.location = location

@@ -15,9 +15,11 @@ from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.activity import Activity
 from dialectad.ad.forward import Forward
+from dialectad.ad.memory import is_memory
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, register
-from dialectad.dialects.ad import CacheOp, PopOp, PushOp, StopOp
+from dialectad.ad.rules.memref import View, clear
+from dialectad.dialects.ad import CacheOp, PopOp, PushOp, ReserveOp, StopOp
 
 
 def _shadow(sweep: Reverse, cache: Value) -> Value:
@@ -96,7 +98,64 @@ class Pop(Rule):
         sweep.set_tangent(op.result, sweep.emitter.emit(pop))
 
 
+class Slot(View):
+    """A part of a cache that holds memory. The shadow runs backwards, as for values: what was popped was used
+    after that, so its cotangents gather in a slot reserved for them, which the adjoint of what was written
+    into the slot finds again.
+
+        %v = ad.pop(%c)      =>  %dv = ad.reserve(%dc), filled with 0
+        %v = ad.reserve(%c)  =>  %dv = ad.pop(%dc)
+    """
+
+    def shadow(self, sweep: Reverse | Forward, op: Operation) -> Value:
+        assert isinstance(op, ReserveOp | PopOp)
+        sizes, type_ = [sweep.primal(size) for size in op.sizes], op.result.type
+        reserves = isinstance(op, ReserveOp)
+        if isinstance(sweep, Forward):
+            cache = sweep.shadows[op.cache]
+        else:
+            cache, reserves = _shadow(sweep, op.cache), not reserves
+        slot = sweep.emitter.emit((ReserveOp if reserves else PopOp)(cache, sizes, type_))
+        if reserves and isinstance(sweep, Reverse):
+            clear(sweep.emitter, slot)
+        return slot
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        """Always, so that what is pushed is popped."""
+        assert isinstance(op, ReserveOp | PopOp)
+        if sweep.active(op.cache):
+            sweep.shadow(op.result)
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        self.reverse(sweep, op)  # pyright: ignore[reportArgumentType]
+
+
+class PopValueOrSlot(Rule):
+    """`ad.pop` gives a value, or a part of a cache of memory."""
+
+    def _rule(self, op: Operation) -> Rule:
+        return _SLOT if is_memory(op.results[0]) else _POP
+
+    def vary(self, activity: Activity, op: Operation) -> None:
+        self._rule(op).vary(activity, op)
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        self._rule(op).use(activity, op)
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        self._rule(op).reverse(sweep, op)
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        self._rule(op).forward(sweep, op)
+
+    def shadow(self, sweep: Reverse | Forward, op: Operation) -> Value:
+        return self._rule(op).shadow(sweep, op)
+
+
+_POP, _SLOT = Pop(), Slot()
+
 register(CacheOp, Cache())
 register(PushOp, Push())
-register(PopOp, Pop())
+register(PopOp, PopValueOrSlot())
+register(ReserveOp, _SLOT)
 inactive(StopOp)

@@ -97,9 +97,7 @@ def gemv_adjoint(
         _contribute(sweep, x, blas.GemvOp, sweep.content(op, a), d, alpha, trans=not trans)
 
 
-def ger_adjoint(
-    sweep: Reverse, op: Operation, d: SSAValue, x: SSAValue, y: SSAValue, alpha: float
-) -> None:
+def ger_adjoint(sweep: Reverse, op: Operation, d: SSAValue, x: SSAValue, y: SSAValue, alpha: float) -> None:
     if sweep.active(x):
         _contribute(sweep, x, blas.GemvOp, d, sweep.content(op, y), alpha)
     if sweep.active(y):

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from xdsl.dialects import arith, memref
-from xdsl.dialects.builtin import IntegerType, MemRefType
+from xdsl.dialects.builtin import IndexType, IntegerType, MemRefType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from dialectad.ad.activity import Activity
@@ -76,13 +76,12 @@ class Store(Rule):
         shadow, indices = sweep.shadow(op.memref), [sweep.primal(i) for i in op.indices]
         if sweep.active(op.value):
             sweep.accumulate(op.value, emitter.emit(memref.LoadOp.get(shadow, indices)))
-        zero = emitter.scalar(0.0, op.value.type)
-        emitter.insert(memref.StoreOp.get(zero, shadow, indices))
+        emitter.insert(memref.StoreOp.get(_zero(emitter, op.value.type), shadow, indices))
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, memref.StoreOp)
         if sweep.active(op.memref):
-            t = sweep.materialized(op.value)
+            t = sweep.tangent(op.value) or _zero(sweep.emitter, op.value.type)
             sweep.emitter.insert(memref.StoreOp.get(t, sweep.shadow(op.memref), op.indices))
 
 
@@ -163,11 +162,17 @@ class Deallocation(View):
             sweep.emitter.insert(memref.DeallocOp.get(shadow))
 
 
+def _zero(emitter: Emitter, type_: Attribute) -> SSAValue:
+    """The zero of an element: memory of bytes holds integers too, and nothing is known of what they mean."""
+    if isinstance(type_, IntegerType | IndexType):
+        return emitter.integer(0, type_)
+    return emitter.scalar(0.0, type_)
+
+
 def clear(emitter: Emitter, memory: SSAValue) -> None:
     """Fill memory with zeros."""
     assert isinstance(memory.type, MemRefType)
-    element = memory.type.element_type
-    zero = emitter.integer(0, element) if isinstance(element, IntegerType) else emitter.scalar(0.0, element)
+    zero = _zero(emitter, memory.type.element_type)
     if not memory.type.get_shape():
         emitter.insert(memref.StoreOp.get(zero, memory, []))
     else:

@@ -69,9 +69,11 @@ _STATEFUL = (CacheType, MemRefType)
 
 
 def _touches_state(sweep: Reverse, op: Operation) -> bool:
-    """Whether the reverse of `op` works on caches or memory, so that it has to run whatever the cotangents."""
+    """Whether the reverse of `op` works on caches or memory, and so has to run anyway."""
     return any(
-        isinstance(operand.type, _STATEFUL) and sweep.active(operand) for o in op.walk() for operand in o.operands
+        isinstance(operand.type, _STATEFUL) and sweep.active(operand)
+        for o in op.walk()
+        for operand in o.operands
     )
 
 
