@@ -1,5 +1,6 @@
 """Compile NumPy functions through MLIR dialects to native code, and differentiate them at any rung."""
 
+from dialectad.comparison.compare import compare
 from dialectad.errors import CompileError
 from dialectad.frontend.function import Function, jit
 from dialectad.frontend.iteration import unroll
@@ -14,6 +15,7 @@ __all__ = [
     "CompileError",
     "Function",
     "Level",
+    "compare",
     "grad",
     "hessian",
     "hvp",

@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ad", "rewrite", "lower", "lift"}),
     frozenset({"levels"}),
     frozenset({"frontend", "runtime"}),
+    frozenset({"comparison"}),
     frozenset({"", "tools"}),
 )
 """From the bottom up; '' is `dialectad/__init__.py`, the public API."""

@@ -1,0 +1,57 @@
+"""A limit on the time that Python code may take.
+
+It interrupts compiling and interpreted code between two bytecodes. Machine code that has started is left to
+end: nothing can stop it without ending the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class TimeUp(BaseException):
+    """The time is up. No `Exception`, so that code which handles those doesn't take it for its own."""
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    kind = None if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TimeUp` in the body once it has run for this long.
+
+    Examples
+    --------
+    >>> with time_limit(10.0):
+    ...     1 + 1
+    2
+    """
+    thread = threading.get_ident()
+    lock = threading.Lock()
+    over = fired = False
+
+    def fire() -> None:
+        nonlocal fired
+        with lock:
+            if not over:
+                fired = True
+                _raise_in(thread, TimeUp)
+
+    timer = threading.Timer(seconds, fire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            over = True
+        timer.cancel()
+        if fired:
+            _raise_in(thread, None)  # if it hasn't arrived yet, it must not do so later
+    if fired:
+        raise TimeUp
