@@ -35,7 +35,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "loop": (
         (None, "bufferize"),
         ("loop", "differentiate{level=loop},inline,canonicalize,cse,dce"),
-        (None, "plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (None, "batch-caches,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
     ),
     "llvm": (
         (None, "convert-scf-to-cf,convert-to-llvm"),

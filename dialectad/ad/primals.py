@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, math, memref, scf, tensor
-from xdsl.dialects.builtin import LocationAttr, MemRefType, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import LocationAttr, MemRefType, UnitAttr, UnrealizedConversionCastOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
@@ -40,7 +40,7 @@ from dialectad import locations
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.extents import extents
 from dialectad.ad.memory import VIEWS, Memory
-from dialectad.dialects.ad import CacheOp, CacheType, PopOp, PushOp, ReserveOp
+from dialectad.dialects.ad import MIRRORED, CacheOp, CacheType, PopOp, PushOp, ReserveOp
 
 _INTEGER_OPS: tuple[type[Operation], ...] = (
     *(arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp),
@@ -255,6 +255,7 @@ class Primals:
         with self.emitter.at(InsertPoint.before(outermost)):
             cache = CacheOp(type_, self._capacity(block, outermost))
             cache.location = location
+            cache.attributes[MIRRORED] = UnitAttr()
             return self.emitter.emit(cache), location
 
     def _pop(self, scope: Scope, cache: SSAValue, sizes: list[SSAValue], location: LocationAttr) -> SSAValue:

@@ -63,6 +63,9 @@ from xdsl.irdl import (
 )
 from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
 
+MIRRORED = "dialectad.mirrored"
+"""Marks a cache of which every pop is in a loop that mirrors that of the push: it runs equally often."""
+
 POINTS = ("linalg-unoptimized", "graph", "linalg", "loop", "llvm")
 """The points of a pipeline at which `differentiate` replaces requests, in their order."""
 
