@@ -6,21 +6,19 @@
 
 A memref argument is a bare pointer, followed by an `i64` per dynamic extent; a bool is a byte. The function
 gives 0, or k + 1 when the k-th entry of the module attribute `dialectad.asserts` failed, or -1 when there was
-no memory. See `dialectad/lower/llvm/` for the tables, one a dialect.
+no memory. See `dialectad/lower/llvm/` for the tables, one a dialect, and there `requests.py` and
+`differentiated.py` for what is differentiated at the level `llvm`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import builtin, func, llvm, memref
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     ArrayAttr,
-    DictionaryAttr,
     IntegerAttr,
     MemRefType,
     UnitAttr,
@@ -34,18 +32,19 @@ from xdsl.passes import ModulePass
 
 from dialectad import locations
 from dialectad.errors import CompileError
-from dialectad.lower.llvm import ad, arith, control, math
+from dialectad.lower.llvm import ad, arith, control, math, requests
 from dialectad.lower.llvm import memref as memref_lowering
+from dialectad.lower.llvm.differentiated import DIFFERENTIATED, DifferentiatedLowering
 from dialectad.lower.llvm.function import (
     DIFFERENT,
     PASS_NAME,
     FunctionLowering,
     Handler,
     ModuleLowering,
-    byte_size,
     scalar_type,
 )
 from dialectad.lower.llvm.scopes import alias_scopes
+from dialectad.lower.llvm.signature import Parameters
 
 HANDLERS: dict[type[Operation], Handler] = {
     **arith.HANDLERS,
@@ -53,6 +52,7 @@ HANDLERS: dict[type[Operation], Handler] = {
     **memref_lowering.HANDLERS,
     **control.HANDLERS,
     **ad.HANDLERS,
+    **requests.HANDLERS,
 }
 """Op type -> what emits its replacement."""
 
@@ -88,58 +88,27 @@ def _argument_attributes(op: func.FuncOp) -> list[dict[str, Attribute]]:
     return [dict(attributes.data) for attributes in op.arg_attrs]
 
 
-def _pointer_attributes(t: MemRefType, writable: bool) -> DictionaryAttr:
-    """What may be assumed of an array: it overlaps no other that is written, and all of it is there.
-
-    No alignment beyond the element's: a contiguous view may start at any element.
-    """
-    attributes: dict[str, Attribute] = {"llvm.noalias": UnitAttr(), "llvm.noundef": UnitAttr()}
-    if not writable:
-        attributes["llvm.readonly"] = UnitAttr()
-    shape = t.get_shape()
-    if DYNAMIC_INDEX not in shape and (size := prod(shape) * byte_size(t.element_type)):
-        attributes["llvm.dereferenceable"] = IntegerAttr(size, i64)
-    return DictionaryAttr(attributes)
-
-
-_NOTHING = DictionaryAttr({})
-_BYTE_BOOL = DictionaryAttr({"llvm.zeroext": UnitAttr()})
-
-
-class _Signature:
-    """The `llvm` type and argument attributes of a function of ours."""
-
-    def __init__(self, op: func.FuncOp, f: FunctionLowering):
-        outs = op.attributes.get("dialectad.outs")
-        inputs = op.function_type.inputs.data
-        first_out = len(inputs) - (outs.value.data if isinstance(outs, IntegerAttr) else 0)
-        self.types: list[Attribute] = []
-        self.attributes: list[DictionaryAttr] = []
-        for position, (t, known) in enumerate(zip(inputs, _argument_attributes(op), strict=True)):
-            if isinstance(t, MemRefType):
-                writable = position >= first_out or "dialectad.inout" in known
-                flat = f.flat_types(t)
-                self.types += flat
-                self.attributes += [_pointer_attributes(t, writable)] + [_NOTHING] * (len(flat) - 1)
-            elif t == i1:
-                self.types.append(i8)
-                self.attributes.append(_BYTE_BOOL)
-            else:
-                self.types.append(scalar_type(t))
-                self.attributes.append(_NOTHING)
+def _parameters(op: func.FuncOp) -> Parameters:
+    """The `llvm` types and argument attributes of a function of ours."""
+    outs = op.attributes.get("dialectad.outs")
+    inputs = op.function_type.inputs.data
+    first_out = len(inputs) - (outs.value.data if isinstance(outs, IntegerAttr) else 0)
+    parameters = Parameters()
+    for position, (t, known) in enumerate(zip(inputs, _argument_attributes(op), strict=True)):
+        parameters.add(t, writable=position >= first_out or "dialectad.inout" in known)
+    return parameters
 
 
 def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
     """The `llvm.func` for `op`, without its body yet."""
     name = op.sym_name.data
-    f = FunctionLowering(module, name, Region())
     outputs = op.function_type.outputs.data
     if op.body.first_block is None:
         if len(outputs) > 1:
             raise CompileError(
                 f"external @{name} gives several results", locations.of(op), pass_name=PASS_NAME
             )
-        inputs = [flat for t in op.function_type.inputs for flat in f.flat_types(t)]
+        inputs = [flat for t in op.function_type.inputs for flat in FunctionLowering.flat_types(t)]
         result = scalar_type(outputs[0]) if outputs else None
         module.library.add(name)
         return llvm.FuncOp(name, llvm.LLVMFunctionType(inputs, result), llvm.LinkageAttr("external"))
@@ -147,18 +116,20 @@ def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
         raise CompileError(
             f"@{name} still gives results", locations.of(op), hint="run bufferize first", pass_name=PASS_NAME
         )
-    signature = _Signature(op, f)
+    parameters = _parameters(op)
     private = op.sym_visibility is not None and op.sym_visibility.data == "private"
     return llvm.FuncOp(
         name,
-        llvm.LLVMFunctionType(signature.types, i64),
+        llvm.LLVMFunctionType(parameters.types, i64),
         llvm.LinkageAttr("internal" if private else "external"),
-        other_props={"arg_attrs": ArrayAttr(signature.attributes)},
+        other_props={"arg_attrs": ArrayAttr(parameters.attributes)},
+        extra_attrs={DIFFERENTIATED: UnitAttr()} if name in module.differentiated else None,
     )
 
 
 def _lower_body(op: func.FuncOp, lowered: llvm.FuncOp, module: ModuleLowering) -> None:
-    f = FunctionLowering(module, op.sym_name.data, lowered.body)
+    kind = DifferentiatedLowering if DIFFERENTIATED in lowered.attributes else FunctionLowering
+    f = kind(module, op.sym_name.data, lowered.body)
     order = _reverse_postorder(op.body)
     entry, *others = order
     f.blocks = {
@@ -219,6 +190,7 @@ def _release_kept(module: ModuleLowering) -> llvm.FuncOp:
 def lower_module(module_op: builtin.ModuleOp) -> None:
     """Replace the content of the module."""
     module = ModuleLowering()
+    module.differentiated |= requests.differentiated(module_op)
     top = list(module_op.body.block.ops)
     functions = [op for op in top if isinstance(op, func.FuncOp)]
     for op in functions:

@@ -8,6 +8,13 @@ _PURE = "nounwind willreturn nofree nosync nocallback speculatable memory(none)"
 _TOUCHES_ARGUMENTS = "nounwind willreturn nocallback memory(argmem: readwrite, inaccessiblemem: readwrite)"
 """BLAS: the arrays it is given, and work space of its own."""
 
+ASSERT = "dialectad.assert"
+STOP = "dialectad.stop"
+"""What can fail and what stops derivatives, in a function that is still to be differentiated."""
+
+_FAILS = "nounwind nofree nocallback memory(inaccessiblemem: readwrite)"
+"""It may not return: what comes after it isn't done before it."""
+
 UNARY = frozenset(
     "exp exp2 exp10 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh"
     " erf erfc cbrt tgamma lgamma".split()
@@ -36,6 +43,10 @@ def known_attributes(name: str) -> str:
     if libm_arity(name):
         # lgamma writes the global `signgam`.
         return "nounwind willreturn" if name.startswith("lgamma") else _PURE
+    if name == ASSERT:
+        return _FAILS
+    if name.startswith(f"{STOP}."):
+        return _PURE
     if name.startswith(("cblas_", "scipy_cblas_")):
         return _TOUCHES_ARGUMENTS
     return ""

@@ -42,7 +42,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from dialectad.dialects import blas
+from dialectad.dialects import ad, blas
 from dialectad.lower.bufferization.sinks import reads_out
 
 ARENA = "dialectad.arena"
@@ -68,9 +68,14 @@ class PlanMemoryPass(ModulePass):
     name = "plan-memory"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        differentiated = {
+            request.callee.root_reference.data
+            for request in op.walk()
+            if isinstance(request, ad.VJPOp | ad.JVPOp)
+        }
         for function in list(op.ops):
             if isinstance(function, func.FuncOp) and not function.is_declaration:
-                plan(function)
+                plan(function, in_arena=function.sym_name.data not in differentiated)
 
 
 @dataclass(eq=False)
@@ -90,8 +95,12 @@ class Allocation:
     offset: int = 0
 
 
-def plan(function: func.FuncOp) -> None:
-    """Plan the memory of one function."""
+def plan(function: func.FuncOp, *, in_arena: bool = True) -> None:
+    """Plan the memory of one function.
+
+    What is still to be differentiated has no arena (`in_arena`): what lies in memory of its own needn't be
+    kept for the reverse sweep because something else comes to lie there.
+    """
     allocations = [
         Allocation(op, _size(op.memref.type))
         for op in function.walk()
@@ -103,7 +112,7 @@ def plan(function: func.FuncOp) -> None:
     for group in _groups(allocations):
         _find_lifetime(group, positions)
     on_stack = 0
-    in_arena: list[Allocation] = []
+    large: list[Allocation] = []
     for allocation in sorted(allocations, key=lambda a: a.size):
         if not allocation.users:
             _replace(function, allocation.op, [])
@@ -111,9 +120,9 @@ def plan(function: func.FuncOp) -> None:
             on_stack += allocation.size
             _put_on_stack(function, allocation)
         else:
-            in_arena.append(allocation)
-    if in_arena:
-        _put_in_arena(function, in_arena, pack(in_arena))
+            large.append(allocation)
+    if large and in_arena:
+        _put_in_arena(function, large, pack(large))
 
 
 def _is_static(type_: Attribute) -> bool:

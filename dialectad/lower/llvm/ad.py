@@ -50,17 +50,18 @@ class Stack:
     element: Attribute
     block: SSAValue
     """The slot with the address of the memory; for a cache in the frame, that address itself."""
+    in_frame: bool
     size: SSAValue
     """The slot with the number of elements in use."""
     capacity: SSAValue | None
     """The slot with the number of elements there is room for; None when it can't be exceeded."""
     kept_in: str | None
-    """The global that keeps the memory between calls; None for a cache in the frame."""
+    """The global that keeps the memory between calls, if any does."""
     scope: Mapping[str, Attribute]
 
     def base(self, f: FunctionLowering) -> SSAValue:
         """The address of the first element."""
-        if self.kept_in is None:
+        if self.in_frame:
             return self.block
         return f.element_pointer(f.load(self.block, ptr), _HEADER, i8)
 
@@ -79,7 +80,10 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     room = f.mul(f.extent(op.capacity), count) if op.capacity is not None and static else 0
     if fixed and isinstance(room, int) and room * byte_size(element) <= _ON_THE_STACK:
         frame = f.stack(storage_type(element), max(room, 1), 64)
-        f.set(op.result, Stack(element, frame, size, None, None, {}))
+        f.set(op.result, Stack(element, frame, True, size, None, None, {}))
+        return
+    if not f.keeps_memory:
+        f.set(op.result, _own(f, op, element, size, room if fixed else None))
         return
     name = f"{f.name}.cache{len(f.module.kept)}"
     f.module.keep(name)
@@ -95,12 +99,23 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     scope = f.scopes.get(op, {})
     if fixed:
         _ensure(f, slot, available, f.as_value(f.mul(room, byte_size(element))))
-        f.set(op.result, Stack(element, slot, size, None, name, scope))
+        f.set(op.result, Stack(element, slot, False, size, None, name, scope))
         return
     bits = f.int_constant(byte_size(element).bit_length() - 1)
     capacity = f.emit(llvm.LShrOp.create(operands=[f.load(available, i64), bits], result_types=[i64]))
     f.store(capacity, available)
-    f.set(op.result, Stack(element, slot, size, available, name, scope))
+    f.set(op.result, Stack(element, slot, False, size, available, name, scope))
+
+
+def _own(
+    f: FunctionLowering, op: ad.CacheOp, element: Attribute, size: SSAValue, room: Extent | None
+) -> Stack:
+    """A cache with memory of this call's, for `room` elements, or as many as will come."""
+    slot, scope = f.new_heap_slot(), f.scopes.get(op, {})
+    if room is None:
+        return Stack(element, slot, False, size, f.slot(i64), None, scope)
+    f.malloc(f.add(f.mul(room, byte_size(element)), _HEADER), slot)
+    return Stack(element, slot, False, size, None, None, scope)
 
 
 def _ensure(f: FunctionLowering, slot: SSAValue, available: SSAValue, needed: SSAValue) -> None:
@@ -187,10 +202,13 @@ def _pop(f: FunctionLowering, op: ad.PopOp) -> None:
 def _release(f: FunctionLowering, op: ad.ReleaseOp) -> None:
     """Keep the memory for the next call, unless that is too much; free what came back meanwhile."""
     stack = _stack(f, op.cache)
-    if stack.kept_in is None:
+    if stack.in_frame:
         return
-    kept_in = stack.kept_in
     block = f.load(stack.block, ptr)
+    if (kept_in := stack.kept_in) is None:
+        f.free(block)
+        f.store(f.null(), stack.block)
+        return
 
     def keep() -> None:
         small = f.compare(_SLE, f.load(block, i64), f.int_constant(_KEPT_AT_MOST))
@@ -202,7 +220,7 @@ def _release(f: FunctionLowering, op: ad.ReleaseOp) -> None:
 
 
 def _stop(f: FunctionLowering, op: ad.StopOp) -> None:
-    f.set(op.result, f.get(op.value))
+    f.set(op.result, f.stopped(f.get(op.value)))
 
 
 HANDLERS: dict[type[Operation], Handler] = {

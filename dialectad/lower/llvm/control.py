@@ -13,21 +13,22 @@ from dialectad.errors import CompileError
 from dialectad.lower.llvm.function import DIFFERENT, PASS_NAME, FunctionLowering, Handler, scalar_type
 
 
-def _operands(f: FunctionLowering, values: Any) -> list[SSAValue]:
+def flattened(f: FunctionLowering, values: Any) -> list[SSAValue]:
+    """What values are passed as across a branch or a call."""
     return [flat for value in values for flat in f.flatten(value)]
 
 
 def _br(f: FunctionLowering, op: cf.BranchOp) -> None:
-    f.branch(f.blocks[op.successor], _operands(f, op.arguments), op.attributes)
+    f.branch(f.blocks[op.successor], flattened(f, op.arguments), op.attributes)
 
 
 def _cond_br(f: FunctionLowering, op: cf.ConditionalBranchOp) -> None:
     f.conditional(
         f.get(op.cond),
         f.blocks[op.then_block],
-        _operands(f, op.then_arguments),
+        flattened(f, op.then_arguments),
         f.blocks[op.else_block],
-        _operands(f, op.else_arguments),
+        flattened(f, op.else_arguments),
     )
 
 
@@ -52,7 +53,7 @@ def _call(f: FunctionLowering, op: func.CallOp) -> None:
     """A library function is called as it is; one of ours gives a status, passed on when it isn't 0."""
     name = op.callee.string_value()
     callee = f.module.defined.get(name)
-    args = _operands(f, op.arguments)
+    args = flattened(f, op.arguments)
     if callee is None:
         raise CompileError(f"call of @{name}, which isn't there", locations.of(op), pass_name=PASS_NAME)
     if name in f.module.library:
@@ -65,6 +66,11 @@ def _call(f: FunctionLowering, op: func.CallOp) -> None:
         if value is not None:
             f.set(results[0], value)
         return
+    call_of_ours(f, name, args)
+
+
+def call_of_ours(f: FunctionLowering, name: str, args: list[SSAValue]) -> None:
+    """Call a function that gives a status, and leave with it unless it is 0."""
     status = f.raw_call(name, _bytes(f, args), i64)
     assert status is not None
     f.leave_if(f.compare(DIFFERENT, status, f.int_constant(0)), status)

@@ -134,6 +134,9 @@ class ModuleLowering:
     globals: list[Operation] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     """The globals that keep the functions' memory between calls."""
+    differentiated: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The functions that are differentiated at the level `llvm` (see `differentiated.py`): how many arguments
+    each reads, and how many outs it has."""
     asserts: dict[DictionaryAttr, int] = field(default_factory=dict)
     """What can fail, at its place in the module attribute `dialectad.asserts`."""
 
@@ -153,6 +156,9 @@ class ModuleLowering:
 
 class FunctionLowering:
     """Emits the blocks of one `llvm.func`."""
+
+    keeps_memory = True
+    """Whether arenas and caches are kept from one call to the next. See Note [Arena]."""
 
     def __init__(self, module: ModuleLowering, name: str, body: Region):
         self.module = module
@@ -537,11 +543,19 @@ class FunctionLowering:
             }
         )
         number = self.module.asserts.setdefault(entry, len(self.module.asserts))
+        self.leave_unless(condition, self.int_constant(number + 1))
+
+    def leave_unless(self, condition: SSAValue, status: SSAValue) -> None:
+        """Leave the function with `status` unless the condition holds."""
         if self._exit is None:
             self._exit = Block(arg_types=[i64])
         after = Block()
-        self.conditional(condition, after, (), self._exit, [self.int_constant(number + 1)], _LIKELY)
+        self.conditional(condition, after, (), self._exit, [status], _LIKELY)
         self.start(after)
+
+    def stopped(self, value: SSAValue) -> SSAValue:
+        """`value`, as a constant for what is differentiated."""
+        return value
 
     def return_status(self, status: SSAValue) -> None:
         """Return; the arena goes back to its global."""
@@ -556,7 +570,8 @@ class FunctionLowering:
 
     # Memrefs across blocks and functions
 
-    def flat_types(self, t: Attribute) -> list[Attribute]:
+    @staticmethod
+    def flat_types(t: Attribute) -> list[Attribute]:
         """What a value of type `t` is passed as: a memref is a pointer, then each dynamic size and stride."""
         if isinstance(t, UnrankedMemRefType):
             return [ptr]

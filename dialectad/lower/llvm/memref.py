@@ -116,12 +116,14 @@ def _arena(f: FunctionLowering, op: memref.AllocOp, t: MemRefType) -> SSAValue:
     if t.get_num_dims() != 1 or t.get_shape()[0] < 0:
         raise _fail(op, f"an arena is a static array of bytes, not {t}")
     name = f"{f.name}.arena"
-    f.module.keep(name)
     slot = f.slot()
     f.arena = (name, slot)
+    size = t.get_shape()[0] * byte_size(t.element_type)
+    if not f.keeps_memory:
+        return f.malloc(size, slot)
+    f.module.keep(name)
     kept = f.exchange(name, f.null())
     f.store(kept, slot)
-    size = t.get_shape()[0] * byte_size(t.element_type)
     alignment = op.alignment.value.data if op.alignment is not None else 64
 
     def allocate() -> None:

@@ -1,0 +1,46 @@
+"""Lowering of a function that is differentiated at the level `llvm`: it has no early exits.
+
+LLVM optimises such a function before it is differentiated. What can fail is a call that LLVM can't look
+into, so that it adds no control flow, and so is what stops derivatives:
+
+    cf.assert %c, "..."         ->  llvm.call @dialectad.assert(%c, %status) : (i1, i64) -> ()
+    %y = "ad.stop"(%x) : f64    ->  %y = llvm.call @dialectad.stop.f64(%x) : (f64) -> f64
+
+`%status` is what the function would give as its status. Memory isn't kept from one call to the next.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import llvm
+from xdsl.dialects.builtin import AnyFloat, i1
+from xdsl.ir import SSAValue
+
+from dialectad.lower.llvm.function import FunctionLowering, ptr
+from dialectad.lower.llvm_libraries import ASSERT, STOP
+
+DIFFERENTIATED = "dialectad.differentiated"
+"""The unit attribute of an `llvm.func` that was lowered like this."""
+
+
+class DifferentiatedLowering(FunctionLowering):
+    """Emits the blocks of one `llvm.func` that is differentiated."""
+
+    keeps_memory = False
+
+    def leave_if(self, failed: SSAValue, status: SSAValue) -> None:
+        holds = self.emit(llvm.XOrOp.create(operands=[failed, self.int_constant(1, i1)], result_types=[i1]))
+        self.leave_unless(holds, status)
+
+    def leave_unless(self, condition: SSAValue, status: SSAValue) -> None:
+        self.call(ASSERT, [condition, status], None)
+
+    def put_arena_back(self) -> None:
+        if self.arena is not None:
+            self.free(self.load(self.arena[1], ptr))
+
+    def stopped(self, value: SSAValue) -> SSAValue:
+        if not isinstance(value.type, AnyFloat):
+            return value
+        result = self.call(f"{STOP}.{value.type.name}", [value], value.type)
+        assert result is not None
+        return result
