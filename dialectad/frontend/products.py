@@ -52,9 +52,10 @@ def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
     return value
 
 
-def _vjp_of(
+def vjp_of(
     function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
 ) -> tuple[Any, Any]:
+    """While tracing: what `function` gives, and a tuple of the cotangents of the primals."""
     call = trace_call(function, primals, {})
     wanted = argument_leaves(call, primals, range(len(primals)))
     gradients, values = pull_back(
@@ -76,7 +77,7 @@ def _forward(function: Callable[..., Any], level: Level) -> Function:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _pullback(function: Callable[..., Any], level: Level) -> Function:
-    return Function(named(function, "vjp", lambda ps, ct: _vjp_of(function, ps, ct, level)[1]), level)
+    return Function(named(function, "vjp", lambda ps, ct: vjp_of(function, ps, ct, level)[1]), level)
 
 
 def vjp(
@@ -122,12 +123,13 @@ def vjp(
     return _forward(function, chosen)(*primals), lambda cotangent: pull(kept, cotangent)
 
 
-def _jvp_of(
+def jvp_of(
     function: Callable[..., Any],
     primals: Sequence[Any],
     tangents: Sequence[Any],
     level: Level,
 ) -> tuple[Any, Any]:
+    """While tracing: what `function` gives, and the tangents of that."""
     call = trace_call(function, primals, {})
     wanted = argument_leaves(call, primals, range(len(primals)))
     leaves = [leaf for group in wanted for leaf in group]
@@ -202,4 +204,4 @@ def jvp(
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _push(function: Callable[..., Any], level: Level) -> Function:
-    return Function(named(function, "jvp", lambda ps, ts: _jvp_of(function, ps, ts, level)), level)
+    return Function(named(function, "jvp", lambda ps, ts: jvp_of(function, ps, ts, level)), level)
