@@ -74,6 +74,8 @@ class _Converter:
         _check_arguments(function)
         inputs = [*function.function_type.inputs, *([i1] if guarded else [])]
         block = Block(arg_types=inputs)
+        for old, new in zip(function.body.block.args, block.args, strict=False):
+            new.name_hint = old.name_hint
         graph = StaticGraph(block, self.functions, self._nested, block.args[-1] if guarded else None)
         results = graph.call(function, block.args[: len(function.body.block.args)], request)
         block.add_op(func.ReturnOp(*results))

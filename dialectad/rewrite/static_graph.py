@@ -38,10 +38,10 @@ LIMIT = 50_000
 
 Request = VJPOp | JVPOp
 
-_ELSEWHERE = "the levels linalg, loop, llvm and tape can do it"
+_ELSEWHERE = "linalg, loop, llvm and tape"
 
 
-def refusal(message: str, op: Operation, hint: str = _ELSEWHERE) -> CompileError:
+def refusal(message: str, op: Operation, hint: str = f"the levels {_ELSEWHERE} can do it") -> CompileError:
     """The error for what no static graph can express."""
     return CompileError(message, locations.of(op), hint=hint, level="graph", pass_name="convert-to-graph")
 
@@ -87,6 +87,7 @@ class StaticGraph:
             if op is block.last_op:
                 return self.given(op.operands)
             self._count(op, 1)
+            self.count += 1
             (_STRUCTURE.get(type(op)) or StaticGraph.copy)(self, op)
         raise AssertionError("a block without a terminator")
 
@@ -94,13 +95,12 @@ class StaticGraph:
         return [self.values[value] for value in values]
 
     def _count(self, op: Operation, ops: int) -> None:
-        self.count += ops
-        if self.count > LIMIT:
-            loop = op if isinstance(op, scf.ForOp | scf.WhileOp) else op.parent_op()
+        """Refuse a graph that gets too big with `ops` more, which `op` stands for."""
+        if self.count + ops > LIMIT:
             raise refusal(
                 f"as a static graph the function has more than {LIMIT:,} operations",
-                loop or op,
-                hint=f"use fewer iterations, or another level: {_ELSEWHERE}",
+                op,
+                hint=f"the levels {_ELSEWHERE} keep the loop",
             )
 
     # --- ops without control flow ---
@@ -167,7 +167,7 @@ class StaticGraph:
         if any(bound is None for bound in bounds):
             raise refusal("a static graph has no loop whose count depends on data", op)
         indices = range(*bounds)  # pyright: ignore[reportArgumentType, reportCallIssue]
-        self._count(op, 0 if len(indices) * len(op.body.block.ops) < LIMIT else LIMIT)
+        self._count(op, len(indices) * max(1, len(op.body.block.ops) - 1))
         state = self.given(op.iter_args)
         for i in indices:
             state = self.run(op.body.block, [self.writer.number(IntegerAttr(i, op.lb.type)), *state])  # pyright: ignore
@@ -176,6 +176,8 @@ class StaticGraph:
     def while_(self, op: scf.WhileOp) -> None:
         state = self.given(op.arguments)
         while True:
+            self._count(op, 1)
+            self.count += 1
             condition, *state = self.run(op.before_region.block, state)
             go_on = constants.integer(condition)
             if go_on is None:
