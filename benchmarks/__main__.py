@@ -1,4 +1,4 @@
-"""The runner: `python -m benchmarks`, or `python -m benchmarks mlp_gradient --contenders dialectad jax`."""
+"""The runner: `python -m benchmarks`, or a part of it: `python -m benchmarks lorenz --levels loop llvm`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import first_call, memory, pages, report
-from benchmarks.case import Call, Case, distance
-from benchmarks.measure import Timing, interleaved
+from benchmarks.measure import Timing
+from benchmarks.race import Options, chooser, race
 
-PROBLEMS = ("empty_call", "mlp_gradient", "ode_gradient", "loop_access")
-CONTENDERS = ("dialectad", "jax", "torch", "numpy")
+PROBLEMS = (
+    *("empty_call", "mlp_gradient", "lstm", "ode_gradient", "loop_access", "heat", "seidel", "lorenz"),
+    *("kepler", "small_calls", "normalize", "nbody", "floyd_warshall", "cholesky", "matmul_loops"),
+)
+CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join([*PROBLEMS, "first_call"]))
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument(
+        "--levels", nargs="*", metavar="level", help="gradients at these levels too; without names, at all"
+    )
     parser.add_argument("--rounds", type=int, default=11, help="samples per contender")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a sample")
+    parser.add_argument(
+        "--limit", type=float, default=60.0, help="seconds that a contender may take to its first result"
+    )
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for JSON and plots")
     parser.add_argument(
         "--write-docs",
@@ -54,16 +63,18 @@ def main() -> int:
     if options.write_docs:
         pages.write(entries, machine, options.output / "loop_access.png")
         report.show(f"written: {pages.PAGE}")
-    return 1 if any("dialectad" in entry["failures"] for entry in entries) else 0
+    return 1 if any(report.is_wrong(entry) for entry in entries) else 0
 
 
 def _problem(problem: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     module = import_module(f"benchmarks.{problem}")
     entries: list[dict[str, Any]] = []
+    chosen = chooser(options.contenders, options.levels)
+    how = Options(options.rounds, options.seconds, options.limit)
     for case in module.cases():
-        timings, failures = _case(case, options)
-        entries.append(report.entry(problem, case.name, timings, failures))
-        report.show(report.table(f"{problem}: {case.name}", timings, failures))
+        outcome = race(case, chosen, how)
+        entries.append(report.race_entry(problem, case.name, outcome))
+        report.show(report.race_table(f"{problem}: {case.name}", outcome))
     for case in module.memory_cases() if hasattr(module, "memory_cases") else ():
         bytes_, failures = memory.measure(case, options.contenders)
         entries.append(report.memory_entry(problem, case.name, bytes_, failures))
@@ -89,38 +100,9 @@ def _plot(problem: str, entries: list[dict[str, Any]], folder: Path) -> None:
     report.show(f"plot: {path}")
 
 
-def _case(case: Case, options: argparse.Namespace) -> tuple[dict[str, Timing], dict[str, str]]:
-    """Set up, compare the results with one another, then time what agrees."""
-    calls: dict[str, Call] = {}
-    results: dict[str, Any] = {}
-    failures: dict[str, str] = {}
-    for name in options.contenders:
-        if name not in case.contenders:
-            continue
-        try:
-            calls[name] = case.contenders[name]()
-            results[name] = calls[name]()
-        except Exception as error:  # a peer that is missing or fails must not stop the others
-            failures[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            calls.pop(name, None)
-    reference = next((name for name in ("numpy", "jax", "torch") if name in results), None)
-    for name in list(calls):
-        if reference is None or name == reference:
-            continue
-        try:
-            apart = distance(results[name], results[reference])
-        except ValueError as error:
-            failures[name] = f"result differs from {reference}'s: {error}"
-            del calls[name]
-            continue
-        if not apart <= case.rtol:
-            failures[name] = f"result differs from {reference}'s by {apart:.1e}"
-            del calls[name]
-    return interleaved(calls, rounds=options.rounds, seconds=options.seconds), failures
-
-
 def _first_calls(options: argparse.Namespace) -> list[dict[str, Any]]:
-    measured, failures = first_call.measure(options.contenders, max(1, min(5, options.rounds)))
+    contenders = [name for name in options.contenders if name in first_call.CONTENDERS]
+    measured, failures = first_call.measure(contenders, max(1, min(5, options.rounds)))
     entries: list[dict[str, Any]] = []
     for part, timings in measured.items():
         report.show(report.table(f"first_call, MLP gradient, {first_call.DTYPE}: {part}", timings, failures))

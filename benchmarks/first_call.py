@@ -16,6 +16,7 @@ from benchmarks import mlp_gradient, peers
 from benchmarks.measure import Timing
 
 DTYPE = "float32"
+CONTENDERS = ("dialectad", "jax", "torch", "numpy")
 PARTS = ("import", "first call", "import and first call")
 """NumPy, which all need, is imported before the clock starts."""
 

@@ -1,8 +1,8 @@
 """Problems that ask for the value and the gradient of one function, and their contenders.
 
-What the compiler makes is a contender per level, `dialectad:<level>`, and `dialectad`, which chooses by itself. `c` is
-the adjoint written by hand. The value alone, which a gradient's time is compared with, has a contender by the name
-before the colon.
+What the compiler makes is a contender per level, `dialectad:<level>`, and `dialectad`, which chooses. `c` is
+the adjoint written by hand. The value alone, which a gradient's time is compared with, has a contender by the
+name before the colon.
 """
 
 from __future__ import annotations
@@ -27,11 +27,6 @@ Loss = Callable[..., Any]
 def family(contender: str) -> str:
     """Whose primal a contender's gradient is compared with."""
     return contender.partition(":")[0]
-
-
-def level_contenders() -> list[str]:
-    """The contenders that the registered levels are."""
-    return [f"{OURS}:{level.name}" for level in peers.dialectad().levels()]
 
 
 def by_level(setup: Callable[[Any], Call]) -> dict[str, Setup]:

@@ -1,4 +1,4 @@
-"""The heat equation with a conductivity that varies, by slices in place; differentiated by the start and the conductivity."""
+"""The heat equation by slices in place: the gradient by its start and by a conductivity that varies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kepler's equation by Newton's method, in a `while` to convergence: for all elements at once, and element by element.
+"""Kepler's equation by Newton's method, in a `while` to convergence: all elements at once, and one by one.
 
 The iteration itself is differentiated, by C too. (The implicit function theorem would do with its last step.)
 """

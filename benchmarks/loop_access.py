@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.case import Call, Case
+from benchmarks.gradients import by_level
 from benchmarks.measure import Timing
 from benchmarks.memory import RESOLUTION, MemoryCase
 
@@ -50,8 +51,8 @@ def program(n: int, steps: int) -> Callable[[np.ndarray], np.ndarray]:
     return f
 
 
-def _dialectad(kind: str, n: int, steps: int, *, ahead: bool = False) -> Call:
-    gradient = peers.dialectad().value_and_grad(program(n, steps))
+def _dialectad(kind: str, n: int, steps: int, level: Any = "auto", *, ahead: bool = False) -> Call:
+    gradient = peers.dialectad().value_and_grad(program(n, steps), level=level)
     x = _array(kind, n)
     if ahead:
         peers.compile_ahead(gradient, x)
@@ -128,6 +129,7 @@ def _case(kind: str, n: int, steps: int) -> Case:
     if n * steps > TORCH_LIMIT:
         del setups["torch"]
     contenders = {name: partial(setup, kind, n, steps) for name, setup in setups.items()}
+    contenders |= by_level(partial(_dialectad, kind, n, steps))
     coordinates = {"size": float(n), "steps": float(steps)}
     return Case("loop_access", f"{kind}, size {n}, {steps} steps", contenders, coordinates=coordinates)
 

@@ -1,4 +1,4 @@
-"""A matrix product written as three loops over scalars. C runs loops too; JAX and PyTorch call their product."""
+"""A matrix product as three loops over scalars. C runs loops too; JAX and PyTorch call their product."""
 
 from __future__ import annotations
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import math
 import random
 import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from benchmarks.case import Call
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,12 @@ def _repetitions(call: Call, seconds: float) -> int:
         count = max(count + 1, min(10 * count, int(count * 1.2 * seconds / max(elapsed, 1e-9))))
 
 
-def interleaved(calls: Mapping[str, Call], *, rounds: int, seconds: float) -> dict[str, Timing]:
-    """Time every call in `rounds` rounds of about `seconds` each."""
+def interleaved(
+    calls: Mapping[Key, Call], *, rounds: int, seconds: float, longest: float = math.inf
+) -> dict[Key, Timing]:
+    """Time every call in `rounds` rounds of about `seconds` each; who is slow, in about `longest` seconds."""
     repetitions = {name: _repetitions(call, seconds) for name, call in calls.items()}
-    samples: dict[str, list[float]] = {name: [] for name in calls}
+    samples: dict[Key, list[float]] = {name: [] for name in calls}
     order = list(calls)
     shuffle = random.Random(0).shuffle
     gc.collect()
@@ -57,6 +63,8 @@ def interleaved(calls: Mapping[str, Call], *, rounds: int, seconds: float) -> di
             shuffle(order)
             for name in order:
                 call, count = calls[name], repetitions[name]
+                if sum(samples[name]) * count > longest:
+                    continue
                 start = time.perf_counter()
                 for _ in range(count):
                     call()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from benchmarks import peers
+from benchmarks.c import build
 from benchmarks.case import Call, Case
+from benchmarks.gradients import Adjoint, by_level
 
 SIZES = (784, 512, 256, 10)
 BATCH = 128
@@ -36,8 +39,8 @@ def loss(params, x, labels):
     return -np.sum(labels * log_p) / BATCH
 
 
-def dialectad(dtype: str) -> Call:
-    gradient = peers.dialectad().value_and_grad(loss)
+def dialectad(dtype: str, level: Any = "auto") -> Call:
+    gradient = peers.dialectad().value_and_grad(loss, level=level)
     args = arguments(dtype)
     return lambda: gradient(*args)
 
@@ -95,15 +98,45 @@ def numpy(dtype: str) -> Call:
     return call
 
 
+def _adjoint(dtype: str) -> Adjoint:
+    library = build.library("mlp_gradient", real={"float32": "float", "float64": "double"}[dtype], blas=True)
+    params, x, labels = arguments(dtype)
+    flat = [p for layer in params for p in layer]
+    size, outputs = np.array(SIZES, dtype=np.int64), [np.empty_like(p) for p in flat]
+    work = np.empty(BATCH * 2 * sum(SIZES[1:]), dtype)
+    primal = library.bind("mlp_primal", *flat, x, labels, BATCH, size, work)
+    return Adjoint(
+        primal, library.bind("mlp_gradient", *flat, x, labels, BATCH, size, *outputs, work), outputs
+    )
+
+
+def c(dtype: str) -> Call:
+    adjoint = _adjoint(dtype)
+    return lambda: (adjoint.gradient(), adjoint.outputs)
+
+
+def _c_primal(dtype: str) -> Call:
+    return _adjoint(dtype).primal
+
+
+def _dialectad_primal(dtype: str) -> Call:
+    compiled = peers.dialectad().jit(loss)
+    args = arguments(dtype)
+    return lambda: compiled(*args)
+
+
 CONTENDERS: dict[str, Callable[[str], Call]] = {
     "dialectad": dialectad,
     "jax": jax,
     "torch": torch,
     "numpy": numpy,
+    "c": c,
 }
 
 
 def cases() -> Iterator[Case]:
     for dtype, rtol in (("float32", 2e-4), ("float64", 1e-10)):
         contenders = {name: partial(setup, dtype) for name, setup in CONTENDERS.items()}
-        yield Case("mlp_gradient", dtype, contenders, rtol)
+        contenders |= by_level(partial(dialectad, dtype))
+        primals = {"dialectad": partial(_dialectad_primal, dtype), "c": partial(_c_primal, dtype)}
+        yield Case("mlp_gradient", dtype, contenders, rtol, primals=primals)

@@ -1,8 +1,8 @@
 """A vector divided by its norm, which is computed again for every element.
 
-The function costs n^2 as written and n once the norm has left the loop. Differentiated as written, the adjoint of each
-norm adds to all elements of the cotangent, which no later optimisation undoes: n^2. Differentiated after optimisation,
-it costs n.
+The function costs n^2 as written and n once the norm has left the loop. Differentiated as written, the
+adjoint of each norm adds to all elements of the cotangent, which no later optimisation undoes: n^2.
+Differentiated after optimisation, it costs n.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _jax(jax):
     return loss
 
 
-BEFORE = "linalg before optimisation"
+BEFORE = "linalg, before optimisation"
 
 
 def problem() -> Problem:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from benchmarks import peers
 from benchmarks.case import Call, Case
+from benchmarks.gradients import by_level
 
 STEPS = 100
 H = 0.02
@@ -37,8 +39,8 @@ def loss(params, y, target):
     return np.sum((y - target) ** 2)
 
 
-def _dialectad() -> Call:
-    gradient = peers.dialectad().value_and_grad(loss)
+def _dialectad(level: Any) -> Call:
+    gradient = peers.dialectad().value_and_grad(loss, level=level)
     args = arguments()
     return lambda: gradient(*args)
 
@@ -133,5 +135,5 @@ def _numpy() -> Call:
 
 
 def cases() -> Iterator[Case]:
-    contenders = {"dialectad": _dialectad, "jax": _jax, "torch": _torch, "numpy": _numpy}
+    contenders = {**by_level(_dialectad), "jax": _jax, "torch": _torch, "numpy": _numpy}
     yield Case("ode_gradient", f"{STEPS} RK4 steps", contenders)

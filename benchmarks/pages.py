@@ -15,6 +15,7 @@ PAGE = DOCS / "benchmarks.md"
 BEGIN = "<!-- written by `python -m benchmarks --write-docs` -->\n"
 END = "<!-- end of what is written -->\n"
 PEERS = {"jax": "JAX", "torch": "PyTorch", "numpy": "NumPy"}
+COLUMNS = {**PEERS, "c": "C by hand"}
 
 
 def write(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], figure: Path) -> None:
@@ -41,19 +42,19 @@ def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) ->
         "",
         "### Time",
         "",
-        *_heading("time"),
+        *_heading("time", COLUMNS | {"primal": "gradient / primal"}),
     ]
     lines += [_time_row(e) for e in entries if "seconds" in e]
-    lines += ["", "### Memory", "", *_heading("peak")]
+    lines += ["", "### Memory", "", *_heading("peak", PEERS)]
     lines += [_memory_row(e) for e in entries if "peak_bytes" in e]
     lines += ["", f"`<`: under {RESOLUTION / 2**20:.2g} MB, which is how exactly the kernel counts."]
     return "\n".join(lines) + "\n\n"
 
 
-def _heading(what: str) -> list[str]:
+def _heading(what: str, columns: Mapping[str, str]) -> list[str]:
     return [
-        f"| problem | {what} | " + " | ".join(PEERS.values()) + " |",
-        "|---|--:|" + "--:|" * len(PEERS),
+        f"| problem | {what} | " + " | ".join(columns.values()) + " |",
+        "|---|--:|" + "--:|" * len(columns),
     ]
 
 
@@ -67,7 +68,9 @@ def _time_row(entry: Mapping[str, Any]) -> str:
     ]
     if cached in seconds:
         cells[-1] += f" ({report.seconds(seconds[cached]['median'])} with disk cache)"
-    cells += [_ratio(entry, peer) for peer in PEERS]
+    cells += [_ratio(entry, peer) for peer in COLUMNS]
+    over_primal = entry.get("over_primal", {}).get(report.OURS)
+    cells.append("" if over_primal is None else f"{over_primal:.2f}")
     return "| " + " | ".join(cells) + " |"
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.gradients import OURS, family
 from benchmarks.measure import Timing
 from benchmarks.memory import RESOLUTION
-
-OURS = "dialectad"
+from benchmarks.race import Outcome
 
 
 def seconds(value: float) -> str:
@@ -39,6 +40,29 @@ def table(title: str, timings: Mapping[str, Timing], failures: Mapping[str, str]
         result.add_row(name, seconds(timing.median), f"±{timing.spread:.0%}", ratio)
     for name, reason in failures.items():
         result.add_row(name, f"[red]{reason}[/red]", "", "")
+    return result
+
+
+def race_table(title: str, outcome: Outcome) -> Table:
+    """One line per contender: its time, also over our default's, over C's, and over its own primal's."""
+    result = Table(title=title, title_justify="left", caption_justify="left")
+    result.add_column("contender", no_wrap=True)
+    for heading in ("median", "spread", f"time / {OURS}'s", "time / C's", "gradient / primal"):
+        result.add_column(heading, justify="right")
+    ours, c = outcome.timings.get(OURS), outcome.timings.get("c")
+    for name, timing in sorted(outcome.timings.items(), key=lambda item: item[1].median):
+        over = outcome.over_primal(name)
+        result.add_row(
+            name,
+            seconds(timing.median),
+            f"±{timing.spread:.0%}",
+            "-" if ours is None else f"{timing.median / ours.median:.2f}",
+            "-" if c is None else f"{timing.median / c.median:.2f}",
+            "-" if over is None else f"{over:.2f}",
+        )
+    refused = [f"[yellow]{name}: {escape(reason)}[/yellow]" for name, reason in outcome.refusals.items()]
+    failed = [f"[red]{name}: {escape(reason)}[/red]" for name, reason in outcome.failures.items()]
+    result.caption = "\n".join(refused + failed) or None
     return result
 
 
@@ -82,6 +106,21 @@ def entry(
         "ratios": {n: t.median / ours.median for n, t in timings.items()} if ours is not None else {},
         "failures": dict(failures),
     }
+
+
+def race_entry(problem: str, name: str, outcome: Outcome) -> dict[str, Any]:
+    over_primal = {name: outcome.over_primal(name) for name in outcome.timings}
+    return entry(problem, name, outcome.timings, outcome.failures) | {
+        "primal_seconds": {n: {"median": t.median, "spread": t.spread} for n, t in outcome.primals.items()},
+        "over_primal": {name: ratio for name, ratio in over_primal.items() if ratio is not None},
+        "first_seconds": outcome.first,
+        "refusals": outcome.refusals,
+    }
+
+
+def is_wrong(entry: Mapping[str, Any]) -> bool:
+    """Whether one of our own contenders failed, or the one that users get by default was refused."""
+    return OURS in entry.get("refusals", {}) or any(family(name) == OURS for name in entry["failures"])
 
 
 def memory_table(title: str, peaks: Mapping[str, int], failures: Mapping[str, str]) -> Table:

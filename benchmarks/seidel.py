@@ -1,4 +1,4 @@
-"""A nonlinear Gauss-Seidel sweep: every element is updated in place from its neighbours, one of them updated already."""
+"""Nonlinear Gauss-Seidel sweeps: every element is updated in place, from a neighbour that already was."""
 
 from __future__ import annotations
 

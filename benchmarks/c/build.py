@@ -3,8 +3,8 @@
     seidel = build.library("seidel")
     call = seidel.bind("seidel_gradient", u, steps, du, work)     # () -> float
 
-Libraries are kept in the user's cache folder, named after everything that went into them. The compiler is `$CC`,
-or else `cc`, `gcc` or `clang`, whichever is found first.
+Libraries are kept in the user's cache folder, named after everything that went into them. The compiler is
+`$CC`, or else `cc`, `gcc` or `clang`, whichever is found first.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ FLAGS = (
     *("-fPIC", "-shared", "-Wall", "-Wextra", "-Wno-unknown-pragmas"),
 )
 """Nothing that changes results: `-fno-math-errno` lets `sqrt` be an instruction, and `-fopenmp-simd` obeys
-`#pragma omp simd` and starts no threads. GCC would make one call of a sine and a cosine, and has no vector form of
-that: where one call is better, the adjoints say `sincos`."""
+`#pragma omp simd` and starts no threads. GCC would make one call of a sine and a cosine, and has no vector
+form of that: where one call is better, the adjoints say `sincos`."""
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -83,7 +83,7 @@ def compiler() -> str:
 
 @cache
 def library(name: str, *, real: str = "double", blas: bool = False) -> Library:
-    """The library of `name.c`, where `REAL` is a C type; with `blas`, linked with the BLAS that we call too."""
+    """The library of `name.c` for the C type `real`; with `blas`, linked with the BLAS that we call too."""
     cc = compiler()
     flags = [*FLAGS, f"-DREAL={real}", f"-DREAL_IS_{real.upper()}"]
     linked = _blas_flags() if blas else []
