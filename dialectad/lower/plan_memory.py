@@ -44,6 +44,7 @@ from xdsl.passes import ModulePass
 
 from dialectad.dialects import ad, blas
 from dialectad.lower.bufferization.sinks import reads_out
+from dialectad.lower.llvm.function import apart
 
 ARENA = "dialectad.arena"
 ALIGNMENT = 64
@@ -136,7 +137,7 @@ def _size(type_: Attribute) -> int:
     if isinstance(element, FixedBitwidthType):
         width = max(1, element.bitwidth // 8)
     assert width, f"a memref of {element}"
-    return -(-prod(type_.get_shape()) * width // ALIGNMENT) * ALIGNMENT
+    return apart(-(-prod(type_.get_shape()) * width // ALIGNMENT) * ALIGNMENT)
 
 
 # --- lifetimes ---------------------------------------------------------------------------------

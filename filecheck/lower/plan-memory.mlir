@@ -22,12 +22,12 @@ func.func @f(%x: f64, %o: memref<4096xf64>, %i: index) {
 }
 
 // CHECK-LABEL: func.func @f(%x: f64, %o: memref<4096xf64>, %i: index) {
-// CHECK-NEXT:    %0 = memref.alloc() {alignment = 64 : i64, dialectad.arena} : memref<65536xi8>
-// CHECK-NEXT:    %1 = arith.constant 32768 : index
+// CHECK-NEXT:    %0 = memref.alloc() {alignment = 64 : i64, dialectad.arena} : memref<66432xi8>
+// CHECK-NEXT:    %1 = arith.constant 33216 : index
 // CHECK-NEXT:    %2 = arith.constant 0 : index
-// CHECK-NEXT:    %a = memref.view %0[%2][] : memref<65536xi8> to memref<4096xf64>
-// CHECK-NEXT:    %b = memref.view %0[%2][] : memref<65536xi8> to memref<64x64xf64>
-// CHECK-NEXT:    %c = memref.view %0[%1][] : memref<65536xi8> to memref<8192xf32>
+// CHECK-NEXT:    %a = memref.view %0[%2][] : memref<66432xi8> to memref<4096xf64>
+// CHECK-NEXT:    %b = memref.view %0[%2][] : memref<66432xi8> to memref<64x64xf64>
+// CHECK-NEXT:    %c = memref.view %0[%1][] : memref<66432xi8> to memref<8192xf32>
 // CHECK-NEXT:    %s = memref.alloca() : memref<8xf64>
 // CHECK-NEXT:    linalg.fill ins(%x : f64) outs(%a : memref<4096xf64>)
 // CHECK-NEXT:    "memref.copy"(%a, %o) : (memref<4096xf64>, memref<4096xf64>) -> ()

@@ -39,8 +39,10 @@ _SLE, _SGT = IntegerAttr(3, i64), IntegerAttr(4, i64)
 _KEPT_AT_MOST = 2**28
 """Bytes of a cache that are kept for the next call; a larger one is given back."""
 
-_HEADER = 64
-"""Bytes before the first element. The first eight hold how many follow."""
+_HEADER, _HEADERS = 64, 8
+"""Bytes before the first element; how many multiples of it are in use, so that large blocks, which the system
+puts at the start of a page, don't look alike (Note [Apart by less than a page]). The first eight bytes hold
+how many follow."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class Stack:
     kept_in: str | None
     """The global that keeps the memory between calls, if any does."""
     scope: Mapping[str, Attribute]
+    header: int = _HEADER
+    """The bytes before the first element."""
 
     def base(self, f: FunctionLowering) -> SSAValue:
         """The address of the first element."""
         if self.in_frame:
             return self.block
-        return f.element_pointer(f.load(self.block, ptr), _HEADER, i8)
+        return f.element_pointer(f.load(self.block, ptr), self.header, i8)
 
 
 def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
@@ -86,6 +90,7 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
         f.set(op.result, _own(f, op, element, size, room if fixed else None))
         return
     name = f"{f.name}.cache{len(f.module.kept)}"
+    header = _HEADER * (1 + len(f.module.kept) % _HEADERS * 7)
     f.module.keep(name)
     slot, available = f.new_heap_slot(), f.slot(i64)
     kept = f.exchange(name, f.null())
@@ -98,13 +103,13 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     f.when(f.compare(DIFFERENT, kept, f.null()), look, likely=True)
     scope = f.scopes.get(op, {})
     if fixed:
-        _ensure(f, slot, available, f.as_value(f.mul(room, byte_size(element))))
-        f.set(op.result, Stack(element, slot, False, size, None, name, scope))
+        _ensure(f, slot, available, f.as_value(f.mul(room, byte_size(element))), header)
+        f.set(op.result, Stack(element, slot, False, size, None, name, scope, header))
         return
     bits = f.int_constant(byte_size(element).bit_length() - 1)
     capacity = f.emit(llvm.LShrOp.create(operands=[f.load(available, i64), bits], result_types=[i64]))
     f.store(capacity, available)
-    f.set(op.result, Stack(element, slot, False, size, available, name, scope))
+    f.set(op.result, Stack(element, slot, False, size, available, name, scope, header))
 
 
 def _own(
@@ -118,12 +123,12 @@ def _own(
     return Stack(element, slot, False, size, None, None, scope)
 
 
-def _ensure(f: FunctionLowering, slot: SSAValue, available: SSAValue, needed: SSAValue) -> None:
+def _ensure(f: FunctionLowering, slot: SSAValue, available: SSAValue, needed: SSAValue, header: int) -> None:
     """Replace the kept memory when it is too small."""
 
     def replace() -> None:
         f.free(f.load(slot, ptr))
-        block = f.malloc(f.add(needed, _HEADER), slot)
+        block = f.malloc(f.add(needed, header), slot)
         f.store(needed, block)
 
     f.when(f.compare(_SGT, needed, f.load(available, i64)), replace)
@@ -142,7 +147,7 @@ def _reserve_room(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
             least = f.intrinsic("llvm.smax", [doubled, f.int_constant(_FIRST_CAPACITY)], i64)
             room = f.intrinsic("llvm.smax", [least, after], i64)
             bytes_ = f.as_value(f.mul(room, byte_size(stack.element)))
-            total = f.as_value(f.add(bytes_, _HEADER))
+            total = f.as_value(f.add(bytes_, stack.header))
             grown = f.call("realloc", [f.load(stack.block, ptr), total], ptr)
             assert grown is not None
             f.leave_if(f.is_null(grown), f.int_constant(OUT_OF_MEMORY))
