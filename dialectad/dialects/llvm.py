@@ -6,7 +6,10 @@
 %y = llvm.freeze %x : i64
 %y = llvm.mlir.poison : f64
 %old = llvm.atomicrmw xchg %p, %v acq_rel : !llvm.ptr, !llvm.ptr
+%q = llvm.addrspacecast %p : !llvm.ptr<1> to !llvm.ptr
 "llvm.intr.memcpy"(%dst, %src, %bytes) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+"llvm.intr.memmove"(%dst, %src, %bytes) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+"llvm.intr.memset"(%dst, %byte, %bytes) <{isVolatile = false}> : (!llvm.ptr, i8, i64) -> ()
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from xdsl.dialects import llvm as upstream
-from xdsl.dialects.builtin import BoolAttr, IntegerAttr, i64
+from xdsl.dialects.builtin import BoolAttr, IntegerAttr, i8, i64
 from xdsl.dialects.llvm import ATOMIC_ORDERING_KEYWORDS, GenericCastOp, LLVMPointerType
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
@@ -32,6 +35,7 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from dialectad.dialects.llvm_switch import SwitchOp
+from dialectad.dialects.llvm_vector import ExtractElementOp
 
 
 @irdl_op_definition
@@ -47,6 +51,11 @@ class FPToUIOp(GenericCastOp):
 @irdl_op_definition
 class UIToFPOp(GenericCastOp):
     name = "llvm.uitofp"
+
+
+@irdl_op_definition
+class AddrSpaceCastOp(GenericCastOp):
+    name = "llvm.addrspacecast"
 
 
 @irdl_op_definition
@@ -153,6 +162,36 @@ class MemcpyOp(IRDLOperation):
         super().__init__(operands=[dst, src, length], properties=properties)
 
 
+@irdl_op_definition
+class MemmoveOp(IRDLOperation):
+    """Copy `len` bytes between regions that may overlap."""
+
+    name = "llvm.intr.memmove"
+    dst = operand_def(LLVMPointerType)
+    src = operand_def(LLVMPointerType)
+    len = operand_def(i64)
+    is_volatile = prop_def(BoolAttr, prop_name="isVolatile")
+
+    def __init__(self, dst: SSAValue, src: SSAValue, length: SSAValue):
+        properties: dict[str, Attribute] = {"isVolatile": BoolAttr.from_bool(False)}
+        super().__init__(operands=[dst, src, length], properties=properties)
+
+
+@irdl_op_definition
+class MemsetOp(IRDLOperation):
+    """Fill `len` bytes with the byte `val`."""
+
+    name = "llvm.intr.memset"
+    dst = operand_def(LLVMPointerType)
+    val = operand_def(i8)
+    len = operand_def(i64)
+    is_volatile = prop_def(BoolAttr, prop_name="isVolatile")
+
+    def __init__(self, dst: SSAValue, value: SSAValue, length: SSAValue):
+        properties: dict[str, Attribute] = {"isVolatile": BoolAttr.from_bool(False)}
+        super().__init__(operands=[dst, value, length], properties=properties)
+
+
 LLVM = Dialect(
     "llvm",
     [
@@ -160,11 +199,15 @@ LLVM = Dialect(
         FPToSIOp,
         FPToUIOp,
         UIToFPOp,
+        AddrSpaceCastOp,
         FreezeOp,
         PoisonOp,
         SwitchOp,
         AtomicRMWOp,
         MemcpyOp,
+        MemmoveOp,
+        MemsetOp,
+        ExtractElementOp,
     ],
     [*upstream.LLVM.attributes],
 )

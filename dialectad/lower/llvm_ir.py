@@ -18,6 +18,7 @@ operand and property names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import llvm
@@ -26,6 +27,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.errors import CompileError
+from dialectad.lower.llvm_initializers import initializer
 from dialectad.lower.llvm_libraries import INTRINSICS_IN_LIBM, known_attributes
 from dialectad.lower.llvm_text import (
     PASS_NAME,
@@ -66,17 +68,15 @@ def _global(op: llvm.GlobalOp) -> str:
         op.unnamed_addr.value.data if op.unnamed_addr is not None else 0
     ]
     if op.body.first_block is not None:
-        if not isinstance(op.body.block.first_op, llvm.ZeroOp):
-            raise unsupported(f"global @{op.sym_name.data} is initialised by more than a constant")
-        initial = " zeroinitializer"
+        initial = " " + initializer(op.body.block, _INLINE)
     elif op.value is not None:
         initial = " " + constant_text(op.value, op.global_type)
     else:  # declared here, defined elsewhere
         initial, linkage = "", linkage or "external "
+    section = f", section {string(op.section.data)}" if op.section is not None else ""
     align = f", align {op.alignment.value.data}" if op.alignment is not None else ""
-    return (
-        f"{symbol(op.sym_name.data)} = {linkage}{unnamed}{kind} {type_text(op.global_type)}{initial}{align}"
-    )
+    head = f"{symbol(op.sym_name.data)} = {linkage}{unnamed}{kind} {type_text(op.global_type)}"
+    return f"{head}{initial}{section}{align}"
 
 
 class _Module:
@@ -90,7 +90,7 @@ class _Module:
         self.metadata: list[str] = []
         self.scopes: dict[tuple[str, str], int] = {}
         self.scope_lists: dict[Sequence[int], int] = {}
-        self.unroll_full: int | None = None
+        self.trees: dict[Attribute, int] = {}
 
     def text(self) -> str:
         declarations = [text for name, text in self.declarations.items() if name not in self.defined]
@@ -108,11 +108,28 @@ class _Module:
         self.metadata.append(f"!{len(self.metadata)} = {content}")
         return len(self.metadata) - 1
 
-    def unrolled_loop(self) -> int:
-        """The metadata node of a loop to unroll whole; each loop needs its own."""
-        if self.unroll_full is None:
-            self.unroll_full = self.node('!{!"llvm.loop.unroll.full"}')
-        return self.node(f"distinct !{{!{len(self.metadata)}, !{self.unroll_full}}}")
+    def loop(self, properties: Iterable[Attribute], *, unroll: bool) -> int:
+        """The metadata node of a loop, of which each needs its own."""
+        nodes = [self.tree(property_) for property_ in properties]
+        if unroll:
+            nodes.append(self.tree(_UNROLL_FULL))
+        return self.node(f"distinct !{{!{len(self.metadata)}" + "".join(f", !{n}" for n in nodes) + "}")
+
+    def tree(self, tree: Attribute) -> int:
+        """The metadata node of nested lists of strings and integers."""
+        if (known := self.trees.get(tree)) is None:
+            assert isinstance(tree, ArrayAttr)
+            known = self.trees[tree] = self.node("!{" + ", ".join(map(self._leaf, tree)) + "}")
+        return known
+
+    def _leaf(self, leaf: Attribute) -> str:
+        match leaf:
+            case StringAttr():
+                return f"!{string(leaf.data)}"
+            case IntegerAttr():
+                return f"{type_text(leaf.type)} {leaf.value.data}"
+            case _:
+                return f"!{self.tree(leaf)}"
 
     def scope_list(self, function: str, names: Iterable[str]) -> int:
         """The metadata node of a list of alias scopes, which are named within a function."""
@@ -141,7 +158,7 @@ class _Module:
         if not op.body.blocks:
             if "dialectad.derivative" in op.attributes:
                 raise unsupported(f"@{name}, a derivative at the level llvm, has no body yet")
-            if known := known_attributes(name):
+            if "nounwind" not in attributes and (known := known_attributes(name)):
                 attributes = f"{attributes} {known}".strip()
             variadic = ["..."] if type_.is_variadic else []
             head = f"declare{result} {symbol(name)}({', '.join(arguments + variadic)})"
@@ -159,6 +176,8 @@ class _Module:
 
 
 Handler = Callable[["_Function", Operation], None]
+
+_UNROLL_FULL = ArrayAttr([StringAttr("llvm.loop.unroll.full")])
 
 # Upstream's own attributes hold a `distinct[...]`, which xDSL doesn't have.
 _SCOPE_ATTRIBUTES = (
@@ -257,12 +276,14 @@ class _Function:
         self.out.append(f"  {self.use(op.results[0])} = {text}")
 
     def aliasing(self, op: Operation) -> str:
-        """`, !alias.scope !1, !noalias !2` of the attributes that list scopes by name."""
+        """`, !alias.scope !1, !noalias !2, !tbaa !3` of the attributes that say what is apart from what."""
         texts = []
         for attribute, metadata in _SCOPE_ATTRIBUTES:
             if isinstance(names := op.attributes.get(attribute), ArrayAttr):
                 scopes = [name.data for name in names if isinstance(name, StringAttr)]
                 texts.append(f", !{metadata} !{self.module.scope_list(self.name, scopes)}")
+        if (tree := op.attributes.get("dialectad.tbaa")) is not None:
+            texts.append(f", !tbaa !{self.module.tree(tree)}")
         if _flag(op, "invariant"):
             texts.append(f", !invariant.load !{self.module.scope_list(self.name, ())}")
         return "".join(texts)
@@ -343,18 +364,32 @@ def _flag(op: Operation, name: str) -> bool:
     return name in op.properties or name in op.attributes
 
 
+def _loop(f: _Function, op: Operation) -> str:
+    """`, !llvm.loop !1` of the attributes of a branch back to the start of a loop."""
+    unroll = _flag(op, "dialectad.unroll")
+    properties = op.attributes.get("dialectad.loop")
+    if not unroll and properties is None:
+        return ""
+    listed = properties.data if isinstance(properties, ArrayAttr) else ()
+    return f", !llvm.loop !{f.module.loop(listed, unroll=unroll)}"
+
+
+def _weights(f: _Function, op: Operation) -> str:
+    """`, !prof !1`, if the op says how often it goes where."""
+    weights = _ints(op, "branch_weights")
+    if len(weights) != len(op.successors) or not weights:
+        return ""
+    node = f.module.node('!{!"branch_weights"' + "".join(f", i32 {weight}" for weight in weights) + "}")
+    return f", !prof !{node}"
+
+
 def _br(f: _Function, op: Operation) -> None:
-    loop = f", !llvm.loop !{f.module.unrolled_loop()}" if _flag(op, "dialectad.unroll") else ""
-    f.out.append(f"  br label {f.target(op, 0)}{loop}")
+    f.out.append(f"  br label {f.target(op, 0)}{_loop(f, op)}")
 
 
 def _cond_br(f: _Function, op: Operation) -> None:
-    weights = _ints(op, "branch_weights")
-    prof = ""
-    if len(weights) == 2:
-        node = f.module.node(f'!{{!"branch_weights", i32 {weights[0]}, i32 {weights[1]}}}')
-        prof = f", !prof !{node}"
-    f.out.append(f"  br i1 {f.use(op.operands[0])}, label {f.target(op, 0)}, label {f.target(op, 1)}{prof}")
+    targets = f"label {f.target(op, 0)}, label {f.target(op, 1)}"
+    f.out.append(f"  br i1 {f.use(op.operands[0])}, {targets}{_weights(f, op)}{_loop(f, op)}")
 
 
 def _switch(f: _Function, op: Operation) -> None:
@@ -363,7 +398,8 @@ def _switch(f: _Function, op: Operation) -> None:
         f"{type_} {value}, label {f.target(op, position)}"
         for position, value in enumerate(_ints(op, "case_values"), start=1)
     )
-    f.out.append(f"  switch {f.typed(op.operands[0])}, label {f.target(op, 0)} [ {cases} ]")
+    head = f"  switch {f.typed(op.operands[0])}, label {f.target(op, 0)} [ {cases} ]"
+    f.out.append(f"{head}{_weights(f, op)}{_loop(f, op)}")
 
 
 def _return(f: _Function, op: Operation) -> None:
@@ -483,7 +519,8 @@ def _store(f: _Function, op: Operation) -> None:
 def _alloca(f: _Function, op: Operation) -> None:
     align = f", align {align}" if (align := _int(op, "alignment")) else ""
     element = type_text(op.properties["elem_type"])
-    f.define(op, f"alloca {element}, {f.typed(op.operands[0])}{align}")
+    space = type_text(op.results[0].type).removeprefix("ptr")
+    f.define(op, f"alloca {element}, {f.typed(op.operands[0])}{align}{',' if space else ''}{space}")
 
 
 def _getelementptr(f: _Function, op: Operation) -> None:
@@ -652,15 +689,24 @@ def _intrinsic(f: _Function, op: Operation, name: str, operands: Sequence[SSAVal
         full = base + _LIBM_TYPES[result]
         f.module.declare(full, result, types)
     else:
-        full = "llvm." + _mangle(op, name, operands)
+        full = "llvm." + mangled_intrinsic(op, name, operands)
         declared = [*types, *(part.split()[0] for part in immediates.split(", ") if part)]
         f.module.declare(full, result, declared)
     arguments = [f.typed(v) for v in operands] + ([immediates] if immediates else [])
     _emit_call(f, op, f"call {flags}{result} {symbol(full)}({', '.join(arguments)}){f.aliasing(op)}")
 
 
-def _mangle(op: Operation, name: str, operands: Sequence[SSAValue]) -> str:
-    if name in _NOT_OVERLOADED:
+_MANGLED_TYPES = re.compile(r"(?:\.(?:v\d+)?(?:[if]\d+|bf16|p\d+))+$")
+
+
+def plain_intrinsic(name: str) -> str:
+    """The name of an intrinsic, given without `llvm.`, less the types in it: `fabs.v4f64` -> `fabs`."""
+    return _MANGLED_TYPES.sub("", name)
+
+
+def mangled_intrinsic(op: Operation, name: str, operands: Sequence[SSAValue]) -> str:
+    """The name of an intrinsic with the types that it is overloaded on; a name that has them stays."""
+    if name in _NOT_OVERLOADED or _MANGLED_TYPES.search(name):
         return name
     if (overload := _OVERLOADS.get(name)) is not None:
         types = overload(op, operands)
@@ -668,9 +714,7 @@ def _mangle(op: Operation, name: str, operands: Sequence[SSAValue]) -> str:
         types = _by_result(op, operands)
     else:
         raise unsupported(f"it isn't known how the intrinsic llvm.{name} is overloaded")
-    suffix = "".join(f".{mangled(t)}" for t in types)
-    # Upstream's `call_intrinsic` also takes the full name.
-    return name if name.endswith(suffix) else name + suffix
+    return name + "".join(f".{mangled(t)}" for t in types)
 
 
 def _call_intrinsic(f: _Function, op: Operation) -> None:

@@ -222,11 +222,21 @@ def _nested(t: Attribute, texts: Sequence[str]) -> str:
 
 # Attributes of arguments, results and functions
 
-_FLAGS = frozenset(
+PARAMETER_FLAGS = frozenset(
     "noalias readonly writeonly readnone nonnull noundef nofree nest returned signext zeroext inreg"
-    " immarg noreturn nounwind willreturn nosync norecurse mustprogress noinline alwaysinline cold hot"
-    " convergent optnone optsize minsize speculatable nocallback".split()
+    " immarg".split()
 )
+FUNCTION_FLAGS = frozenset(
+    "nounwind willreturn nofree nosync norecurse mustprogress noinline alwaysinline inlinehint cold hot"
+    " noreturn convergent optnone optsize minsize speculatable nocallback nocreateundeforpoison noprofile"
+    " skipprofile nobuiltin null_pointer_is_valid strictfp uwtable nonlazybind noimplicitfloat noredzone"
+    " ssp sspreq sspstrong sanitize_address sanitize_memory sanitize_thread sanitize_hwaddress"
+    " nosanitize_bounds nosanitize_coverage safestack optforfuzzing optdebug hybrid_patchable"
+    " disable_sanitizer_instrumentation nodivergencesource nocf_check shadowcallstack fn_ret_thunk_extern"
+    " jumptable".split()
+)
+FUNCTION_VALUED = frozenset("memory allockind allocsize uwtable alignstack vscale_range".split())
+"""Attributes with something in parentheses: `memory(none)`."""
 _VALUED = {"align": "align {}", "dereferenceable": "dereferenceable({})"}
 _VALUED["dereferenceable_or_null"] = "dereferenceable_or_null({})"
 _TYPED = ("byval", "sret", "elementtype", "byref", "inalloca")
@@ -250,7 +260,7 @@ def parameter_attributes(attributes: DictionaryAttr | None) -> str:
 def _parameter_attribute(name: str, value: Attribute) -> str:
     if name == "nocapture":  # LLVM 21 renamed it
         return "captures(none)"
-    if isinstance(value, UnitAttr) and name in _FLAGS:
+    if isinstance(value, UnitAttr) and name in PARAMETER_FLAGS:
         return name
     if isinstance(value, IntegerAttr) and name in _VALUED:
         return _VALUED[name].format(value.value.data)
@@ -297,9 +307,9 @@ def function_attributes(op: llvm.FuncOp) -> Iterable[str]:
 def _passthrough(entry: Attribute) -> str:
     """`"nounwind"` is a flag; `["key", "value"]` is a flag with a value, or a pair of strings."""
     if isinstance(entry, StringAttr):
-        known = entry.data in _FLAGS or re.fullmatch(r"\w+\(.*\)", entry.data)
+        known = entry.data in FUNCTION_FLAGS or re.fullmatch(r"\w+\(.*\)", entry.data)
         return entry.data if known else string(entry.data)
     key, value = (part.data for part in entry.data)  # pyright: ignore[reportAttributeAccessIssue]
-    if key in ("memory", "allockind", "allocsize", "uwtable", "alignstack"):
+    if key in FUNCTION_VALUED:
         return f"{key}({value})"
     return f"{string(key)}={string(value)}"

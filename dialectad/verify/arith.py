@@ -55,7 +55,8 @@ def truncation_narrows(op: Operation, _: Symbols) -> Iterator[str]:
 
 @rule(llvm.SIToFPOp)
 def llvm_int_to_float(op: GenericCastOp, _: Symbols) -> Iterator[str]:
-    if not isinstance(op.arg.type, IntegerType) or not isinstance(op.result.type, AnyFloat):
+    source, target = element_of(op.arg.type), element_of(op.result.type)
+    if not isinstance(source, IntegerType) or not isinstance(target, AnyFloat):
         yield f"can't cast {op.arg.type} to {op.result.type}"
 
 

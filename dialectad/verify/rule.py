@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from xdsl.dialects.builtin import MemRefType, TensorType
+from xdsl.dialects.builtin import MemRefType, TensorType, VectorType
 from xdsl.ir import Attribute, Operation
 
 Symbols = Mapping[str, Operation]
@@ -40,13 +40,13 @@ def rules_of(op_type: type[Operation]) -> tuple[Rule, ...]:
 
 
 def shape_of(type_: Attribute) -> tuple[int, ...] | None:
-    """The extents of a tensor or memref (`DYNAMIC_INDEX`: unknown), None for a scalar."""
-    return type_.get_shape() if isinstance(type_, TensorType | MemRefType) else None
+    """The extents of a tensor, memref or vector (`DYNAMIC_INDEX`: unknown), None for a scalar."""
+    return type_.get_shape() if isinstance(type_, TensorType | MemRefType | VectorType) else None
 
 
 def element_of(type_: Attribute) -> Attribute:
-    """The element type of a tensor or memref; a scalar's own type."""
-    return type_.element_type if isinstance(type_, TensorType | MemRefType) else type_
+    """The element type of a tensor, memref or vector; a scalar's own type."""
+    return type_.element_type if isinstance(type_, TensorType | MemRefType | VectorType) else type_
 
 
 def show(types: object) -> str:
