@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 JOBS ?= 2
 
-.PHONY: demo test filecheck pytest lint format bench mlir clean
+.PHONY: demo test filecheck pytest lint format bench mlir browser clean
 
 demo: $(VENV)/demo.stamp
 	$(RUN) python examples/demo.py
 
-test: mlir filecheck pytest
+test: mlir browser filecheck pytest
 
 filecheck: $(VENV)/test.stamp
 	$(RUN) lit -q -j $(JOBS) filecheck
@@ -31,21 +31,26 @@ format: $(VENV)/test.stamp
 bench: $(VENV)/bench.stamp
 	$(RUN) python -m benchmarks
 
-# mlir-opt judges the text of every rung. Debian's package, installed where that is possible.
+# mlir-opt judges the text of every rung, a browser the page of a comparison: Debian's packages, installed where
+# that is possible.
 mlir:
-	@command -v mlir-opt-19 >/dev/null || command -v mlir-opt >/dev/null || $(MAKE) --no-print-directory mlir-install
+	@command -v mlir-opt-19 >/dev/null || command -v mlir-opt >/dev/null || $(call install,mlir-19-tools)
+
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || $(call install,chromium)
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo "sudo -n")
 
-.PHONY: mlir-install
-mlir-install:
-	@if ! command -v apt-get >/dev/null; then \
-	  echo "make test: mlir-opt is missing and there is no apt-get to install mlir-19-tools with;" >&2; \
-	  echo "  install MLIR's tools yourself, or the tests that need mlir-opt will be skipped" >&2; \
-	elif ! { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends mlir-19-tools; }; then \
-	  echo "make test: could not install mlir-19-tools (see above); try: sudo apt-get install mlir-19-tools" >&2; \
-	  echo "  without mlir-opt the tests that need it will be skipped" >&2; \
-	fi
+define install
+if ! command -v apt-get >/dev/null; then \
+  echo "make: $(1) is missing and there is no apt-get to install it with; install it yourself," >&2; \
+  echo "  or the tests that need it can't pass" >&2; \
+elif ! { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(1); }; then \
+  echo "make: could not install $(1) (see above); try: sudo apt-get install $(1)" >&2; \
+  echo "  without it the tests that need it can't pass" >&2; \
+fi
+endef
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dialectad needs Python 3.11 or newer")'

@@ -247,7 +247,12 @@ class _Run:
 
     def _inspect(self, result: LevelResult, gradient: Function) -> None:
         args = self.arguments.fresh()
-        compiled = gradient.compiled(*args)
+        try:
+            compiled = gradient.compiled(*args)
+        except CompileError as problem:  # it has been called: this level plays back what Python did
+            result.no_ir = str(problem)
+            result.memory = meter.of_python(gradient, args).memory
+            return
         seen = look(gradient.lower(*args), compiled)
         result.stages, result.ops = seen.stages, seen.ops
         result.blas_sites, result.caches = seen.sites, seen.caches

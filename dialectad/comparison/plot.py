@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from dialectad.comparison.chart import Panel, panels
@@ -69,7 +68,7 @@ def _draw(axis: Any, panel: Panel) -> None:
             (max(bar.value or low, low), position), (4, 0), textcoords="offset points", va="center",
             color=_WRONG if bar.wrong else _INK if bar.value is not None else _PALE,
             style="normal" if bar.value is not None else "italic",
-            path_effects=[withStroke(linewidth=3, foreground="white")], zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8}, zorder=4,
         )  # fmt: skip
     if panel.is_log:
         axis.set_xscale("log")

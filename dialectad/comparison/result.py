@@ -103,6 +103,7 @@ class LevelResult:
             "ratio": self.ratio,
             "memory_bytes": self.memory,
             "rung": self.rung,
+            "no_ir": self.no_ir,
             "ops": dict(self.ops),
             **_blas(self.blas),
             "blas_sites": dict(self.blas_sites),
@@ -209,7 +210,7 @@ class Comparison:
         """`to_dict` as JSON text, also written to `path` if given; what isn't finite becomes a string."""
         text = json.dumps(_finite(self.to_dict()), indent=2) + "\n"
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            _write(Path(path), text)
         return text
 
     def plot(self, path: str | os.PathLike[str]) -> Path:
@@ -229,20 +230,21 @@ class Comparison:
         """Write one page that needs nothing else: the table, the bars, and the IR of every stage."""
         from dialectad.comparison.html import page
 
-        target = Path(path)
-        target.write_text(page(self), encoding="utf-8")
-        return target
+        return _write(Path(path), page(self))
 
     def show(self) -> None:
         """Print the table, in colour where the terminal has it."""
         from rich.console import Console
 
-        Console(file=sys.stdout).print(self)
+        if sys.stdout.isatty():
+            Console().print(self)
+        else:
+            print(self)
 
     def __rich__(self) -> Any:
-        from dialectad.comparison.table import table
+        from dialectad.comparison.table import ForTerminal
 
-        return table(self)
+        return ForTerminal(self)
 
     def __str__(self) -> str:
         from dialectad.comparison.table import text
@@ -255,6 +257,12 @@ class Comparison:
         from dialectad.comparison.notebook import fragment
 
         return fragment(self)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _finite(data: Any) -> Any:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from io import StringIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,8 +30,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )
 """Heading and explanation of each column."""
 
-_TOGETHER = {"error", "run", "× loss", "compile", "memory"}
-"""Columns that no line break divides."""
+_SPEEDS = 6
+"""So many columns make the first table where one would be too wide."""
 
 _WIDEST = 160
 """Columns of characters that the table may take as plain text."""
@@ -149,8 +150,9 @@ def cached_text(result: LevelResult) -> str:
     if not result.caches:
         return "none"
     known = sum(c.bytes for c in result.caches if c.bytes is not None)
-    grows = "" if all(c.bytes is not None for c in result.caches) else " + ?"
-    return f"{len(result.caches)}, {units.size(known)}{grows}"
+    sizes = [units.size(known)] if known else []
+    sizes += ["growing"] if any(c.bytes is None for c in result.caches) else []
+    return ", ".join([str(len(result.caches)), " + ".join(sizes)])
 
 
 def heading(comparison: Comparison) -> str:
@@ -176,19 +178,38 @@ _STYLE = {
 }
 
 
-def table(comparison: Comparison) -> RenderableType:
-    """What rich prints."""
-    made = Table(box=box.SIMPLE_HEAD, title=heading(comparison), title_justify="left", pad_edge=False)
-    for i, (name, _) in enumerate(COLUMNS):
-        made.add_column(name, justify="left" if i == 0 else "right", no_wrap=name in _TOGETHER)
+@dataclass(frozen=True)
+class ForTerminal:
+    """What rich prints: one table where it is wide enough, otherwise two, one below the other."""
+
+    comparison: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        every = range(len(COLUMNS))
+        whole = _table(self.comparison, every)
+        yield Text(heading(self.comparison), style="bold")
+        if Measurement.get(console, options.update(width=_WIDEST), whole).maximum <= options.max_width:
+            yield whole
+        else:
+            yield _table(self.comparison, every[:_SPEEDS])
+            yield _table(self.comparison, [0, *every[_SPEEDS:]])
+        yield from _below(self.comparison)
+
+
+def _table(comparison: Comparison, columns: Sequence[int]) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(COLUMNS[column][0], justify="left" if column == 0 else "right", no_wrap=True)
     for row in rows(comparison):
-        cells = [
-            Text(cell.replace("(", "\n(") if i == 0 else cell, style="bold green" if i in row.best else "")
-            for i, cell in enumerate(row.cells)
-        ]
-        made.add_row(*cells, style=_STYLE.get(row.status, ""))
-    parts: list[RenderableType] = [made, *_below(comparison)]
-    return Group(*parts)
+        cells = [_cell(row, column) for column in columns]
+        if any(cell.plain for cell in cells[1:]):
+            made.add_row(*cells, style=_STYLE.get(row.status, ""))
+    return made
+
+
+def _cell(row: Row, column: int) -> Text:
+    text = row.cells[column]
+    return Text(text.replace("(", "\n(") if column == 0 else text, "bold green" if column in row.best else "")
 
 
 def _below(comparison: Comparison) -> Sequence[RenderableType]:
@@ -207,5 +228,5 @@ def text(comparison: Comparison) -> str:
     """The same without colour, as wide as it needs."""
     stream = StringIO()
     console = Console(file=stream, width=_WIDEST, color_system=None, emoji=False, highlight=False)
-    console.print(table(comparison))
+    console.print(ForTerminal(comparison))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
