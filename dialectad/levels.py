@@ -26,7 +26,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "traced": (),
     "linalg": (
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
-        (None, _CLEAN),
+        (None, "canonicalize,hoist,cse,dce,raise-to-blas"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
         (None, "inline"),
@@ -68,7 +68,7 @@ class Level:
     Examples
     --------
     >>> import dialectad as da
-    >>> da.Level("linalg").pipeline("linalg").split(",")[4]
+    >>> da.Level("linalg").pipeline("linalg").split(",")[5]
     'differentiate'
     >>> da.Level("linalg", optimize_first=False).pipeline("linalg").split(",")[0]
     'differentiate{level=linalg-unoptimized}'

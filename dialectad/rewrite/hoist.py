@@ -11,6 +11,13 @@ an integer division moves only with a divisor that isn't 0, an access only if it
 what has operands of dynamic extents only if there is nothing that these could disagree with, and `scf.while`,
 which may not end, never.
 
+Note [Certain]: what is still to be differentiated must not run what the program doesn't, even if it is
+harmless. With `%n` 0 and `%x` 0, the cotangent of `%e` would be 0 and that of `%x` 0 * inf, which is NaN:
+
+    scf.for %i = 0 to %n { %e = math.sqrt %x; use %e }
+
+So in a function that a request for a derivative names, ops only leave loops that are known to run.
+
 An empty or uniform tensor stays too (`Note [Places to write to]` in `effects`), unless an op that moves out
 needs it: then it goes along, or is made anew.
 """
@@ -21,12 +28,13 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, scf
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ModuleOp, TensorType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from dialectad.rewrite import effects
+from dialectad.dialects import ad
+from dialectad.rewrite import dce, effects, ranges
 from dialectad.rewrite.speculation import is_speculatable
 
 _LOOPS = (scf.ForOp, scf.WhileOp, linalg.GenericOp)
@@ -34,6 +42,8 @@ _LOOPS = (scf.ForOp, scf.WhileOp, linalg.GenericOp)
 
 @dataclass
 class _Hoister:
+    certain: bool
+    "Note [Certain]."
     levels: dict[SSAValue, int] = field(default_factory=dict)
     "The outermost level at which a value can be had."
     enclosing: list[Operation] = field(default_factory=list)
@@ -63,13 +73,14 @@ class _Hoister:
             self._move(op, target)
 
     def _regions(self, op: Operation, level: int) -> None:
-        self.barriers.append(self.barriers[-1] if isinstance(op, _LOOPS) else level + 1)
         self.enclosing.append(op)
         for region in op.regions:
+            may_leave = isinstance(op, _LOOPS) and (not self.certain or _runs(op, region))
+            self.barriers.append(self.barriers[-1] if may_leave else level + 1)
             for block in region.blocks:
                 self.block(block)
+            self.barriers.pop()
         self.enclosing.pop()
-        self.barriers.pop()
 
     def _may_move(self, op: Operation) -> bool:
         kind = type(op)
@@ -118,6 +129,17 @@ class _Hoister:
                     inner.operands[i] = copy.results[0]
 
 
+def _runs(loop: Operation, region: Region) -> bool:
+    """Whether `region` is known to run at least once, if `loop` does."""
+    if isinstance(loop, scf.ForOp):
+        low, high = ranges.bounds(loop.lb), ranges.bounds(loop.ub)
+        return low is not None and high is not None and low[1] < high[0]
+    if isinstance(loop, scf.WhileOp):
+        return region is loop.before_region
+    shapes = [o.type.get_shape() for o in loop.operands if isinstance(o.type, TensorType)]
+    return not any(extent in (0, DYNAMIC_INDEX) for shape in shapes for extent in shape)
+
+
 def _places(op: Operation) -> list[Operation]:
     found: dict[Operation, None] = {}
     for inner in op.walk():
@@ -142,11 +164,11 @@ def _is_visible(op: Operation, at: Operation) -> bool:
     return False
 
 
-def hoist(function: Operation) -> None:
+def hoist(function: Operation, certain: bool = False) -> None:
     """Move loop-invariant ops out of the loops of `function`."""
     for region in function.regions:
         for block in region.blocks:
-            _Hoister().block(block)
+            _Hoister(certain).block(block)
 
 
 @dataclass(frozen=True)
@@ -156,6 +178,21 @@ class HoistPass(ModulePass):
     name = "hoist"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        certain = _to_be_differentiated(op)
         for function in op.ops:
             if isinstance(function, func.FuncOp):
-                hoist(function)
+                hoist(function, function.sym_name.data in certain)
+
+
+def _to_be_differentiated(module: ModuleOp) -> set[str]:
+    """The functions that requests for derivatives name, and those that these call."""
+    functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}
+    requests = (op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp))
+    pending = [request.callee.root_reference.data for request in requests]
+    found: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in found and name in functions:
+            found.add(name)
+            pending += dce.mentioned(functions[name])
+    return found
