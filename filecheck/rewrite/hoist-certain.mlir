@@ -12,17 +12,6 @@
 // CHECK:         scf.while
 // CHECK:         do
 // CHECK:           math.sin %x
-func.func private @certain
-// CHECK:         math.sqrt %x
-// CHECK:         math.exp %x
-// CHECK:         math.log %x
-// CHECK:         scf.for
-// CHECK:         scf.while
-// CHECK:         scf.for
-// CHECK:           math.cos %x
-// CHECK:         scf.while
-// CHECK:         do
-// CHECK:           math.sin %x
 func.func private @certain(%x: f64, %n: index) -> (f64, f64, f64, f64) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
