@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from xdsl.dialects import func, scf
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
@@ -18,14 +20,16 @@ from dialectad.ad.prepare_linalg import prepare_generic, prepare_reduce
 from dialectad.ad.prepare_while import count_iterations, rotate
 
 
-def inline_calls(block: Block, functions: dict[str, func.FuncOp]) -> None:
-    """Replace every call of a function with a body by that body."""
+def inline_calls(
+    block: Block, functions: dict[str, func.FuncOp], keep: Callable[[func.FuncOp], bool] = lambda _: False
+) -> None:
+    """Replace every call of a function with a body by that body, but for those to `keep`."""
     calls = [op for op in block.walk() if isinstance(op, func.CallOp)]
     while calls:
         call = calls.pop()
         callee = functions.get(call.callee.root_reference.data)
         parent = call.parent
-        if callee is None or callee.is_declaration or parent is None:
+        if callee is None or callee.is_declaration or parent is None or keep(callee):
             continue
         body = callee.body.block
         mapper: dict[SSAValue, SSAValue] = dict(zip(body.args, call.operands, strict=True))

@@ -38,6 +38,7 @@ from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
 from dialectad.ad.algebra import Emitter
+from dialectad.ad.choose import Graph, size_of
 from dialectad.ad.extents import extents
 from dialectad.ad.memory import VIEWS, Memory
 from dialectad.dialects.ad import MIRRORED, CacheOp, CacheType, PopOp, PushOp, ReserveOp
@@ -186,8 +187,8 @@ class Primals:
     # ~~~~~~~~~~~~~~~~~~~~
     # Rules ask for values in reverse order, but what should be cached shows in forward order: with
     # `p = s * w` and `s` both asked for, caching `s` is enough if it is decided on first. So the door gives
-    # placeholders, and when the reverse of the block is complete, decides on all of them in the order of
-    # their definition.
+    # placeholders, and when the reverse of the block is complete, decides on all of them: on scalars as a
+    # whole (see `choose.py`), then on what is left in the order of definition.
 
     def _decide(self, scope: Scope) -> None:
         scope.deciding = True
@@ -195,14 +196,64 @@ class Primals:
         asked += [r for op in scope.forward.ops for r in op.results if r in scope.placeholders]
         for value in asked:
             del scope.values[value]
+        self._choose(scope, {scope.placeholders[value].results[0]: value for value in asked})
         for value in asked:
             placeholder = scope.placeholders[value]
+            if placeholder.results[0].first_use is None:
+                placeholder.detach()
+                placeholder.erase()
+                continue
             with self.emitter.deriving(_location_op(value)):
                 _replace(placeholder, self.value(value))
         scope.shadows.clear()
         for placeholder, make in scope.undecided:
             with self.emitter.at(scope.prologue):
                 _replace(placeholder, make())
+
+    def _choose(self, scope: Scope, asked: dict[SSAValue, SSAValue]) -> None:
+        """Cache what is best cached of the scalars that were asked for, and of the partials made of them."""
+        top = self._outermost(scope.forward)
+
+        def is_free(value: SSAValue) -> bool:
+            return (
+                _block_of(value) is not scope.forward
+                or value in scope.lazy
+                or isinstance(value.owner, arith.ConstantOp)
+            )
+
+        def operands(value: SSAValue) -> list[SSAValue] | None:
+            op = value.owner
+            if not isinstance(op, Operation) or not self._is_cheap(op):
+                return None
+            lost = [operand for operand in op.operands if not is_free(operand)]
+            scalars = [operand for operand in lost if size_of(operand.type) is not None]
+            others = [operand for operand in lost if size_of(operand.type) is None]
+            return scalars if all(self._available(other, {}) for other in others) else None
+
+        def in_scope(value: SSAValue) -> bool:
+            owner = value.owner
+            if isinstance(owner, Block):
+                return owner is self.top
+            return owner.parent is self.top and owner.is_before_in_block(top)
+
+        outer = {
+            placeholder.results[0]: value
+            for other in self.scopes.values()
+            if other is not scope
+            for value, placeholder in other.placeholders.items()
+        }
+        graph = Graph(asked, outer, operands, is_free, in_scope)
+        reverse = scope.marker.parent
+        assert reverse is not None
+        moved: dict[SSAValue, SSAValue] = {}
+        for value in graph.cut(reverse):
+            with self.emitter.deriving(_location_op(value)):
+                if value in graph.partials:
+                    clone = graph.move(value, scope.forward, moved)
+                    value.replace_all_uses_with(self._cached(clone, scope))
+                else:
+                    scope.values[value] = self._cached(value, scope)
+        graph.prune()
 
     def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
         op = value.owner
@@ -215,9 +266,13 @@ class Primals:
     def _can_recompute(self, op: Operation, seen: dict[SSAValue, bool]) -> bool:
         if type(op) in SPREADING:
             return True
-        if isinstance(op, memref.LoadOp) and not self.memory.survives(op.memref, op):
-            return False
-        return type(op) in CHEAP and all(self._available(operand, seen) for operand in op.operands)
+        return self._is_cheap(op) and all(self._available(operand, seen) for operand in op.operands)
+
+    def _is_cheap(self, op: Operation) -> bool:
+        """Whether `op` may be recomputed if its operands are there."""
+        if isinstance(op, memref.LoadOp):
+            return self.memory.survives(op.memref, op)
+        return type(op) in CHEAP or type(op) in SPREADING
 
     def _available(self, value: SSAValue, seen: dict[SSAValue, bool]) -> bool:
         """Whether `value` can be had without a cache of its own."""

@@ -18,6 +18,7 @@ moved everything but the condition out of its first region.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import MemRefType
@@ -305,26 +306,28 @@ class If(Rule):
         before = {v: sweep.cotangent(v) for v in outer}
         seeds = [sweep.cotangent(result) for result in op.results]
         reversed_: list[tuple[Block, dict[SSAValue, SSAValue | None]]] = []
-        for region in op.regions:
-            reverse = Block()
-            for value in outer:
-                sweep.replace(value, before[value])
-            if region.blocks:
-                block = region.block
-                with sweep.primals.scope(block, reverse):
+        # What the branches yield shows when both are reversed, and counts among the uses of primal values.
+        with ExitStack() as scopes:
+            for region in op.regions:
+                reverse = Block()
+                for value in outer:
+                    sweep.replace(value, before[value])
+                if region.blocks:
+                    block = region.block
+                    scopes.enter_context(sweep.primals.scope(block, reverse))
                     for y, d in zip(_terminator(block).operands, seeds, strict=True):
                         if d is not None:
                             sweep.accumulate(y, d)
                     sweep.block(body_ops(block))
                     after = {v: sweep.cotangent(v) for v in outer}
-            else:
-                after = dict(before)
-            reversed_.append((reverse, after))
-        changed = [v for v in outer if any(after[v] is not before[v] for _, after in reversed_)]
-        for block, after in reversed_:
-            with sweep.emitter.inside(block):
-                values = [sweep.zero_of(v) if (d := after[v]) is None else d for v in changed]
-                sweep.emitter.insert(scf.YieldOp(*values))
+                else:
+                    after = dict(before)
+                reversed_.append((reverse, after))
+            changed = [v for v in outer if any(after[v] is not before[v] for _, after in reversed_)]
+            for block, after in reversed_:
+                with sweep.emitter.inside(block):
+                    values = [sweep.zero_of(v) if (d := after[v]) is None else d for v in changed]
+                    sweep.emitter.insert(scf.YieldOp(*values))
         condition = sweep.primal(op.cond)
         types = [v.type for v in changed]
         new = scf.IfOp(condition, types, Region(reversed_[0][0]), Region(reversed_[1][0]))
