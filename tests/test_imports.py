@@ -14,9 +14,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "locations", "passes"}),
     frozenset({"dialects"}),
     frozenset({"verify", "verifier"}),
-    frozenset({"ad", "rewrite", "lower", "lift"}),
+    frozenset({"ad", "rewrite", "lower"}),
     frozenset({"levels"}),
     frozenset({"frontend", "runtime"}),
+    frozenset({"lift"}),
     frozenset({"comparison"}),
     frozenset({"", "tools"}),
 )

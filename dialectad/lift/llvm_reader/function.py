@@ -267,10 +267,19 @@ class Function:
                         self.tokens.fail(
                             f"the phi has a value for %{label}, which doesn't branch here", phi.at
                         )
-        if self.prologue:
-            first = entry.first_op
-            assert first is not None
-            entry.insert_ops_before(self.prologue, first)
+        first = entry.first_op
+        assert first is not None
+        entry.insert_ops_before(self._used_constants(), first)
+
+    def _used_constants(self) -> list[Operation]:
+        """The ops of the prologue, less those that became part of another op, such as an index."""
+        used: list[Operation] = []
+        for op in reversed(self.prologue):
+            if any(result.first_use is not None for result in op.results):
+                used.append(op)
+            else:
+                op.erase()
+        return used[::-1]
 
     def _terminate(self, end: Terminator, edges: Mapping[Block, set[str]]) -> None:
         """Build the terminator of a block, with what it passes on."""

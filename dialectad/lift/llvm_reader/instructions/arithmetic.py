@@ -21,6 +21,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from dialectad.dialects import llvm as more_llvm
 from dialectad.dialects.llvm_vector import VectorFCmpOp, VectorSelectOp
 from dialectad.lift.llvm_reader.instructions.handler import Handler
+from dialectad.lower.llvm.function import integer_attr
 
 if TYPE_CHECKING:
     from dialectad.lift.llvm_reader.function import Function
@@ -134,9 +135,15 @@ def _icmp(f: Function) -> SSAValue:
     a, b = _operands(f)
     t = a.type
     if isinstance(t, llvm.LLVMPointerType):  # xDSL's icmp takes integers only
-        a, b = (f.add(llvm.PtrToIntOp.create(operands=[p], result_types=[i64])) for p in (a, b))
+        a, b = (_as_integer(f, p) for p in (a, b))
     properties: dict[str, Attribute] = {"predicate": predicate}
     return f.add(llvm.ICmpOp.create(operands=[a, b], result_types=[_like(t)], properties=properties))
+
+
+def _as_integer(f: Function, pointer: SSAValue) -> SSAValue:
+    if isinstance(pointer.owner, llvm.ZeroOp):
+        return f.constants.materialize(integer_attr(0, i64), i64)
+    return f.add(llvm.PtrToIntOp.create(operands=[pointer], result_types=[i64]))
 
 
 def _fcmp(f: Function) -> SSAValue:

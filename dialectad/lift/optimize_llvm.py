@@ -1,0 +1,167 @@
+"""`optimize-llvm`: run LLVM's own optimiser on functions, before they are differentiated.
+
+    llvm.func internal @f(%p: !llvm.ptr ...) -> i64 attributes {dialectad.differentiated} { ... }
+    ->
+    the same function after LLVM's mid-level passes: memory in registers, redundant and invariant code gone,
+    loops rotated and simplified, one way into each and values that leave them passed on by their exits
+
+A function goes to LLVM as text, with the globals and declarations that it uses, and is read back. Only its
+body changes: arguments and their attributes, and what the module calls it, stay.
+
+Note [Optimised for differentiation]. What runs is LLVM's level 1 twice, and the removal of dead stores. What
+level 2 has more makes derivatives dearer: it loads in one iteration what the next one needs, which must then
+be kept for the reverse sweep instead of loaded again, and threads jumps, which tears loops and branches apart.
+Nothing is vectorised or unrolled, and no loop becomes a call of memset or memcpy: all that is done once the
+derivative is there. Loops that are to be unrolled then still say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import llvmlite.binding as binding
+from xdsl.context import Context
+from xdsl.dialects import builtin, llvm
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from dialectad import locations
+from dialectad.errors import CompileError
+from dialectad.lift.llvm_reader import read
+from dialectad.lower.llvm.differentiated import DIFFERENTIATED
+from dialectad.lower.llvm.requests import Derivative
+from dialectad.lower.llvm_ir import translate
+from dialectad.runtime.host import LOCK, host, target_machine
+
+PASS_NAME = "optimize-llvm"
+
+_DEFINE = re.compile(r"^(define [^\n]*\)[^\n()]*) \{$", re.MULTILINE)
+_NO_IDIOMS = '"no-builtin-memset" "no-builtin-memcpy" "no-builtin-memmove"'
+"""Attributes of a function in which LLVM may not make such calls."""
+
+_LEVEL = 1
+
+
+def optimize_text(llvm_ir: str) -> str:
+    """LLVM IR text after the passes of Note [Optimised for differentiation]."""
+    llvm_ir = llvm_ir.replace('!"llvm.loop.unroll.full"', '!"dialectad.unroll"')
+    llvm_ir = _DEFINE.sub(rf"\1 {_NO_IDIOMS} {{", llvm_ir)
+    with LOCK:
+        machine = target_machine(opt=2)  # initialises LLVM too
+        try:
+            module = binding.parse_assembly(llvm_ir, binding.create_context())
+            module.verify()
+        except RuntimeError as error:
+            raise CompileError(f"LLVM can't take its input: {error}", pass_name=PASS_NAME) from error
+        module.triple = host().triple
+        module.data_layout = str(machine.target_data)
+        tuning = binding.create_pipeline_tuning_options(speed_level=_LEVEL)
+        tuning.loop_vectorization = tuning.slp_vectorization = False
+        tuning.loop_interleaving = tuning.loop_unrolling = False
+        builder = binding.create_pass_builder(machine, tuning)
+        scalar = builder.getFunctionPassManager()
+        stores = binding.create_new_function_pass_manager()
+        stores.add_dead_store_elimination_pass()
+        stores.add_instruction_combine_pass()
+        canonical = binding.create_new_function_pass_manager()
+        canonical.add_loop_simplify_pass()
+        canonical.add_lcssa_pass()
+        for function in module.functions:
+            if not function.is_declaration:
+                for passes in (scalar, stores, scalar, canonical):
+                    passes.run(function, builder)
+        return str(module)
+
+
+def optimize(module: ModuleOp, names: Collection[str]) -> None:
+    """Optimise the functions of these names in a module of the `llvm` dialect, in place."""
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, llvm.FuncOp)}
+    for name in names:
+        if name not in functions or functions[name].body.first_block is None:
+            raise CompileError(f"there is no function @{name} to optimise", pass_name=PASS_NAME)
+    if not names:
+        return
+    text = optimize_text(translate(_extracted(module, names)))
+    optimized = read(text)
+    known = {op.sym_name.data for op in module.ops if isinstance(op, llvm.FuncOp | llvm.GlobalOp)}
+    for op in list(optimized.ops):
+        assert isinstance(op, llvm.FuncOp | llvm.GlobalOp)
+        name = op.sym_name.data
+        if name in names:
+            _replace_body(functions[name], op)
+        elif name not in known:  # a function or a constant that LLVM's simplifications use
+            op.detach()
+            module.body.block.add_op(op)
+
+
+def _extracted(module: ModuleOp, names: Collection[str]) -> ModuleOp:
+    """A module of these functions, the globals that they use, and declarations of what else they call."""
+    symbols = {op.sym_name.data: op for op in module.ops if isinstance(op, llvm.FuncOp | llvm.GlobalOp)}
+    chosen: dict[str, Operation] = {}
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name in chosen or (op := symbols.get(name)) is None:
+            continue
+        if name in names or isinstance(op, llvm.GlobalOp):
+            chosen[name] = op.clone()
+            pending += _mentioned(op)
+        else:
+            chosen[name] = _declaration(op)
+    return ModuleOp([chosen[name] for name in symbols if name in chosen])
+
+
+def _mentioned(op: Operation) -> Iterable[str]:
+    """The symbols that the properties of the ops in `op` refer to."""
+    for inner in op.walk():
+        for value in inner.properties.values():
+            if isinstance(value, SymbolRefAttr):
+                yield value.root_reference.data
+
+
+def _declaration(op: Operation) -> Operation:
+    """The function without its body, and without what only this project knows about it."""
+    declared = op.clone_without_regions()
+    declared.attributes.clear()
+    declared.properties["linkage"] = llvm.LinkageAttr("external")
+    return declared
+
+
+def _replace_body(old: llvm.FuncOp, new: llvm.FuncOp) -> None:
+    """Give `old` the body of `new`; ops that LLVM tells no place of get the function's."""
+    for op in new.body.walk():
+        if op.location == locations.UNKNOWN:
+            op.location = old.location
+    for block in list(old.body.blocks):
+        old.body.erase_block(block, safe_erase=False)
+    new.body.move_blocks(old.body)
+
+
+def _requested(module: ModuleOp) -> set[str]:
+    """The functions to differentiate after LLVM has optimised them."""
+    marked = {
+        op.sym_name.data
+        for op in module.ops
+        if isinstance(op, llvm.FuncOp) and DIFFERENTIATED in op.attributes
+    }
+    derivatives = [
+        d for op in module.ops if isinstance(op, llvm.FuncOp) and (d := Derivative.of(op)) is not None
+    ]
+    as_they_are = {d.callee for d in derivatives if d.level != "llvm"}
+    return marked - (as_they_are - {d.callee for d in derivatives if d.level == "llvm"})
+
+
+@dataclass(frozen=True)
+class OptimizeLlvmPass(ModulePass):
+    """Run LLVM's mid-level optimiser on the functions that are differentiated at the level `llvm`."""
+
+    name = "optimize-llvm"
+
+    functions: tuple[str, ...] = ()
+    """Names; none: the functions with the attribute `dialectad.differentiated`."""
+
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        optimize(op, set(self.functions) or _requested(op))
