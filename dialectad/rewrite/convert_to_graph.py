@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 
 from dialectad.dialects.ad import JVPOp, VJPOp, point_of
 from dialectad.rewrite import dce
+from dialectad.rewrite.gates import Gates
 from dialectad.rewrite.static_graph import Request, StaticGraph, refusal
 
 
@@ -76,7 +77,9 @@ class _Converter:
         block = Block(arg_types=inputs)
         for old, new in zip(function.body.block.args, block.args, strict=False):
             new.name_hint = old.name_hint
-        graph = StaticGraph(block, self.functions, self._nested, block.args[-1] if guarded else None)
+        graph = StaticGraph(block, self.functions, self._nested)
+        if guarded:
+            graph.way = Gates(block.args[-1], block)
         results = graph.call(function, block.args[: len(function.body.block.args)], request)
         block.add_op(func.ReturnOp(*results))
         name = f"{function.sym_name.data}.graph"

@@ -8,7 +8,8 @@ conditions of branches that don't depend on data are constants when their turn c
     scf.if %c { A; yield %a } else { B; yield %b }                    ~>   A;  B;  arith.select %c, %a, %b
 
 Note [Branches not taken]: both branches of an `if` run, the one that isn't taken on whatever values there
-are. What it computes is thrown away; what it could do besides is prevented (`guards.py`).
+are. What it computes is thrown away; that it fails (`guards.py`), or that its derivatives show (`gates.py`),
+is prevented.
 
 Note [Caches of a graph]: a value that is pushed and popped without control flow is known to be the one that
 was pushed, so there is no cache in a graph. A branch and its reverse depend on the same condition: with both
@@ -30,6 +31,7 @@ from dialectad.dialects.ad import CacheOp, JVPOp, PopOp, PushOp, VJPOp
 from dialectad.dialects.extents import dynamic_dims
 from dialectad.errors import CompileError
 from dialectad.rewrite import constants, effects, structure
+from dialectad.rewrite.gates import Gates
 from dialectad.rewrite.guards import extent_number, guard
 from dialectad.rewrite.writer import Writer
 
@@ -54,8 +56,8 @@ class StaticGraph:
     functions: dict[str, func.FuncOp]
     request: Callable[[Request, SSAValue | None], None]
     "Told of each request for a derivative, and under which condition it counts."
-    taken: SSAValue | None
-    "Whether what is being written counts; None: it does."
+    way: Gates | None = None
+    "The branch that is being written."
     values: dict[SSAValue, SSAValue] = field(default_factory=dict)
     "What stands for a value of the program, in the current iteration."
     caches: dict[SSAValue, list[SSAValue]] = field(default_factory=dict)
@@ -110,20 +112,27 @@ class StaticGraph:
         if type(op) is arith.ConstantOp:
             self.values[op.result] = self.writer.constant_like(op)
             return
-        if self.taken is not None and not effects.is_pure(op):
-            raise refusal(f"a static graph has no {op.name} in a branch", op)
         new = op.clone(self.values)
         self.block.add_op(new)
-        instead = guard(new, self.taken, self.writer) if self.taken is not None else None
-        if instead is None:
-            values = self.writer.folded(new)
-        else:
-            structure.erase(new)
-            values = [instead]
+        values = self.writer.folded(new) if self.way is None else self._folded_anyway(new, self.way)
         for result, value in zip(op.results, values, strict=True):
             self.values[result] = value
             if any(extent_number(value, dim) is None for dim in dynamic_dims(value)):
                 raise refusal("a static graph has no array whose shape depends on data", op)
+
+    def _folded_anyway(self, new: Operation, way: Gates) -> Sequence[SSAValue]:
+        """Note [Branches not taken]."""
+        if not effects.is_pure(new):
+            raise refusal(f"a static graph has no {new.name} in a branch", new)
+        instead = guard(new, way.taken, self.writer)
+        if instead is not None:
+            structure.erase(new)
+            return [instead]
+        behind = way.gate(new)
+        values = self.writer.folded(new)
+        if behind:
+            way.add(values)
+        return values
 
     def assertion(self, op: cf.AssertOp) -> None:
         """What is asserted in a branch holds, or the branch isn't taken.
@@ -131,8 +140,8 @@ class StaticGraph:
         scf.if %c { cf.assert %ok }   ~>   %n = not %c;  %o = arith.ori %n, %ok;  cf.assert %o
         """
         holds = self.values[op.arg]
-        if self.taken is not None:
-            holds = self.writer.emit(arith.OrIOp(self._not(self.taken, op), holds), op)
+        if self.way is not None:
+            holds = self.writer.emit(arith.OrIOp(self._not(self.way.taken, op), holds), op)
         if constants.integer(holds) in (None, 0):
             new = cf.AssertOp(holds, op.msg)
             new.location = op.location
@@ -150,7 +159,7 @@ class StaticGraph:
 
     def derivative(self, op: Request) -> None:
         new = op.clone(self.values)
-        self.request(new, self.taken)
+        self.request(new, self.way.taken if self.way is not None else None)
         self.block.add_op(new)
         self.values.update(zip(op.results, new.results, strict=True))
 
@@ -207,12 +216,13 @@ class StaticGraph:
         block = op.regions[region].first_block
         if block is None or block.first_op is block.last_op:
             return [] if block is None or block.last_op is None else self.given(block.last_op.operands)
-        before = self.taken
-        self.taken = condition if region == 0 else self._not(condition, op)
-        if before is not None:
-            self.taken = self.writer.emit(arith.AndIOp(before, self.taken), op)
+        outer = self.way
+        taken = condition if region == 0 else self._not(condition, op)
+        if outer is not None:
+            taken = self.writer.emit(arith.AndIOp(outer.taken, taken), op)
+        self.way = Gates(taken, self.block)
         results = self.run(block, ())
-        self.taken = before
+        self.way = outer
         return results
 
     def _select(self, op: scf.IfOp, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
