@@ -4,6 +4,8 @@ Every op is moved at most once per level of nesting, so the pass is linear in th
 own splits blocks and measures block lists, which is quadratic). Blocks come out in an order in which each
 follows those that dominate it.
 
+In a `func.func` the branches are ops of `cf`, in an `llvm.func` (whose loops are over integers) of `llvm`.
+
 It is also the last pass that knows where a block ends, so it puts the `ad.release` of every cache there.
 """
 
@@ -13,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, cf, func, scf
-from xdsl.dialects.builtin import IntegerAttr, UnitAttr, i1, i64
+from xdsl.dialects import arith, builtin, cf, func, llvm, scf
+from xdsl.dialects.builtin import IntegerAttr, UnitAttr, i1, i32, i64
 from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
 from xdsl.passes import ModulePass
 
@@ -23,14 +25,39 @@ from dialectad.dialects import ad
 _SLT = IntegerAttr(2, i64)
 _NSW = arith.IntegerOverflowAttr((arith.IntegerOverflowFlag.NSW,))
 _MAY_WRAP = arith.IntegerOverflowAttr("none")
+_LLVM_NSW, _LLVM_MAY_WRAP = IntegerAttr(1, i32), IntegerAttr(0, i32)
+
+
+def _is_llvm(block: Block) -> bool:
+    return isinstance(block.parent_op(), llvm.FuncOp)
 
 
 def _branch(block: Block, target: Block, operands: tuple[SSAValue, ...]) -> None:
-    block.add_op(cf.BranchOp.create(operands=operands, successors=[target]))
+    kind = llvm.BrOp if _is_llvm(block) else cf.BranchOp
+    block.add_op(kind.create(operands=operands, successors=[target]))
 
 
 def _conditional(block: Block, condition: SSAValue, then: Block, otherwise: Block) -> None:
-    block.add_op(cf.ConditionalBranchOp(condition, then, (), otherwise, ()))
+    kind = llvm.CondBrOp if _is_llvm(block) else cf.ConditionalBranchOp
+    block.add_op(kind(condition, then, (), otherwise, ()))
+
+
+def _less(block: Block, a: SSAValue, b: SSAValue) -> SSAValue:
+    kind = llvm.ICmpOp if _is_llvm(block) else arith.CmpiOp
+    op = kind.create(operands=[a, b], result_types=[i1], properties={"predicate": _SLT})
+    block.add_op(op)
+    return op.results[0]
+
+
+def _advance(block: Block, index: SSAValue, step: SSAValue) -> SSAValue:
+    # A step of one can't pass the greatest integer: the induction variable is below the bound.
+    kind, nsw, may_wrap = (
+        (llvm.AddOp, _LLVM_NSW, _LLVM_MAY_WRAP) if _is_llvm(block) else (arith.AddiOp, _NSW, _MAY_WRAP)
+    )
+    flags = nsw if _is_one(step) else may_wrap
+    op = kind.create(operands=[index, step], result_types=[index.type], properties={"overflowFlags": flags})
+    block.add_op(op)
+    return op.results[0]
 
 
 def _move(op: Operation, block: Block) -> None:
@@ -98,31 +125,22 @@ def _for(op: Operation, region: Region, block: Block) -> Block:
         outer.name_hint = inner.name_hint
     induction, *carried = head.args
     _branch(block, head, (op.lb, *op.iter_args))
-    compare = arith.CmpiOp.create(
-        operands=[induction, op.ub], result_types=[i1], properties={"predicate": _SLT}
-    )
-    head.add_op(compare)
+    more = _less(head, induction, op.ub)
     start = _append(region, Block())
     end, terminator = _place(body, region, start)
-    # A step of one can't pass the greatest integer: the induction variable is below the bound.
-    flags = _NSW if _is_one(op.step) else _MAY_WRAP
-    step = arith.AddiOp.create(
-        operands=[induction, op.step], result_types=[induction.type], properties={"overflowFlags": flags}
-    )
-    end.add_op(step)
-    _branch(end, head, (step.result, *terminator.operands))
+    _branch(end, head, (_advance(end, induction, op.step), *terminator.operands))
     if tiny:
         _terminator(end).attributes["dialectad.unroll"] = UnitAttr()
     terminator.erase()
     after = _append(region, Block())
-    _conditional(head, compare.result, start, after)
+    _conditional(head, more, start, after)
     _replace_all(op.results, tuple(carried))
     return after
 
 
 def _constant(value: SSAValue) -> int | None:
     owner = value.owner
-    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+    if isinstance(owner, arith.ConstantOp | llvm.ConstantOp) and isinstance(owner.value, IntegerAttr):
         return owner.value.value.data
     return None
 
@@ -249,5 +267,6 @@ class ConvertScfToCfPass(ModulePass):
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         for function in list(op.body.block.ops):
-            if isinstance(function, func.FuncOp) and function.body.first_block is not None:
+            is_function = isinstance(function, func.FuncOp | llvm.FuncOp)
+            if is_function and function.body.first_block is not None:
                 convert_region(function.body)
