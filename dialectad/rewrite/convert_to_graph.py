@@ -26,13 +26,17 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad.dialects.ad import JVPOp, VJPOp, point_of
-from dialectad.rewrite import dce
+from dialectad.rewrite import dce, effects
 from dialectad.rewrite.gates import Gates
+from dialectad.rewrite.speculation import is_speculatable
 from dialectad.rewrite.static_graph import Request, StaticGraph, refusal
 
 
 def _is_graph_request(op: Operation) -> bool:
     return isinstance(op, VJPOp | JVPOp) and point_of(op.level.data) == "graph"
+
+
+_ENDS = (func.ReturnOp, *effects.TERMINATORS)
 
 
 @dataclass
@@ -98,6 +102,22 @@ class _Converter:
         """A request inside of a function that becomes a graph."""
         if _is_graph_request(request):
             self.redirect(request, taken)
+        elif taken is not None and not self._never_fails(request.callee.root_reference.data):
+            raise refusal(
+                f"a derivative at the level {request.level} in a branch, of a function that may fail, can't"
+                " be part of a static graph",
+                request,
+                hint="take it at the level graph too, or before the branch",
+            )
+
+    def _never_fails(self, name: str) -> bool:
+        """Whether a function can be run on whatever arguments there are."""
+        return all(
+            self._never_fails(op.callee.root_reference.data)
+            if isinstance(op, func.CallOp | Request)
+            else type(op) in _ENDS or (is_speculatable(op) and effects.has_no_effects(op))
+            for op in self.functions[name].body.walk()
+        )
 
 
 def _check_arguments(function: func.FuncOp) -> None:

@@ -159,8 +159,11 @@ class StaticGraph:
 
     def derivative(self, op: Request) -> None:
         new = op.clone(self.values)
-        self.request(new, self.way.taken if self.way is not None else None)
         self.block.add_op(new)
+        if self.way is not None:
+            self.way.gate(new)
+            self.way.add(new.results)
+        self.request(new, self.way.taken if self.way is not None else None)
         self.values.update(zip(op.results, new.results, strict=True))
 
     # --- control flow ---

@@ -84,3 +84,28 @@ func.func @tangent(%x: f64, %tx: f64) -> (f64, f64) {
   %y, %ty = "ad.jvp"(%x, %tx) <{callee = @too_long, active = array<i64: 0>, level = "graph"}> : (f64, f64) -> (f64, f64)
   func.return %y, %ty : f64, f64
 }
+
+// -----
+
+// Whether the index is in range depends on the branch, which the level linalg isn't told.
+func.func private @inner(%t: tensor<4xf64>, %i: index) -> f64 {
+  %y = tensor.extract %t[%i] : tensor<4xf64>
+  func.return %y : f64
+}
+
+func.func private @outer(%t: tensor<4xf64>, %i: index, %c: i1) -> f64 {
+  %r = scf.if %c -> (f64) {
+    // expected-error @+1 {{a derivative at the level "linalg" in a branch, of a function that may fail}}
+    %y, %ty = "ad.jvp"(%t, %i, %t) <{callee = @inner, active = array<i64: 0>, level = "linalg"}> : (tensor<4xf64>, index, tensor<4xf64>) -> (f64, f64)
+    scf.yield %ty : f64
+  } else {
+    %zero = arith.constant 0.0 : f64
+    scf.yield %zero : f64
+  }
+  func.return %r : f64
+}
+
+func.func @second_order(%t: tensor<4xf64>, %i: index, %c: i1, %tt: tensor<4xf64>) -> (f64, f64) {
+  %y, %ty = "ad.jvp"(%t, %i, %c, %tt) <{callee = @outer, active = array<i64: 0>, level = "graph"}> : (tensor<4xf64>, index, i1, tensor<4xf64>) -> (f64, f64)
+  func.return %y, %ty : f64, f64
+}
