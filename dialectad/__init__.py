@@ -6,6 +6,7 @@ from dialectad.frontend.function import Function, jit
 from dialectad.frontend.iteration import unroll
 from dialectad.frontend.jacobians import hessian, hvp, jacfwd, jacrev
 from dialectad.frontend.products import jvp, vjp
+from dialectad.frontend.regions import at_level
 from dialectad.frontend.transforms import grad, stop_gradient, value_and_grad
 from dialectad.levels import Level, levels
 
@@ -15,6 +16,7 @@ __all__ = [
     "CompileError",
     "Function",
     "Level",
+    "at_level",
     "compare",
     "grad",
     "hessian",

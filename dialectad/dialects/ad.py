@@ -69,7 +69,11 @@ MIRRORED = "dialectad.mirrored"
 POINTS = ("linalg-unoptimized", "graph", "linalg", "loop", "llvm")
 """The points of a pipeline at which `differentiate` replaces requests, in their order."""
 
-_SHARED = {"loop-no-blas": "loop", "llvm-unoptimized": "llvm"}
+LEVEL = "dialectad.level"
+"""On a function: the level that a region of the program was given. On a call: the level that it is
+differentiated at, as soon as that is decided."""
+
+_SHARED = {"mixed": "linalg", "loop-no-blas": "loop", "llvm-unoptimized": "llvm"}
 """Levels of requests that are replaced together with those of another."""
 
 MEMORY = ("loop", "llvm")

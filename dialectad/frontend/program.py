@@ -28,7 +28,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, mutation, pytrees, staging
+from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
@@ -340,6 +340,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
                 if value is not None:
                     values.append(value)
         finish(symbol, body, values, None)
+        regions.outline(trace)
     return Program(
         trace.module,
         symbol,

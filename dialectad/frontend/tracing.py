@@ -35,6 +35,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.errors import CompileError, Location
 from dialectad.frontend import dtypes
+from dialectad.levels import Level
 
 OpT = TypeVar("OpT", bound=Operation)
 
@@ -91,6 +92,9 @@ class Scope:
 
     captured: dict[SSAValue, BlockArgument] = field(default_factory=dict)
     """Function scopes: values of enclosing functions, and the parameter that each became."""
+
+    regions: list[Level] = field(default_factory=list)
+    """Function scopes: the levels of the open regions, see `regions.py`."""
 
     arrays: dict[int, tuple[np.ndarray[Any, Any], Storage]] = field(default_factory=dict)
     """The outermost function's scope: NumPy arrays of the surrounding program that it uses."""

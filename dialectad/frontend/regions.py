@@ -1,0 +1,258 @@
+"""`at_level`: parts of a program that are differentiated at a level of their own.
+
+A region is traced where it stands, between two markers. When the whole program is traced, what is between
+them becomes a private function:
+
+    "ad.begin_region"() <{level = "loop", ...}>        %y = func.call @region(%x)
+    %t = math.sin %x                                   use %y
+    %y = arith.mulf %t, %t                        =>
+    "ad.end_region"()                                  func.func private @region(%x)
+    use %y                                                 attributes {dialectad.level = "loop"}
+
+So a region may do whatever other code may: assign variables, write into arrays, return and break.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from xdsl.dialects import arith, func, tensor
+from xdsl.dialects.builtin import FunctionType, StringAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def
+
+from dialectad.dialects import ad
+from dialectad.errors import CompileError
+from dialectad.frontend import staging
+from dialectad.frontend.tracing import Trace, active, current, error, locate
+from dialectad.levels import Level
+from dialectad.levels import of as level_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class at_level:
+    """Choose the level at which a part of a program is differentiated.
+
+    It decorates a function, or stands in a `with` statement within one. The choice counts where the program
+    around it is differentiated at the level `mixed`; a pure level takes no notice of it. The cotangents cross
+    the boundary as values, and the part is computed again when the reverse sweep comes to it: it is a
+    checkpoint, of which nothing but its arguments is kept.
+
+    Parameters
+    ----------
+    level : {"linalg", "loop", "llvm"} or Level
+        No higher than that of the region around it, if there is one.
+
+    Raises
+    ------
+    CompileError
+        If a part of a program can't be differentiated at that level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dialectad as da
+    >>> @da.at_level("loop")
+    ... def smooth(x):
+    ...     for i in range(1, len(x)):
+    ...         x[i] += 0.5 * x[i - 1]
+    ...     return x
+    >>> da.grad(lambda w: np.sum(smooth(w * w)), level="mixed")(np.ones(3))
+    array([3.5, 3. , 2. ])
+    """
+
+    def __init__(self, level: str | Level):
+        frame = sys._getframe(1)
+        try:
+            self.level = level_of(level)
+            if self.level.name not in LEVELS:
+                raise CompileError(
+                    f"a part of a program can't be differentiated at the level {self.level.name!r}",
+                    hint=f"the levels for parts are: {', '.join(LEVELS)}",
+                )
+        except CompileError as problem:
+            problem.location = problem.location or locate(frame.f_code, frame.f_lasti)
+            raise
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def at_its_level(*args: Any, **kwargs: Any) -> Any:
+            if not active():
+                return function(*args, **kwargs)
+            with self._region(getattr(function, "__name__", "region")):
+                return staging.call(function)(*args, **kwargs)
+
+        return cast(F, at_its_level)
+
+    def __enter__(self) -> at_level:
+        if active():
+            _begin(current(), self.level, "region")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if active():
+            _end(current())
+
+    @contextmanager
+    def _region(self, name: str) -> Iterator[None]:
+        trace = current()
+        _begin(trace, self.level, name)
+        try:
+            yield
+        finally:
+            _end(trace)
+
+
+LEVELS = ("linalg", "loop", "llvm")
+"""The levels that a region can have, from the highest to the lowest."""
+
+
+def _begin(trace: Trace, level: Level, name: str) -> None:
+    around = trace.here.function().regions
+    if around and LEVELS.index(level.name) < LEVELS.index(around[-1].name):
+        raise error(
+            f"a part at the level {level} is within one at the level {around[-1]}, which is lower",
+            hint="go down the ladder only: linalg, loop, llvm",
+        )
+    around.append(level)
+    trace.insert(Begin(level, name))
+
+
+def _end(trace: Trace) -> None:
+    trace.insert(End())
+    trace.here.function().regions.pop()
+
+
+@irdl_op_definition
+class Begin(IRDLOperation):
+    """A region of this level begins, whose function is to have this name."""
+
+    name = "ad.begin_region"
+    level = prop_def(StringAttr)
+    symbol = prop_def(StringAttr)
+
+    def __init__(self, level: Level, symbol: str):
+        super().__init__(properties={"level": StringAttr(level.point), "symbol": StringAttr(symbol)})
+
+
+@irdl_op_definition
+class End(IRDLOperation):
+    """The region ends that began last."""
+
+    name = "ad.end_region"
+
+
+# --- functions made of regions -----------------------------------------------------------------
+
+
+def outline(trace: Trace) -> None:
+    """Make functions of all regions of a traced program, the inner ones first; equal ones share one."""
+    names: dict[str, str] = {}
+    for begin in reversed([op for op in trace.module.walk() if isinstance(op, Begin)]):
+        _outline(trace, begin, names)
+
+
+def _outline(trace: Trace, begin: Begin, names: dict[str, str]) -> None:
+    *ops, end = _between(begin)
+    ops = [op for op in ops if not _moved_out(op, begin)]
+    if ops and ad.point_of(begin.level.data) in ad.MEMORY:
+        _replace_by_call(trace, ops, begin, names)
+    for marker in (begin, end):
+        marker.detach()
+        marker.erase()
+
+
+def _between(begin: Begin) -> list[Operation]:
+    """What follows, with the marker that ends it; the regions within are functions already."""
+    ops: list[Operation] = []
+    op = begin.next_op
+    while op is not None:
+        ops.append(op)
+        if isinstance(op, End):
+            return ops
+        op = op.next_op
+    raise AssertionError("a region without an end")
+
+
+_FREE = (arith.ConstantOp, tensor.EmptyOp, tensor.SplatOp)
+"""What every function makes for itself, instead of taking or giving it."""
+
+
+def _is_free(op: Operation | Block) -> bool:
+    return isinstance(op, _FREE) and all(_is_free(operand.owner) for operand in op.operands)
+
+
+def _moved_out(op: Operation, begin: Begin) -> bool:
+    """Whether the op costs nothing, and was moved to before the region, for all to use."""
+    if not _is_free(op):
+        return False
+    op.detach()
+    _insert_before(begin, op)
+    return True
+
+
+def _insert_before(at: Operation, op: Operation) -> None:
+    block = at.parent
+    assert block is not None
+    block.insert_op_before(op, at)
+
+
+def _replace_by_call(trace: Trace, ops: list[Operation], begin: Begin, names: dict[str, str]) -> None:
+    inside = dict.fromkeys(inner for op in ops for inner in op.walk())
+    results = [
+        result for op in ops for result in op.results if any(u.operation not in inside for u in result.uses)
+    ]
+    taken: dict[SSAValue, None] = {}
+    for op in inside:
+        for operand in op.operands:
+            if not _is_within(operand, inside) and not _is_free(operand.owner):
+                taken[operand] = None
+    types = FunctionType.from_lists([v.type for v in taken], [v.type for v in results])
+    block = Block(arg_types=types.inputs)
+    for op in ops:
+        op.detach()
+        block.add_op(op)
+    mapper: dict[SSAValue, SSAValue] = dict(zip(taken, block.args, strict=True))
+    for op in inside:
+        for index, operand in enumerate(op.operands):
+            if not _is_within(operand, inside):
+                op.operands[index] = _here(operand, mapper, ops[0])
+    returned = func.ReturnOp(*results)
+    block.add_op(returned)
+    inside[returned] = None
+    function = func.FuncOp("region", types, Region(block), visibility="private")
+    function.location = returned.location = begin.location
+    function.attributes[ad.LEVEL] = begin.level
+    text = str(function)
+    if is_new := text not in names:
+        names[text] = trace.symbol(begin.symbol.data)
+    call = func.CallOp(names[text], list(taken), types.outputs.data)
+    call.location = begin.location
+    _insert_before(begin, call)
+    for old, new in zip(results, call.results, strict=True):
+        old.replace_uses_with_if(new, lambda use: use.operation not in inside)
+    if is_new:
+        function.properties["sym_name"] = StringAttr(names[text])
+        trace.module.body.block.add_op(function)
+    else:
+        function.erase()
+
+
+def _is_within(value: SSAValue, inside: Container[Operation | None]) -> bool:
+    return (value.owner.parent_op() if isinstance(value.owner, Block) else value.owner) in inside
+
+
+def _here(value: SSAValue, mapper: dict[SSAValue, SSAValue], first: Operation) -> SSAValue:
+    """What stands for a value of outside in a function: a parameter, or what it makes for itself."""
+    if value not in mapper:
+        op = value.owner
+        assert isinstance(op, Operation)
+        clone = op.clone({operand: _here(operand, mapper, first) for operand in op.operands})
+        _insert_before(first, clone)
+        mapper[value] = clone.results[0]
+    return mapper[value]
