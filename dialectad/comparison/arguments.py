@@ -29,8 +29,10 @@ class Arguments:
     leaves: tuple[Any, ...]
     structure: pytrees.TreeDef
     active: tuple[int, ...]
-    """The leaves to differentiate by, in the order of the gradient's."""
+    """The leaves to differentiate by, each once, in the order of the gradient's."""
     argnums: int | tuple[int, ...]
+    of_gradient: tuple[int, ...]
+    """The leaf that each leaf of the gradient belongs to."""
 
     @classmethod
     def of(
@@ -61,7 +63,7 @@ class Arguments:
                     )
                 active.append(leaf)
         kept = argnums if isinstance(argnums, int) else tuple(numbers)
-        return cls(tuple(_copied(leaves)), structure, tuple(active), kept)
+        return cls(tuple(_copied(leaves)), structure, tuple(dict.fromkeys(active)), kept, tuple(active))
 
     def fresh(self) -> tuple[Any, ...]:
         """Arguments for one call, which may write into them."""
@@ -91,7 +93,8 @@ class Arguments:
 
     def gradient_leaves(self, gradient: Any) -> list[np.ndarray[Any, Any]]:
         """The leaves of a gradient, in the order of `active`."""
-        return [np.asarray(leaf) for leaf in pytrees.flatten(gradient)[0]]
+        by_leaf = dict(zip(self.of_gradient, pytrees.flatten(gradient)[0], strict=True))
+        return [np.asarray(by_leaf[i]) for i in self.active]
 
     @property
     def single(self) -> bool:

@@ -7,7 +7,7 @@ import platform
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,8 @@ def compare(
     'agrees'
     """
     check_given(function, args)
+    if not (seconds > 0 and timeout > 0):
+        raise CompileError(f"seconds and timeout have to be positive, not {seconds} and {timeout}")
     run = _Run(function, Arguments.of(args, argnums, place_of(function)), seconds, timeout)
     return run(_chosen(levels), seed)
 
@@ -113,19 +115,12 @@ class _Run:
         self.notes: list[str] = []
         self.contenders: dict[str, Contender] = {}
         self.writes = self.stops = False
-        value, numpy_seconds = self._numpy()
-        primal, compiled_reason = self._compiled(value)
-        if primal is not None:
-            value = float(np.asarray(primal(*self.arguments.fresh()))) if value is None else value
-        if value is None:
-            raise CompileError(
-                f"the function takes more than {self.timeout:g} s under NumPy, and it can't be compiled:\n"
-                f"{compiled_reason}",
-                place_of(self.function),
-            )
+        self.by_numpy: Timing | None = None
+        value = self._numpy()
+        compiled, primal = self._compiled(value)
         results = [self._level(level) for level in levels]
-        quick = numpy_seconds is not None and numpy_seconds <= _QUICK
-        self._judge(results, self.plain if quick or primal is None else primal, value, seed)
+        quick = self.by_numpy is not None and self.by_numpy.median <= _QUICK
+        self._judge(results, self.plain if quick or compiled is None else compiled, primal.value, seed)
         timings = timing.interleaved(self.contenders, self.seconds)
         self._time(results, timings)
         return Comparison(
@@ -133,7 +128,7 @@ class _Run:
             place_of(self.function),
             self.arguments.describe(),
             self.arguments.argnums,
-            self._primal(value, primal, compiled_reason, timings),
+            self._timed(primal, timings),
             tuple(results),
             tuple(self.notes),
             machine(),
@@ -141,8 +136,8 @@ class _Run:
 
     # The loss itself
 
-    def _numpy(self) -> tuple[float | None, float | None]:
-        """The value by plain NumPy and how long that took; None where it takes too long."""
+    def _numpy(self) -> float | None:
+        """The value by plain NumPy; None where it takes too long."""
         args = self.arguments.fresh()
         start = time.perf_counter()
         try:
@@ -150,12 +145,13 @@ class _Run:
                 value = self.plain(*args)
         except TimeUp:
             self.notes.append(f"Plain NumPy was given up after {self.timeout:g} s.")
-            return None, None
-        elapsed = time.perf_counter() - start
+            return None
+        self.by_numpy = Timing((time.perf_counter() - start,))
         self.writes = self.arguments.changed_in(args)
         self._check_scalar(value)
-        self.contenders[_NUMPY] = Contender(self.plain, self.arguments, self.writes)
-        return float(value), elapsed
+        if self.by_numpy.median <= self.seconds:
+            self.contenders[_NUMPY] = Contender(self.plain, self.arguments, self.writes)
+        return float(value)
 
     def _check_scalar(self, value: Any) -> None:
         place = place_of(self.function)
@@ -174,30 +170,50 @@ class _Run:
                 f"compare needs a loss, which returns a float scalar, not {np.asarray(value).dtype}", place
             )
 
-    def _compiled(self, value: float | None) -> tuple[Function | None, str]:
-        """The loss by `jit`, called once; or why not."""
+    def _compiled(self, value: float | None) -> tuple[Function | None, Primal]:
+        """The loss by `jit`, called once; or why not. `value` is what NumPy gives."""
         try:
             with cache.disabled(), time_limit(self.timeout):
-                compiled, self.primal_first, found = self._first_call(lambda: jit(self.function))
+                compiled, first, found = self._first_call(lambda: jit(self.function))
+                metered = meter.of_compiled(
+                    compiled.compiled(*self.arguments.fresh()), self.arguments.fresh()
+                )
         except CompileError as problem:
-            return None, str(problem)
+            return None, self._uncompiled(value, str(problem))
         except TimeUp:
-            return None, f"compiling the loss was given up after {self.timeout:g} s"
+            return None, self._uncompiled(value, f"compiling it was given up after {self.timeout:g} s")
+        except Exception as problem:  # a bug in one way to the loss mustn't hide the others
+            last = traceback.format_exception_only(problem)[-1].strip()
+            return None, self._uncompiled(value, last, wrong=True)
         self._check_scalar(found)
+        if value is not None and not self._same(float(found), value):
+            complaint = f"its value is {float(found)!r}, NumPy's is {value!r}"
+            return None, self._uncompiled(value, complaint, wrong=True)
         self.contenders[_COMPILED] = Contender(compiled, self.arguments, self.writes)
-        return compiled, ""
+        known = float(found) if value is None else value
+        primal = Primal(known, None, None, compile_seconds=first, memory=metered.memory, blas=metered.blas)
+        return compiled, primal
 
-    def _primal(
-        self, value: float, compiled: Function | None, reason: str, timings: dict[str, Timing]
-    ) -> Primal:
-        by_numpy = timings.get(_NUMPY)
-        if compiled is None:
-            return Primal(value, by_numpy, None, reason)
-        code = compiled.compiled(*self.arguments.fresh())
-        metered = meter.of_compiled(code, self.arguments.fresh())
-        mine = timings[_COMPILED]
-        compile_seconds = max(0.0, self.primal_first - mine.median)
-        return Primal(value, by_numpy, mine, "", compile_seconds, metered.memory, metered.blas)
+    def _uncompiled(self, value: float | None, reason: str, wrong: bool = False) -> Primal:
+        if value is None:
+            raise CompileError(
+                f"the loss takes over {self.timeout:g} s under NumPy, and it can't be compiled:\n{reason}",
+                place_of(self.function),
+            )
+        return Primal(value, None, None, reason, wrong)
+
+    def _same(self, found: float, value: float) -> bool:
+        tolerance = 1e-3 if self.arguments.single else 1e-8
+        return bool(np.isclose(found, value, rtol=tolerance, atol=tolerance, equal_nan=True))
+
+    def _timed(self, primal: Primal, timings: dict[str, Timing]) -> Primal:
+        """The loss with its run times."""
+        by_numpy, mine = timings.get(_NUMPY, self.by_numpy), timings.get(_COMPILED)
+        if mine is None:
+            return replace(primal, numpy=by_numpy)
+        assert primal.compile_seconds is not None
+        compile_seconds = max(0.0, primal.compile_seconds - mine.median)
+        return replace(primal, numpy=by_numpy, compiled=mine, compile_seconds=compile_seconds)
 
     def _first_call(self, make: Callable[[], Function]) -> tuple[Function, float, Any]:
         """A new compiled function, how long its first call takes, and what it gives.
@@ -279,13 +295,12 @@ class _Run:
         gradients = {r.name: self.arguments.gradient_leaves(r.gradient) for r in ran}
         slopes = reference.slopes(loss, self.arguments, seed)
         verdicts = agreement.verdicts(self.arguments, gradients, () if self.stops else slopes)
-        tolerance = 1e-3 if self.arguments.single else 1e-8
         for result in ran:
             verdict = verdicts[result.name]
             result.error, result.apart = verdict.error, verdict.apart
             complaint = verdict.complaint
             assert result.value is not None
-            if not np.isclose(result.value, value, rtol=tolerance, atol=tolerance, equal_nan=True):
+            if not self._same(result.value, value):
                 complaint = f"the value of the loss is {result.value!r}; NumPy's is {value!r}"
             if complaint:
                 result.status, result.reason = "disagrees", complaint

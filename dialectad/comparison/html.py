@@ -18,7 +18,7 @@ from dialectad.comparison.inspection import LAST
 from dialectad.comparison.result import BAD, Comparison, LevelResult
 from dialectad.comparison.stages import Line
 from dialectad.comparison.svg import charts
-from dialectad.comparison.table import COLUMNS, complaints, heading, rows
+from dialectad.comparison.table import COLUMNS, complaints, heading, primal_verb, rows
 from dialectad.levels import STAGES
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
@@ -49,9 +49,10 @@ def _asset(name: str) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """One line that says how it went."""
-    wrong = [r for r in comparison.results if r.status in BAD]
+    wrong = [r.name for r in comparison.results if r.status in BAD]
+    wrong += ["the compiled loss"] if comparison.primal.wrong else []
     if wrong:
-        names = ", ".join(r.name for r in wrong)
+        names = ", ".join(wrong)
         return f'<p class="verdict bad">Wrong or broken: <b>{escape(names)}</b>.</p>'
     fastest, right = comparison.fastest, sum(r.status == "agrees" for r in comparison.results)
     if fastest is None:
@@ -82,7 +83,7 @@ def table(comparison: Comparison) -> str:
             body.append(_reason(*reasons[name]))
     if comparison.primal.reason:
         body.append(
-            f'<tr class="why refused"><td colspan="{len(COLUMNS)}">the loss can\'t be compiled:'
+            f'<tr class="why refused"><td colspan="{len(COLUMNS)}">{primal_verb(comparison)}:'
             f"<pre>{escape(comparison.primal.reason)}</pre></td></tr>"
         )
     return (

@@ -34,6 +34,8 @@ class Primal:
     compiled: Timing | None
     """Compiled by `jit`; None where that fails, for `reason`."""
     reason: str = ""
+    wrong: bool = False
+    """Whether the reason is a bug."""
     compile_seconds: float | None = None
     memory: int | None = None
     blas: Blas | None = None
@@ -176,7 +178,8 @@ class Comparison:
     @property
     def ok(self) -> bool:
         """Whether no gradient is wrong, no level failed by a fault of its own, and one has a gradient."""
-        return any(r.ran for r in self.results) and not any(r.status in BAD for r in self.results)
+        bad = self.primal.wrong or any(r.status in BAD for r in self.results)
+        return not bad and any(r.ran for r in self.results)
 
     @property
     def fastest(self) -> LevelResult | None:

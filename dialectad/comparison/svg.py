@@ -8,7 +8,7 @@ from dialectad.comparison.chart import Bar, Panel, panels
 from dialectad.comparison.result import Comparison
 
 _WIDTH, _ROW, _BAR = 360, 22, 14
-_NAME, _LABEL = 112, 72
+_NAME, _LABEL = 112, 100
 """Room for the names before the bars, and for the figures after the longest."""
 _TOP, _BOTTOM = 24, 22
 
@@ -36,6 +36,7 @@ def _panel(panel: Panel) -> str:
             f'<text x="{_NAME}" y="{end + 15}" opacity=".65" font-size="10.5">'
             f"dashed: {escape(panel.baseline_label)}</text>"
         )
+    parts += [_texts(panel, bar, _TOP + _ROW * i) for i, bar in enumerate(panel.bars)]
     return "".join([*parts, "</svg>"])
 
 
@@ -44,24 +45,26 @@ def _x(panel: Panel, value: float) -> float:
 
 
 def _bar(panel: Panel, bar: Bar, top: float) -> str:
-    middle = top + _ROW / 2 + 4
-    parts = [f"<g><title>{escape(bar.level)}: {escape(bar.label)}</title>{_name(bar.level, middle)}"]
-    end = float(_NAME)
-    if bar.value is not None:
-        end = _x(panel, bar.value)
-        faded = ' opacity=".45"' if bar.wrong else ""
-        parts.append(
-            f'<rect x="{_NAME}" y="{top + (_ROW - _BAR) / 2}" width="{max(1.5, end - _NAME):.1f}"'
-            f' height="{_BAR}" rx="2" fill="{bar.color}"{faded}/>'
-        )
-    color = (
-        ' fill="#d33" font-weight="600"' if bar.wrong else "" if bar.value is not None else ' opacity=".55"'
+    if bar.value is None:
+        return ""
+    width = max(1.5, _x(panel, bar.value) - _NAME)
+    faded = ' opacity=".45"' if bar.wrong else ""
+    return (
+        f'<rect x="{_NAME}" y="{top + (_ROW - _BAR) / 2}" width="{width:.1f}" height="{_BAR}" rx="2"'
+        f' fill="{bar.color}"{faded}><title>{escape(bar.level)}: {escape(bar.label)}</title></rect>'
     )
-    label = f"{bar.label} wrong" if bar.wrong else bar.label
-    # A halo in the colour of the page keeps the dashed line out of the figures.
+
+
+def _texts(panel: Panel, bar: Bar, top: float) -> str:
+    """The names of a bar and of its figure; a halo in the page's colour keeps the dashed line out of it."""
+    middle = top + _ROW / 2 + 4
+    end = _NAME if bar.value is None else _x(panel, bar.value)
+    color = ' fill="#d33" font-weight="600"' if bar.wrong else ' opacity=".55"' if bar.value is None else ""
     halo = 'paint-order="stroke" stroke="var(--page, transparent)" stroke-width="3"'
-    parts.append(f'<text x="{end + 5:.1f}" y="{middle}" {halo}{color}>{escape(label)}</text></g>')
-    return "".join(parts)
+    label = f"{bar.label} wrong" if bar.wrong else bar.label
+    return (
+        f'{_name(bar.level, middle)}<text x="{end + 5:.1f}" y="{middle}" {halo}{color}>{escape(label)}</text>'
+    )
 
 
 def _name(level: str, middle: float) -> str:

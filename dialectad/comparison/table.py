@@ -160,6 +160,11 @@ def heading(comparison: Comparison) -> str:
     return f"{comparison.name}({comparison.arguments})"
 
 
+def primal_verb(comparison: Comparison) -> str:
+    """What is the matter with the compiled loss."""
+    return "the compiled loss is WRONG" if comparison.primal.wrong else "the loss can't be compiled"
+
+
 def complaints(comparison: Comparison) -> list[tuple[LevelResult, str, str]]:
     """Levels without a right gradient: what happened, and why."""
     return [
@@ -218,7 +223,7 @@ def _below(comparison: Comparison) -> Sequence[RenderableType]:
         style = "bold red" if result.status in BAD else "yellow"
         parts.append(Text.assemble((f"{result.name} {verb}: ", style), reason))
     if comparison.primal.reason:
-        parts.append(Text.assemble(("the loss can't be compiled: ", "yellow"), comparison.primal.reason))
+        parts.append(Text.assemble((f"{primal_verb(comparison)}: ", "yellow"), comparison.primal.reason))
     parts += [Text(note, style="italic") for note in comparison.notes]
     parts.append(Text(comparison.machine, style="dim"))
     return parts

@@ -12,10 +12,14 @@ gives a tuple, with one item for each argument:
 from __future__ import annotations
 
 import argparse
+import re
+from dataclasses import fields
 from typing import Any
 
 from dialectad.comparison.compare import compare
 from dialectad.comparison.result import Comparison
+from dialectad.errors import CompileError
+from dialectad.levels import Level
 from dialectad.tools.loading import arguments, load, member
 
 
@@ -36,7 +40,11 @@ def add_parser(commands: Any) -> None:
         help="the function or variable of the file that gives the arguments"
         " (default: FUNCTION_args, else example_args)",
     )
-    add("--levels", metavar="NAMES", help="the levels, separated by commas (default: all)")
+    add(
+        "--levels",
+        metavar="NAMES",
+        help="the levels, such as loop,linalg(optimize_first=False) (default: all)",
+    )
     add(
         "--argnums",
         type=numbers,
@@ -58,6 +66,30 @@ def numbers(text: str) -> int | tuple[int, ...]:
     return found[0] if len(found) == 1 else found
 
 
+_COMMA = re.compile(r",(?![^(]*\))")
+"""Outside of brackets."""
+
+
+def levels(text: str) -> list[Level]:
+    """`--levels`: names, each maybe with options: `loop,linalg(optimize_first=False)`."""
+    found = []
+    for part in _COMMA.split(text.replace(" ", "")):
+        name, _, options = part.removesuffix(")").partition("(")
+        given: dict[str, str] = {}
+        for option in filter(None, options.split(",")):
+            key, _, value = option.partition("=")
+            given[key] = value
+        known = {field.name for field in fields(Level)} - {"name"}
+        for option, value in given.items():
+            if option not in known or value not in ("True", "False"):
+                raise CompileError(
+                    f"can't read the option {option}={value} of the level {name!r}",
+                    hint=f"the options are {', '.join(sorted(known))}, each True or False",
+                )
+        found.append(Level(name, **{option: value == "True" for option, value in given.items()}))
+    return found
+
+
 def run(options: argparse.Namespace) -> int:
     """Compare, print the table, write what is asked for; 1 if a level is wrong or failed."""
     path, _, name = options.program.rpartition(":")
@@ -66,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     comparison = compare(
         function,
         *arguments(module, name, options.args),
-        levels=options.levels.split(",") if options.levels is not None else None,
+        levels=levels(options.levels) if options.levels is not None else None,
         argnums=options.argnums,
         seconds=options.seconds,
         timeout=options.timeout,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import dialectad as da
+import dialectad.comparison.compare as module
 from dialectad.comparison.inspection import rung_of
 from dialectad.frontend import transforms
 from tests.comparison import losses
@@ -36,6 +37,7 @@ def compare(*args: Any, **kwargs: Any) -> Any:
         (losses.writes, (losses.X,), 0),
         (losses.recurrent, (losses.BIG, losses.BIG), (0, 1)),
         (losses.relu, (losses.X,), -1),
+        (losses.recurrent, (losses.BIG, losses.BIG), (0, -2)),
         (losses.constant, (losses.X,), 0),
     ],
 )
@@ -101,7 +103,8 @@ class Changed:
         self.right, self.change = right, change
 
     def __call__(self, *args):
-        return self.change(*self.right(*args))
+        found = self.right(*args)
+        return self.change(*found) if isinstance(found, tuple) else self.change(found)
 
     def __getattr__(self, name):
         return getattr(self.right, name)
@@ -135,6 +138,22 @@ def test_a_wrong_value_is_told(monkeypatch):
     found = compare(losses.smooth, losses.X, levels=["linalg", "loop"])
     assert found["loop"].status == "disagrees"
     assert "value" in found["loop"].reason
+
+
+def test_a_wrong_compiled_loss_is_told(monkeypatch):
+    original = module.jit
+    monkeypatch.setattr(module, "jit", lambda f: Changed(original(f), lambda value: value + 1e-3))
+    found = compare(losses.smooth, losses.X, levels=["linalg"])
+    assert not found.ok
+    assert found["linalg"].status == "agrees"
+    assert found["linalg"].ratio is None
+    assert "the compiled loss is WRONG" in str(found)
+
+
+def test_slow_numpy_is_differenced_compiled(monkeypatch):
+    monkeypatch.setattr(module, "_QUICK", 0.0)
+    found = compare(losses.smooth, losses.X, levels=["linalg"])
+    assert found["linalg"].error < 1e-9
 
 
 def test_a_wrong_gradient_is_found_without_a_majority(monkeypatch):

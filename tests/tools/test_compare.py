@@ -71,6 +71,13 @@ def test_table_and_files(program, tmp_path, capsys):
     assert "<svg" in Path(files[2]).read_text()
 
 
+def test_levels_with_options(program, capsys):
+    assert compare(f"{program}:loss", "--levels", "linalg(optimize_first=False), loop") == 0
+    out = capsys.readouterr().out
+    assert "(optimize_first=False)" in out
+    assert "loop" in out
+
+
 def test_arguments_by_other_names(program, capsys):
     assert compare(f"{program}:other", "--levels", "linalg") == 0
     assert "other(float64[2])" in capsys.readouterr().out
@@ -92,6 +99,10 @@ def test_arguments_by_other_names(program, capsys):
         ("{program}:failing", (), "failing_args() raised IndexError"),
         ("{program}:loss", ("--levels", "nonsense"), "there is no level 'nonsense'"),
         ("{program}:loss", ("--levels", ""), "there is no level ''"),
+        ("{program}:loss", ("--levels", "linalg(optimize_first=3)"), "can't read the option"),
+        ("{program}:loss", ("--levels", "linalg(nonsense=True)"), "can't read the option"),
+        ("{program}:loss", ("--levels", "loop(optimize_first=False)"), "has no option"),
+        ("{program}:loss", ("--seconds", "0"), "have to be positive"),
         ("{program}:loss", ("--argnums", "1"), "by which nothing can be differentiated"),
         ("{program}:loss", ("--argnums", "5"), "out of range"),
     ],
