@@ -72,9 +72,9 @@ def _draw(axis: Any, panel: Panel) -> None:
         )  # fmt: skip
     if panel.is_log:
         axis.set_xscale("log")
-        axis.set_xlim(low, high * (high / low) ** 0.3)
+        axis.set_xlim(low, high * (high / low) ** 0.38)
     else:
-        axis.set_xlim(0, high * 1.3)
+        axis.set_xlim(0, high * 1.38)
     if panel.baseline:
         axis.axvline(panel.baseline, color="#888", lw=0.9, ls=(0, (3, 2)), zorder=3)
     axis.set_yticks(range(len(panel.bars)), [bar.level.replace("(", "\n(") for bar in panel.bars])
