@@ -10,7 +10,7 @@ body changes: arguments and their attributes, and what the module calls it, stay
 
 Note [Optimised for differentiation]. What runs is LLVM's level 1 twice, and the removal of dead stores. What
 level 2 has more makes derivatives dearer: it loads in one iteration what the next one needs, which must then
-be kept for the reverse sweep instead of loaded again, and threads jumps, which tears loops and branches apart.
+be kept for the reverse sweep instead of loaded again, and it threads jumps, which tears loops apart.
 Nothing is vectorised or unrolled, and no loop becomes a call of memset or memcpy: all that is done once the
 derivative is there. Loops that are to be unrolled then still say so.
 """
@@ -90,9 +90,9 @@ def optimize(module: ModuleOp, names: Collection[str]) -> None:
     for op in list(optimized.ops):
         assert isinstance(op, llvm.FuncOp | llvm.GlobalOp)
         name = op.sym_name.data
-        if name in names:
+        if name in names and isinstance(op, llvm.FuncOp):
             _replace_body(functions[name], op)
-        elif name not in known:  # a function or a constant that LLVM's simplifications use
+        elif name not in known:  # a function that LLVM's simplifications call
             op.detach()
             module.body.block.add_op(op)
 

@@ -689,7 +689,9 @@ def _intrinsic(f: _Function, op: Operation, name: str, operands: Sequence[SSAVal
         full = base + _LIBM_TYPES[result]
         f.module.declare(full, result, types)
     else:
-        full = "llvm." + mangled_intrinsic(op, name, operands)
+        if (mangled_name := mangled_intrinsic(op, name, operands)) is None:
+            raise unsupported(f"it isn't known how the intrinsic llvm.{name} is overloaded")
+        full = f"llvm.{mangled_name}"
         declared = [*types, *(part.split()[0] for part in immediates.split(", ") if part)]
         f.module.declare(full, result, declared)
     arguments = [f.typed(v) for v in operands] + ([immediates] if immediates else [])
@@ -704,8 +706,11 @@ def plain_intrinsic(name: str) -> str:
     return _MANGLED_TYPES.sub("", name)
 
 
-def mangled_intrinsic(op: Operation, name: str, operands: Sequence[SSAValue]) -> str:
-    """The name of an intrinsic with the types that it is overloaded on; a name that has them stays."""
+def mangled_intrinsic(op: Operation, name: str, operands: Sequence[SSAValue]) -> str | None:
+    """The name of an intrinsic with the types that it is overloaded on; None if those aren't known.
+
+    A name that has its types, as upstream's `call_intrinsic` also takes it, stays.
+    """
     if name in _NOT_OVERLOADED or _MANGLED_TYPES.search(name):
         return name
     if (overload := _OVERLOADS.get(name)) is not None:
@@ -713,7 +718,7 @@ def mangled_intrinsic(op: Operation, name: str, operands: Sequence[SSAValue]) ->
     elif name == "stacksave" or op.results:
         types = _by_result(op, operands)
     else:
-        raise unsupported(f"it isn't known how the intrinsic llvm.{name} is overloaded")
+        return None
     return name + "".join(f".{mangled(t)}" for t in types)
 
 

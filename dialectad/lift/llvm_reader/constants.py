@@ -81,6 +81,13 @@ class Constants:
             self._values[key] = found
         return found
 
+    def number(self, number: int, t: IntegerType) -> SSAValue:
+        """An integer that the text leaves unsaid."""
+        key = (t, str(number))
+        if (found := self._values.get(key)) is None:
+            found = self._values[key] = self._constant_op(integer_attr(number, t), t)
+        return found
+
     def constant(self, t: Attribute) -> Constant:
         """Take a constant of type `t`."""
         tokens = self.tokens
@@ -89,7 +96,7 @@ class Constants:
         if kind is IntegerType and (number := _integer(token)) is not None:
             return integer_attr(number, t)  # pyright: ignore[reportArgumentType]
         if kind in _FLOATS and (real := _float(token, t)) is not None:
-            return FloatAttr(real, t)  # pyright: ignore[reportArgumentType]
+            return FloatAttr(real, t)  # pyright: ignore
         match token:
             case "zeroinitializer" | "null":
                 return ZERO

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from xdsl.dialects import llvm
 from xdsl.dialects.builtin import LocationAttr
@@ -209,7 +210,7 @@ class Function:
                 self.define(self.unnamed_token(), value)
         block.add_ops(ops)
 
-    def _unknown(self, token: str) -> None:
+    def _unknown(self, token: str) -> NoReturn:
         if token in _UNSUPPORTED:
             self.tokens.fail(f"instruction `{token}` is not supported")
         self.tokens.unexpected("an instruction")

@@ -274,7 +274,7 @@ class Metadata:
             tree = self._tree(operand)
             if not isinstance(tree, ArrayAttr) or not tree.data or not isinstance(tree.data[0], StringAttr):
                 continue  # where the loop is in the source
-            if tree.data[0].data == "llvm.loop.unroll.full":
+            if tree.data[0].data in ("llvm.loop.unroll.full", "dialectad.unroll"):
                 attached.attributes["dialectad.unroll"] = UnitAttr()
             else:
                 properties.append(tree)

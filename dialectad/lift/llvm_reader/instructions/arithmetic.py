@@ -4,8 +4,8 @@
     %c = icmp ult ptr %p, %q                   llvm.icmp "ult" %i, %j, of `llvm.ptrtoint` of the pointers
     %c = fcmp olt <2 x float> %x, %y           llvm.fcmp of vectors, which xDSL's op doesn't take
 
-Flags that the op has no place for (`samesign`; `nneg` of `uitofp`; fast-math flags of a cast) are facts, and
-are dropped.
+Flags that upstream's ops had no place for at first (`samesign`; `nneg` of `uitofp`; `nuw` and `nsw` of
+`trunc`; fast-math flags of a cast) are facts, and are dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from dialectad.dialects import llvm as more_llvm
 from dialectad.dialects.llvm_vector import VectorFCmpOp, VectorSelectOp
 from dialectad.lift.llvm_reader.instructions.handler import Handler
-from dialectad.lower.llvm.function import integer_attr
 
 if TYPE_CHECKING:
     from dialectad.lift.llvm_reader.function import Function
@@ -142,7 +141,7 @@ def _icmp(f: Function) -> SSAValue:
 
 def _as_integer(f: Function, pointer: SSAValue) -> SSAValue:
     if isinstance(pointer.owner, llvm.ZeroOp):
-        return f.constants.materialize(integer_attr(0, i64), i64)
+        return f.constants.number(0, i64)
     return f.add(llvm.PtrToIntOp.create(operands=[pointer], result_types=[i64]))
 
 
@@ -197,19 +196,10 @@ def _cast(kind: type[Operation], name: str = "") -> Handler:
     return handler
 
 
-_TRUNC_OVERFLOW = {
-    (nsw, nuw): llvm.OverflowAttr(
-        (llvm.OverflowFlag.NO_SIGNED_WRAP,) * nsw + (llvm.OverflowFlag.NO_UNSIGNED_WRAP,) * nuw
-    )
-    for nsw in (False, True)
-    for nuw in (False, True)
-}
-
-
 def _trunc(f: Function) -> SSAValue:
-    properties: dict[str, Attribute] = {"overflowFlags": _TRUNC_OVERFLOW[_wraps(f)]}
+    _wraps(f)
     value, t = _converted(f)
-    return f.add(llvm.TruncOp.create(operands=[value], result_types=[t], properties=properties))
+    return f.add(llvm.TruncOp.create(operands=[value], result_types=[t]))
 
 
 def _float_cast(kind: type[Operation]) -> Handler:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from xdsl.dialects import llvm
-from xdsl.dialects.builtin import i1
+from xdsl.dialects.builtin import IntegerAttr, i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.dialects.llvm import SwitchOp
@@ -50,7 +50,9 @@ def _switch(f: Function, block: Block, label: str, at: int) -> Terminator:
     tokens.expect("[")
     while not tokens.accept("]"):
         case = f.constants.constant(f.types.type())
-        cases.append(case.value.data)  # pyright: ignore[reportAttributeAccessIssue]
+        if not isinstance(case, IntegerAttr):
+            tokens.fail("a case of a switch is an integer", tokens.at - 1)
+        cases.append(case.value.data)
         tokens.expect(",")
         targets.append(_target(f))
     return Terminator(block, label, "switch", [value], targets, at, cases)

@@ -13,7 +13,7 @@ from xdsl.ir import Attribute, SSAValue
 from dialectad.dialects import llvm as more_llvm
 from dialectad.lift.llvm_reader.instructions.handler import Handler
 from dialectad.lift.llvm_reader.types import POINTER
-from dialectad.lower.llvm.function import counts, integer_attr
+from dialectad.lower.llvm.function import counts
 
 if TYPE_CHECKING:
     from dialectad.lift.llvm_reader.function import Function
@@ -49,7 +49,7 @@ def _alloca(f: Function) -> SSAValue:
         tokens.at += 1
         size = f.typed()
     else:
-        size = f.constants.materialize(integer_attr(1, i32), i32)
+        size = f.constants.number(1, i32)
     properties |= _alignment(f)
     t = POINTER
     if tokens.next == "," and items[tokens.at + 1] == "addrspace":
