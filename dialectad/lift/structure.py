@@ -107,7 +107,8 @@ class Structurer:
     def _emit(self, node: Node) -> None:
         self.builder.location = node.location
         for op in node.ops:
-            op.detach()
+            if op.parent is not None:  # a comparison that stands for a switch has never been in a block
+                op.detach()
             for inner in op.walk() if op.regions else (op,):
                 for index, operand in enumerate(inner.operands):
                     if (value := self._now.get(operand)) is not None:
