@@ -19,6 +19,7 @@ from dialectad.comparison.result import BAD, Comparison, LevelResult
 from dialectad.comparison.stages import Line
 from dialectad.comparison.svg import charts
 from dialectad.comparison.table import COLUMNS, complaints, heading, primal_verb, rows
+from dialectad.errors import Location
 from dialectad.levels import STAGES
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
@@ -28,7 +29,7 @@ def page(comparison: Comparison) -> str:
     """The text of the page."""
     parts = {
         "title": escape(heading(comparison)),
-        "where": escape(str(comparison.location) if comparison.location else ""),
+        "where": escape(_where(comparison.location)),
         "machine": escape(comparison.machine),
         "css": _asset("page.css"),
         "js": _asset("page.js"),
@@ -41,6 +42,15 @@ def page(comparison: Comparison) -> str:
         "data": json.dumps(data(comparison), separators=(",", ":")).replace("<", "\\u003c"),
     }
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _where(location: Location | None) -> str:
+    """The place of the function, from the current folder where it lies in it."""
+    if location is None:
+        return ""
+    file = Path(location.file)
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return f"{shown}:{location.line}"
 
 
 def _asset(name: str) -> str:

@@ -59,7 +59,9 @@ def _texts(panel: Panel, bar: Bar, top: float) -> str:
     """The names of a bar and of its figure; a halo in the page's colour keeps the dashed line out of it."""
     middle = top + _ROW / 2 + 4
     end = _NAME if bar.value is None else _x(panel, bar.value)
-    color = ' fill="#d33" font-weight="600"' if bar.wrong else ' fill-opacity=".55"' if bar.value is None else ""
+    color = (
+        ' fill="#d33" font-weight="600"' if bar.wrong else ' fill-opacity=".55"' if bar.value is None else ""
+    )
     halo = 'style="paint-order: stroke; stroke: var(--page, transparent); stroke-width: 3px"'
     label = f"{bar.label} wrong" if bar.wrong else bar.label
     return (

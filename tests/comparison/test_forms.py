@@ -113,6 +113,18 @@ def test_the_address_says_what_is_shown(comparison, page):
     assert document.text("right") == shown(comparison, "loop", "llvm-ir").rstrip("\n")
 
 
+def test_long_texts_come_in_two_parts(comparison, page, tmp_path):
+    short = tmp_path / "short.html"
+    text = page.read_text(encoding="utf-8")
+    assert "MOST = 20000" in text
+    short.write_text(text.replace("MOST = 20000", "MOST = 10"), encoding="utf-8")
+    whole = shown(comparison, "linalg", "linalg")
+    document = Document(dom(short))
+    assert document.lines["left"] == whole.split("\n")[:10]
+    document = Document(dom(short, "document.querySelector('#left .more').click();"))
+    assert document.text("left") == whole
+
+
 def test_a_level_that_refuses_shows_why(page):
     text = dom(page, fragment="#graph/linalg|linalg/linalg")
     assert 'class="empty"' in text
