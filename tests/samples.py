@@ -1,8 +1,8 @@
 """The sample programs: plain NumPy functions with awkward control flow, each with arguments.
 
-Every one is compiled, differentiated in both modes and checked against NumPy and finite differences by
-`tests/test_samples.py`; the IR of each rung goes through `mlir-opt` in `tests/test_mlir_opt.py`. The first
-argument is the one to differentiate by, and the result is a float scalar.
+Every one is compiled and checked against NumPy by `tests/test_samples.py`, and differentiated at every level
+and in every mode by `tests/test_levels.py`; the IR of each rung goes through `mlir-opt` in
+`tests/test_mlir_opt.py`. The first argument is the one to differentiate by, and the result is a float scalar.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ class Sample:
     @property
     def name(self) -> str:
         return self.function.__name__
+
+    @property
+    def tolerance(self) -> float:
+        """How exact a derivative by differences is."""
+        single = any(getattr(x, "dtype", None) == np.float32 for x in self.args)
+        return 2e-4 if single else 2e-6
 
 
 SAMPLES: list[Sample] = []
@@ -328,3 +334,148 @@ def rk4_loop(y):
         k4 = np.sin(y + h * k3)
         y = y + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
     return np.sum(y)
+
+
+# --- where derivatives go wrong ----------------------------------------------------------------
+
+
+@sample(V)
+def overwritten_state(u):
+    u = u.copy()
+    for _ in range(3):
+        for i in range(1, 5):
+            u[i] = u[i - 1] * u[i + 1] + np.sin(u[i])
+    return np.sum(u * u)
+
+
+@sample(V)
+def break_out_of_the_inner_loop(x):
+    total = 0.0
+    for i in range(5):
+        part = x[i]
+        for j in range(5):
+            if part * x[j] > 0.8:
+                break
+            part = part * 0.7 + x[j] * x[i]
+        total += part * part
+    return total
+
+
+@sample(V)
+def bounds_from_carried_state(x):
+    state, total = x[0], 0.0
+    for i in range(4):
+        for j in range(int(abs(state) * 3.0) % 4):
+            state = state * np.cos(x[j]) + 0.3 * x[i]
+        total += state * x[i]
+    return total
+
+
+@sample(V)
+def while_inside_for(x):
+    total = 0.0
+    for i in range(len(x)):
+        s = 1.0 + x[i] * x[i]
+        while s > 0.3:
+            s = s * 0.5 * np.cos(0.3 * x[i])
+            total += s * x[i]
+    return total
+
+
+@sample(V)
+def while_that_writes(x):
+    y = x * 1.5
+    i = 0
+    while np.sum(y * y) > 3.0:
+        y[i % 6] *= 0.3 * np.sin(y[(i + 1) % 6])
+        i += 1
+    return np.sum(y * x)
+
+
+@sample(V)
+def dynamic_indexing(x):
+    y = np.zeros(6)
+    for i in range(6):
+        k = int(abs(x[i]) * 7.0) % 6
+        y[k] = y[k] * 0.5 + x[i] * x[k]
+        y[(k + i) % 6] += y[k] * x[i]
+    return np.sum(y * y)
+
+
+@sample(V)
+def dynamic_slices(x):
+    total = 0.0
+    for i in range(6):
+        k = int(abs(x[i]) * 4.0) % 6
+        total += np.sum(x[: k + 1] ** 2) * x[k]
+    return total
+
+
+@sample(V)
+def aliasing_views(x):
+    a = x * x
+    odd, all_but_one = a[1::2], a[1:]
+    odd *= x[:3]
+    all_but_one += a[:-1]
+    a[::-1][0] = odd[1] * a[0]
+    return np.sum(a * np.roll(a, 1))
+
+
+@sample(V)
+def array_or_its_copy(x):
+    y = x * 2.0
+    z = y if x[0] > x[1] else y.copy()
+    z[2] = z[0] * z[1]
+    return np.sum(z * z * x)
+
+
+@sample(np.array([0.7, -0.4, 0.9, 1.3]), np.array([2.0, 0.0, 3.0, -1.0]))
+def singular_in_the_other_branch(x, z):
+    total = 0.0
+    for i in range(4):
+        if z[i] > 0:
+            total += np.sqrt(x[i] * z[i]) + x[i] / z[i]
+        else:
+            total += x[i] ** 3
+    return total
+
+
+@sample(0.3, 0.0, 0)
+def loop_that_does_not_run(x, zero, n):
+    total = x * x
+    for _ in range(n):
+        total += math.sqrt(x * zero)
+    return total
+
+
+@sample(V)
+def writes_into_its_argument(x):
+    x[0] = x[1] * x[2]
+    for i in range(1, 6):
+        x[i] = x[i] * x[i - 1]
+    return np.sum(x * x)
+
+
+@sample(M, V[:4])
+def power_iteration(A, v):
+    for _ in range(4):
+        v = A @ v
+        v = v / np.linalg.norm(v)
+    return v @ A @ v
+
+
+@sample(M)
+def elimination_in_place(A):
+    U = A + 4.0 * np.eye(4)
+    for k in range(4):
+        for i in range(k + 1, 4):
+            U[i, k:] -= U[i, k] / U[k, k] * U[k, k:]
+    return np.sum(np.log(np.abs(np.diag(U))))
+
+
+@sample(V)
+def normalised_in_a_loop(x):
+    y = np.zeros(6)
+    for i in range(6):
+        y[i] = x[i] / np.sqrt(np.sum(x * x))
+    return np.sum(y**3)
