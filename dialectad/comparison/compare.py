@@ -262,10 +262,11 @@ class _Run:
         self.contenders[result.name] = Contender(gradient, self.arguments, self.writes)
 
     def _inspect(self, result: LevelResult, gradient: Function) -> None:
+        """Look at the IR and count a run; a level that runs Python (it has been called) has no machine code."""
         args = self.arguments.fresh()
         try:
             compiled = gradient.compiled(*args)
-        except CompileError as problem:  # it has been called: this level plays back what Python did
+        except CompileError as problem:
             result.no_ir = str(problem)
             result.memory = meter.of_python(gradient, args).memory
             return
