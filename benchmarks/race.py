@@ -30,7 +30,9 @@ class Options:
     seconds: float = 0.1
     """Length of a sample."""
     limit: float = 60.0
-    """How long a contender may take until its first result, and its samples together."""
+    """Seconds that a contender may take until its first result."""
+    longest: float = 10.0
+    """About how many seconds the samples of a contender may take together: who is slow gets fewer."""
 
 
 @dataclass
@@ -73,7 +75,7 @@ def race(case: Case, chosen: Callable[[str], bool], options: Options) -> Outcome
     primals = _primals(case, {family(name) for name in calls}, results, outcome, options)
     prefixed = {(name, "gradient"): call for name, call in calls.items()}
     prefixed |= {(name, "primal"): call for name, call in primals.items()}
-    timed = interleaved(prefixed, rounds=options.rounds, seconds=options.seconds, longest=options.limit)
+    timed = interleaved(prefixed, rounds=options.rounds, seconds=options.seconds, longest=options.longest)
     outcome.timings = {name: timed[name, "gradient"] for name in calls}
     outcome.primals = {name: timed[name, "primal"] for name in primals}
     return outcome

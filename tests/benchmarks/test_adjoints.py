@@ -37,7 +37,7 @@ SIZES: dict[str, tuple[Any, ...]] = {
     "lstm": ((3, 2, 4, 5),),
     "normalize": (6,),
     "nbody": (5,),
-    "floyd_warshall": (7,),
+    "floyd_warshall": (4,),
     "cholesky": (6,),
     "matmul_loops": (5,),
 }
