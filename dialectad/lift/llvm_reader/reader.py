@@ -27,13 +27,14 @@ _LINKAGES = frozenset(
     "private internal available_externally linkonce weak common appending extern_weak linkonce_odr weak_odr"
     " external".split()
 )
-_VISIBILITY = {"default": 0, "hidden": 1, "protected": 2}
 _UNNAMED = {"local_unnamed_addr": 1, "unnamed_addr": 2}
-_IGNORED = frozenset(("dso_local", "dso_preemptable", "dllimport", "dllexport"))
+_IGNORED = frozenset("default hidden protected dso_local dso_preemptable dllimport dllexport".split())
 """How a symbol is linked to other objects."""
 
 _LAYOUT = re.compile(r"e(?:-|$)(?!(?:.*-)?p:(?!64))")
 """Little-endian, with pointers of 64 bits."""
+
+_SCOPE_DECLARATION = "@llvm.experimental.noalias.scope.decl"
 
 
 @dataclass
@@ -103,12 +104,11 @@ class Reader:
 
     def _find_local_scopes(self) -> None:
         """Scopes whose declaration says that they are those of one run of the code around it."""
-        if "experimental.noalias.scope.decl" not in self.tokens.text:
-            return
-        items = self.tokens.list
-        for at, token in enumerate(items):
-            if token == "@llvm.experimental.noalias.scope.decl" and items[at + 2] == "metadata":
-                self.metadata.declare_scopes(items[at + 3])
+        items, at = self.tokens.list, 0
+        for _ in range(items.count(_SCOPE_DECLARATION)):
+            at = items.index(_SCOPE_DECLARATION, at) + 1
+            if items[at + 1] == "metadata" and items[at + 2] != ")":  # a call
+                self.metadata.declare_scopes(items[at + 2])
 
     def _named_type(self) -> None:
         tokens = self.tokens
@@ -147,20 +147,18 @@ class Reader:
 
     # Globals
 
-    def _linked(self) -> tuple[str, int, str]:
-        """Take what precedes a global's or function's type; gives linkage, visibility, and `thread_local`."""
+    def _linked(self) -> tuple[str, str]:
+        """Take what precedes a global's or function's type; gives the linkage, and what isn't supported."""
         tokens = self.tokens
-        linkage, visibility, other = "", 0, ""
+        linkage, other = "", ""
         while True:
             token = tokens.next
             if token in _LINKAGES:
                 linkage = token
-            elif token in _VISIBILITY:
-                visibility = _VISIBILITY[token]
             elif token in ("thread_local", "externally_initialized", "alias", "ifunc"):
                 other = token
             elif token not in _IGNORED:
-                return linkage, visibility, other
+                return linkage, other
             tokens.at += 1
 
     def _global(self) -> llvm.GlobalOp:
@@ -168,7 +166,7 @@ class Reader:
         start = tokens.at
         name = symbol_name(tokens.take())
         tokens.expect("=")
-        linkage, _, other = self._linked()
+        linkage, other = self._linked()
         unnamed = self._unnamed()
         space = self.types.address_space()
         if tokens.next in ("alias", "ifunc", "externally_initialized"):
@@ -239,7 +237,7 @@ class Reader:
         start = tokens.at - 1
         while tokens.next[:1] == "!":  # of a declaration
             tokens.at += 2
-        linkage, visibility, _ = self._linked()
+        linkage, _ = self._linked()
         calling = convention(self.tokens)
         result_attributes = self.attributes.parameter()
         result = self.types.type()
@@ -248,25 +246,24 @@ class Reader:
         name = symbol_name(tokens.take())
         if name in self.signatures:
             tokens.fail(f"there are two functions @{name}", tokens.at - 1)
+        if name.startswith("llvm."):  # an intrinsic, which whoever writes the text declares again
+            tokens.balanced()
+            self._tail(tokens.at, None)
+            return
         names, inputs, attributes, variadic = self._parameters()
         t = llvm.LLVMFunctionType(inputs, result, is_variadic=variadic)
         self.signatures[name] = t
         self.argument_attributes[name] = attributes
-        unnamed = self._unnamed()
-        op = llvm.FuncOp(name, t, llvm.LinkageAttr(linkage or "external"), calling, visibility)
-        if unnamed:
-            op.properties["unnamed_addr"] = IntegerAttr(unnamed, i64)
+        self._unnamed()  # a fact
+        op = llvm.FuncOp(name, t, llvm.LinkageAttr(linkage or "external"), calling)
         if (found := dictionaries(attributes)) is not None:
             op.properties["arg_attrs"] = found
         if (found := dictionaries([result_attributes])) is not None:
             op.properties["res_attrs"] = found
-        head = _Head(op, start, names, tokens.at, defined)
-        self._tail(head, resolve=False)
+        self.heads.append(_Head(op, start, names, tokens.at, defined))
+        self._tail(tokens.at, None)
         if defined:
             self._skip_body()
-        if name.startswith("llvm."):  # whoever writes the text declares it again
-            return
-        self.heads.append(head)
         self.ops.append(op)
 
     def _parameters(self) -> tuple[list[str], list[Attribute], list[dict[str, Attribute]], bool]:
@@ -287,16 +284,16 @@ class Reader:
                 tokens.expect(",")
         return names, inputs, attributes, variadic
 
-    def _tail(self, head: _Head, *, resolve: bool) -> None:
-        """Take what stands between the arguments and the body."""
+    def _tail(self, start: int, op: llvm.FuncOp | None) -> None:
+        """Take what stands between the arguments and the body; without `op`, only to get past it."""
         tokens = self.tokens
-        tokens.at = head.tail
+        tokens.at = start
         passthrough: list[Attribute] = []
         while True:
             token = tokens.next
             if token[:1] == "!" and not self._top_level(token):
-                self._function_metadata(head, resolve=resolve)
-            elif token in ("section", "partition", "gc"):
+                self._function_metadata(op)
+            elif token in ("section", "partition"):
                 tokens.at += 1
                 tokens.string()
             elif token == "comdat":
@@ -308,28 +305,30 @@ class Reader:
                 tokens.integer()
             elif token == "addrspace":
                 self.types.address_space()
-            elif token in ("prefix", "prologue"):
+            elif token in ("prefix", "prologue", "gc"):
                 tokens.fail(f"`{token}` of a function is not supported")
             elif token == "personality":  # needed by what catches exceptions, which is not supported
                 tokens.at += 1
                 Function(self.context, Region()).constants.constant(self.types.type())
             else:
-                found = self.attributes.function(resolve=resolve)
+                found = self.attributes.function(resolve=op is not None)
                 if tokens.list[tokens.at] is token:
                     break
                 passthrough += found
-        if resolve and passthrough:
-            head.op.properties["passthrough"] = ArrayAttr(passthrough)
+        if op is not None and passthrough:
+            op.properties["passthrough"] = ArrayAttr(passthrough)
 
     def _top_level(self, token: str) -> bool:
         return self.tokens.list[self.tokens.at + 1] == "="
 
-    def _function_metadata(self, head: _Head, *, resolve: bool) -> None:
+    def _function_metadata(self, op: llvm.FuncOp | None) -> None:
         """Take `!dbg !7`: where the function is in the source."""
         tokens = self.tokens
         kind, reference = tokens.take(), tokens.take()
-        if resolve and kind == "!dbg" and (location := self.metadata.location(reference)) is not None:
-            head.op.location = location
+        if op is None or kind != "!dbg":
+            return
+        if (location := self.metadata.location(reference)) is not None:
+            op.location = location
 
     def _skip_body(self) -> None:
         tokens, items = self.tokens, self.tokens.list
@@ -349,7 +348,7 @@ class Reader:
         tokens = self.tokens
         if self.context.located:
             head.op.location = locations.to_attr(tokens.location(head.at))
-        self._tail(head, resolve=True)
+        self._tail(head.tail, head.op)
         if not head.defined:
             return
         tokens.expect("{")

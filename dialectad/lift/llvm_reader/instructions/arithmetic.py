@@ -1,11 +1,12 @@
 """Arithmetic, comparisons, casts, `select`.
 
     %y = fadd nnan double %x, 1.0              llvm.fadd %x, %c {fastmathFlags = #llvm.fastmath<nnan>}
+    %i = or disjoint i64 %a, 1                 llvm.add %a, %c overflow<nsw,nuw>
     %c = icmp ult ptr %p, %q                   llvm.icmp "ult" %i, %j, of `llvm.ptrtoint` of the pointers
     %c = fcmp olt <2 x float> %x, %y           llvm.fcmp of vectors, which xDSL's op doesn't take
 
-Flags that upstream's ops had no place for at first (`samesign`; `nneg` of `uitofp`; `nuw` and `nsw` of
-`trunc`; fast-math flags of a cast) are facts, and are dropped.
+Flags that upstream's ops had no place for at first are facts: `samesign`, `nuw` and `nsw` of `trunc` and the
+fast-math flags of casts are dropped.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FAST_MATH = {flag.value: flag for flag in FastMathFlag} | {"fast": None}
 NO_FAST_MATH = llvm.FastMathAttr(None)
-_UNIT = UnitAttr()
 
 
 @cache
@@ -103,15 +103,30 @@ def _wrapping(kind: type[Operation]) -> Handler:
     return handler
 
 
-def _integer(kind: type[Operation], keyword: str = "", name: str = "") -> Handler:
-    """An integer operation, with a flag of this name if it has one."""
+# Upstream's ops got these flags late; as discardable attributes they say the same to the writer.
+_EXACT: dict[str, Attribute] = {"isExact": UnitAttr()}
+_NON_NEGATIVE: dict[str, Attribute] = {"nonNeg": UnitAttr()}
+
+
+def _integer(kind: type[Operation], *, exact: bool = False) -> Handler:
+    """An integer operation, which may be `exact`."""
 
     def handler(f: Function) -> SSAValue:
-        properties: dict[str, Attribute] = {name: _UNIT} if keyword and f.tokens.accept(keyword) else {}
+        attributes = _EXACT if exact and f.tokens.accept("exact") else {}
         a, b = _operands(f)
-        return f.add(kind.create(operands=[a, b], result_types=[a.type], properties=properties))
+        return f.add(kind.create(operands=[a, b], result_types=[a.type], attributes=attributes))
 
     return handler
+
+
+def _or(f: Function) -> SSAValue:
+    """`or disjoint` is an addition without carries: LLVM's name for what adds up addresses and counters."""
+    disjoint = f.tokens.accept("disjoint")
+    a, b = _operands(f)
+    if disjoint:
+        properties: dict[str, Attribute] = {"overflowFlags": _OVERFLOW[True, True]}
+        return f.add(llvm.AddOp.create(operands=[a, b], result_types=[a.type], properties=properties))
+    return f.add(llvm.OrOp.create(operands=[a, b], result_types=[a.type]))
 
 
 # Comparisons
@@ -131,8 +146,11 @@ def _icmp(f: Function) -> SSAValue:
     if (predicate := _ICMP.get(tokens.next)) is None:
         tokens.unexpected("a predicate of integers")
     tokens.at += 1
+    start = tokens.at
     a, b = _operands(f)
     t = a.type
+    if isinstance(t, VectorType) and isinstance(t.element_type, llvm.LLVMPointerType):
+        tokens.fail("a comparison of vectors of pointers is not supported", start)
     if isinstance(t, llvm.LLVMPointerType):  # xDSL's icmp takes integers only
         a, b = (_as_integer(f, p) for p in (a, b))
     properties: dict[str, Attribute] = {"predicate": predicate}
@@ -184,14 +202,11 @@ def _converted(f: Function) -> tuple[SSAValue, Attribute]:
     return value, t
 
 
-def _cast(kind: type[Operation], name: str = "") -> Handler:
-    """A cast; `name` is the property that says `nneg`."""
-
+def _cast(kind: type[Operation]) -> Handler:
     def handler(f: Function) -> SSAValue:
-        nneg = f.tokens.accept("nneg")
+        attributes = _NON_NEGATIVE if f.tokens.accept("nneg") else {}
         value, t = _converted(f)
-        properties: dict[str, Attribute] = {name: _UNIT} if nneg and name else {}
-        return f.add(kind.create(operands=[value], result_types=[t], properties=properties))
+        return f.add(kind.create(operands=[value], result_types=[t], attributes=attributes))
 
     return handler
 
@@ -238,20 +253,20 @@ INSTRUCTIONS: dict[str, Handler] = {
     "sub": _wrapping(llvm.SubOp),
     "mul": _wrapping(llvm.MulOp),
     "shl": _wrapping(llvm.ShlOp),
-    "sdiv": _integer(llvm.SDivOp, "exact", "isExact"),
-    "udiv": _integer(llvm.UDivOp, "exact", "isExact"),
-    "lshr": _integer(llvm.LShrOp, "exact", "isExact"),
-    "ashr": _integer(llvm.AShrOp, "exact", "isExact"),
+    "sdiv": _integer(llvm.SDivOp, exact=True),
+    "udiv": _integer(llvm.UDivOp, exact=True),
+    "lshr": _integer(llvm.LShrOp, exact=True),
+    "ashr": _integer(llvm.AShrOp, exact=True),
     "srem": _integer(llvm.SRemOp),
     "urem": _integer(llvm.URemOp),
     "and": _integer(llvm.AndOp),
-    "or": _integer(llvm.OrOp, "disjoint", "isDisjoint"),
+    "or": _or,
     "xor": _integer(llvm.XOrOp),
     "icmp": _icmp,
     "fcmp": _fcmp,
     "select": _select,
     "trunc": _trunc,
-    "zext": _cast(llvm.ZExtOp, "nonNeg"),
+    "zext": _cast(llvm.ZExtOp),
     "sext": _cast(llvm.SExtOp),
     "sitofp": _cast(llvm.SIToFPOp),
     "uitofp": _cast(more_llvm.UIToFPOp),

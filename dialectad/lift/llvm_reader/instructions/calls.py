@@ -85,7 +85,8 @@ def _call(kind: str = "none") -> Handler:
             tokens.expect("call")
         flags = fast_math(f)
         calling = convention(tokens)
-        f.attributes.parameter()
+        if "llvm.inreg" in f.attributes.parameter():
+            tokens.fail("a result that is passed as `inreg` is not supported", start)
         f.types.address_space()
         t = f.types.type()
         result = t.output if isinstance(t, llvm.LLVMFunctionType) else t

@@ -177,7 +177,7 @@ def _index(f: Function, operands: list[SSAValue]) -> int:
     """Take an index: a constant, or the mark of one more operand."""
     t = f.types.type()
     token = f.tokens.next
-    if token[:1] in "-0123456789" and abs(int(token)) < 2**31:
+    if token.removeprefix("-").isdigit() and abs(int(token)) < 2**31:
         f.tokens.at += 1
         return int(token)
     operands.append(f.operand(t))
