@@ -262,7 +262,7 @@ class _Run:
         self.contenders[result.name] = Contender(gradient, self.arguments, self.writes)
 
     def _inspect(self, result: LevelResult, gradient: Function) -> None:
-        """Look at the IR and count a run; a level that runs Python (it has been called) has no machine code."""
+        """Look at the IR and count a run; a level that runs Python, as it just did, has no machine code."""
         args = self.arguments.fresh()
         try:
             compiled = gradient.compiled(*args)
