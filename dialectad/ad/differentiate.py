@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
@@ -30,15 +30,14 @@ from dialectad.ad import rules
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
+from dialectad.ad.isolate import Isolation, Request, add_private, replace, requests_in
 from dialectad.ad.memory_form import OUTS, add_reverse_sweep, add_tangents, in_memory_type, outs_of
-from dialectad.ad.prepare import inline_calls, prepare
+from dialectad.ad.prepare import prepare
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.dialects.ad import MEMORY, POINTS, JVPOp, StopOp, VJPOp, point_of
 from dialectad.errors import CompileError
 
 rules.load()
-
-Request = VJPOp | JVPOp
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,13 @@ class Differentiator:
         self.made: dict[tuple[object, ...], func.FuncOp] = {}
         self.done: set[str] = set()
         self.under_way: list[str] = []
+        self.isolation = Isolation(self.functions)
 
     def run(self) -> None:
         for name in tuple(self.functions):
             self.function(name)
+        if self.point == "linalg":
+            self.isolation.isolate_callees(requests_in(self.module.walk()))
         later = self._differentiated_later()
         for name, function in self.functions.items():
             for op in [op for op in function.walk() if isinstance(op, StopOp) and name not in later]:
@@ -135,39 +137,26 @@ class Differentiator:
             make = self._in_memory if self.point in MEMORY else self._on_values
             made = self.made[key] = make(primal, active, seeds, op.level.data)
         call = func.CallOp(made.sym_name.data, op.operands, made.function_type.outputs.data)
-        call.location = op.location
-        block = op.parent
-        assert block is not None
-        block.insert_op_before(call, op)
-        for old, new in zip(op.results, call.results, strict=True):
-            old.replace_all_uses_with(new)
-        block.erase_op(op)
+        replace(op, call)
 
-    def _new(self, primal: func.FuncOp, suffix: str) -> tuple[func.FuncOp, Block]:
-        """A private copy of `primal` with all calls inlined."""
-        name = f"{primal.sym_name.data}.{suffix}"
-        while name in self.functions:
-            name += "_"
-        function = func.FuncOp(name, primal.function_type, Region(), visibility="private")
-        function.location = primal.location
+    def _new(self, primal: func.FuncOp, suffix: str, level: str) -> tuple[func.FuncOp, Block]:
+        """A private copy of `primal` with all calls inlined, but for those of a later level."""
+        function = add_private(self.functions, primal, suffix, primal.function_type)
+        self.done.add(function.sym_name.data)
+        function.body.detach_block(0)
         primal.body.clone_into(function.body)
-        inline_calls(function.body.block, self.functions)
-        self.functions[name] = function
-        self.done.add(name)
-        parent = primal.parent
-        assert parent is not None
-        parent.insert_op_after(function, primal)
+        self.isolation.isolate(function.body.block, self.point, mixed=level == "mixed")
         return function, function.body.block
 
     def _on_values(
         self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
     ) -> func.FuncOp:
-        return self._jvp(primal, active) if seeds is None else self._vjp(primal, active, seeds)
+        return self._jvp(primal, active, level) if seeds is None else self._vjp(primal, active, seeds, level)
 
     def _in_memory(
         self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
     ) -> func.FuncOp:
-        function, block = self._new(primal, _suffix(active, seeds))
+        function, block = self._new(primal, _suffix(active, seeds), level)
         blas_rules = not level.endswith("-no-blas")
         if seeds is None:
             add_tangents(function, outs_of(primal), active, blas_rules=blas_rules)
@@ -177,8 +166,10 @@ class Differentiator:
         _finish(function, terminator, [])
         return function
 
-    def _vjp(self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...]) -> func.FuncOp:
-        function, block = self._new(primal, _suffix(active, seeds))
+    def _vjp(
+        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...], level: str
+    ) -> func.FuncOp:
+        function, block = self._new(primal, _suffix(active, seeds), level)
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=True)
         terminator = _terminator(block)
@@ -194,8 +185,8 @@ class Differentiator:
         _finish(function, terminator, cotangents)
         return function
 
-    def _jvp(self, primal: func.FuncOp, active: tuple[int, ...]) -> func.FuncOp:
-        function, block = self._new(primal, _suffix(active, None))
+    def _jvp(self, primal: func.FuncOp, active: tuple[int, ...], level: str) -> func.FuncOp:
+        function, block = self._new(primal, _suffix(active, None), level)
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=False)
         terminator = _terminator(block)

@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xdsl.dialects import func, memref, scf
-from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.dialects import ad, blas
+from dialectad.lower.bufferization.functions import OUTS
 
 VIEWS: frozenset[type[Operation]] = frozenset(
     (
@@ -60,6 +61,8 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.dest
         case linalg.GenericOp() | linalg.FillOp():
             yield from op.outputs
+        case func.CallOp() if isinstance(count := op.attributes.get(OUTS), IntegerAttr):
+            yield from op.operands[len(op.operands) - count.value.data :]
         case func.CallOp() | ad.VJPOp() | ad.JVPOp():
             yield from (operand for operand in op.operands if is_memory(operand))
         case _:

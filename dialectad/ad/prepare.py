@@ -21,7 +21,7 @@ from dialectad.ad.prepare_while import count_iterations, rotate
 
 
 def inline_calls(
-    block: Block, functions: dict[str, func.FuncOp], keep: Callable[[func.FuncOp], bool] = lambda _: False
+    block: Block, functions: dict[str, func.FuncOp], keep: Callable[[func.CallOp], bool] = lambda _: False
 ) -> None:
     """Replace every call of a function with a body by that body, but for those to `keep`."""
     calls = [op for op in block.walk() if isinstance(op, func.CallOp)]
@@ -29,7 +29,7 @@ def inline_calls(
         call = calls.pop()
         callee = functions.get(call.callee.root_reference.data)
         parent = call.parent
-        if callee is None or callee.is_declaration or parent is None or keep(callee):
+        if callee is None or callee.is_declaration or parent is None or keep(call):
             continue
         body = callee.body.block
         mapper: dict[SSAValue, SSAValue] = dict(zip(body.args, call.operands, strict=True))

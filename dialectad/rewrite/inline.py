@@ -5,10 +5,14 @@
 
 Callees come first, so that every body is moved or copied once per call. Ops get the location
 `callsite(where they were written at the call)`.
+
+A call that `dialectad.level` marks stays in a function that is still to be differentiated: it is
+differentiated later than what is around it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -18,6 +22,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad import locations
+from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
 from dialectad.errors import CompileError
 from dialectad.rewrite import dce, structure
 
@@ -27,6 +32,8 @@ class _Inliner:
     functions: dict[str, func.FuncOp]
     calls: dict[str, list[func.CallOp]]
     "The calls in the body of each function."
+    requested: set[str]
+    "The functions that requests for derivatives name."
     remaining: dict[str, int] = field(default_factory=dict)
     "How many calls of a private function are still there; the last one takes the body as it is."
     done: set[str] = field(default_factory=set)
@@ -36,7 +43,10 @@ class _Inliner:
         if name in self.done:
             return
         self.active.append(name)
-        for call in self.calls[name]:
+        stays = name in self.requested
+        pending = deque(call for call in self.calls[name] if not (stays and LEVEL in call.attributes))
+        while pending:
+            call = pending.popleft()
             callee = call.callee.root_reference.data
             if callee not in self.functions:
                 continue
@@ -48,11 +58,12 @@ class _Inliner:
                     pass_name="inline",
                 )
             self.visit(callee)
-            self._inline(call, self.functions[callee])
+            pending += self._inline(call, self.functions[callee])
         self.active.pop()
         self.done.add(name)
 
-    def _inline(self, call: func.CallOp, callee: func.FuncOp) -> None:
+    def _inline(self, call: func.CallOp, callee: func.FuncOp) -> list[func.CallOp]:
+        """Gives the calls that have stayed in the callee, and now are in the caller."""
         name = callee.sym_name.data
         if len(callee.body.blocks) != 1:
             raise CompileError(
@@ -65,10 +76,15 @@ class _Inliner:
         last = self.remaining[name] == 0 and dce.is_private(callee)
         block = callee.body.block if last else _copy(callee.body.block)
         _relocate(block, call.location)
+        stayed = _calls(block) if name in self.requested else []
+        stayed = [inner for inner in stayed if LEVEL in inner.attributes]
         structure.replace(call, structure.splice(call, block, call.operands))
         if last:
             structure.erase(callee)
             del self.functions[name]
+        for inner in stayed:
+            self.remaining[inner.callee.root_reference.data] += 1
+        return stayed
 
 
 def _copy(block: Block) -> Block:
@@ -91,8 +107,8 @@ def _relocate(block: Block, caller: LocationAttr) -> None:
         op.location = new
 
 
-def _calls(function: Operation) -> list[func.CallOp]:
-    return [op for op in function.walk() if isinstance(op, func.CallOp)]
+def _calls(root: Operation | Block) -> list[func.CallOp]:
+    return [op for op in root.walk() if isinstance(op, func.CallOp)]
 
 
 @dataclass(frozen=True)
@@ -104,10 +120,14 @@ class InlinePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks}
         calls = {name: _calls(function) for name, function in functions.items()}
-        inliner = _Inliner(functions, calls, _reference_counts(op, functions))
+        inliner = _Inliner(functions, calls, _requested(op), _reference_counts(op, functions))
         for name in list(functions):
             inliner.visit(name)
         dce.drop_unused_functions(op)
+
+
+def _requested(module: ModuleOp) -> set[str]:
+    return {op.callee.root_reference.data for op in module.walk() if isinstance(op, VJPOp | JVPOp)}
 
 
 def _reference_counts(module: ModuleOp, functions: dict[str, func.FuncOp]) -> dict[str, int]:

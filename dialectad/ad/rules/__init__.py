@@ -8,11 +8,10 @@ _MODULES = ("arith", "math", "tensor", "linalg", "generic", "memref", "blas", "s
 
 EXEMPT: dict[str, str] = {
     "builtin.module": "holds the functions",
-    "func.call": "inlined before differentiation",
     "func.func": "what is differentiated",
     "linalg.yield": "the terminator of a body, part of the rule of its op",
-    "ad.vjp": "replaced by a call before the function around it is differentiated",
-    "ad.jvp": "replaced by a call before the function around it is differentiated",
+    "ad.vjp": "a call by the time that the function around it is differentiated",
+    "ad.jvp": "a call by the time that the function around it is differentiated",
 }
 """The ops of the linalg rung without a rule, and why."""
 

@@ -1,12 +1,187 @@
-"""Calls: they are inlined before differentiation (`prepare.inline_calls`), so there is none to differentiate.
+"""Calls: they are inlined before differentiation, but for those that have a level of their own, later in the
+pipeline (see `isolate.py`). The derivative of such a call is requested there:
 
-An op that calls is still listed, so that the table of rules is complete.
+    %y = func.call @g(%x) {dialectad.level = "loop"}
+    =>  ...; %y_, %dx = "ad.vjp"(%x, %dy) <{callee = @g, active = [0], seeds = [0], level = "loop"}>   reverse
+    =>  %y, %ty = "ad.jvp"(%x, %tx) <{callee = @g, active = [0], level = "loop"}>                      forward
+
+In reverse mode `@g` is a checkpoint: its arguments are kept, and it runs again when the reverse sweep comes
+to it. On memory the request is in memory form, and what the call wrote has the cotangent zero before it.
 """
 
 from __future__ import annotations
 
-from xdsl.dialects import cf, func
+from collections.abc import Sequence
 
-from dialectad.ad.rule import inactive
+from xdsl.dialects import cf, func, memref
+from xdsl.dialects.builtin import IntegerAttr, StringAttr
+from xdsl.ir import Operation, SSAValue
+
+from dialectad.ad.activity import Activity
+from dialectad.ad.algebra import is_differentiable
+from dialectad.ad.forward import Forward
+from dialectad.ad.memory import buffer_of, is_memory
+from dialectad.ad.memory_form import in_memory_type
+from dialectad.ad.reverse import Reverse, no_rule
+from dialectad.ad.rule import Rule, inactive, register
+from dialectad.ad.rules.memref import add_into, clear
+from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
+from dialectad.lower.bufferization.functions import OUTS
+
+
+class Call(Rule):
+    def vary(self, activity: Activity, op: Operation) -> None:
+        arguments, outs = _split(op)
+        if any(map(activity.is_varied, arguments)):
+            for value in (*op.results, *outs):
+                activity.mark_varied(value)
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        arguments, outs = _split(op)
+        if any(map(activity.is_useful, (*op.results, *outs))):
+            for value in arguments:
+                activity.mark_useful(value)
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        assert isinstance(op, func.CallOp)
+        if op.results:
+            _reverse_on_values(sweep, op)
+        else:
+            _reverse_in_memory(sweep, op)
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        """The request does what the call does, too, and takes its place."""
+        assert isinstance(op, func.CallOp)
+        if op.results:
+            _forward_on_values(sweep, op)
+        else:
+            _forward_in_memory(sweep, op)
+        block = op.parent
+        assert block is not None
+        block.erase_op(op)
+
+
+def _level(op: func.CallOp) -> str:
+    level = op.attributes.get(LEVEL)
+    if not isinstance(level, StringAttr):
+        raise no_rule(op)
+    return level.data
+
+
+def _callee(op: func.CallOp) -> str:
+    return op.callee.root_reference.data
+
+
+def _split(op: Operation) -> tuple[Sequence[SSAValue], Sequence[SSAValue]]:
+    """The operands that a call reads, and those that it writes: any memory, if it doesn't say."""
+    if not isinstance(count := op.attributes.get(OUTS), IntegerAttr):
+        return op.operands, [operand for operand in op.operands if is_memory(operand)]
+    first_out = len(op.operands) - count.value.data
+    return op.operands[:first_out], op.operands[first_out:]
+
+
+# --- on tensors --------------------------------------------------------------------------------
+
+
+def _reverse_on_values(sweep: Reverse, op: func.CallOp) -> None:
+    level = _level(op)
+    cotangents = {i: d for i, r in enumerate(op.results) if (d := sweep.cotangent(r)) is not None}
+    if not cotangents:
+        return
+    active = [i for i, operand in enumerate(op.operands) if sweep.active(operand)]
+    operands = [*map(sweep.primal, op.operands), *cotangents.values()]
+    types = [*op.result_types, *(op.operands[i].type for i in active)]
+    request = VJPOp(_callee(op), operands, active, list(cotangents), types, level)
+    sweep.emitter.insert(request)
+    for i, gradient in zip(active, request.results[len(op.results) :], strict=True):
+        sweep.accumulate(op.operands[i], gradient)
+
+
+def _forward_on_values(sweep: Forward, op: func.CallOp) -> None:
+    level = _level(op)
+    active = [i for i, operand in enumerate(op.operands) if sweep.tangent(operand) is not None]
+    moving = [i for i, r in enumerate(op.results) if is_differentiable(r.type)]
+    operands = [*op.operands, *(sweep.materialized(op.operands[i]) for i in active)]
+    types = [*op.result_types, *(op.results[i].type for i in moving)]
+    request = JVPOp(_callee(op), operands, active, types, level)
+    sweep.emitter.insert(request)
+    for old, new in zip(op.results, request.results, strict=False):
+        sweep.activity.rename(old, new)
+        old.replace_all_uses_with(new)
+    for i, tangent in zip(moving, request.results[len(op.results) :], strict=True):
+        sweep.set_tangent(request.results[i], tangent)
+
+
+# --- in memory ---------------------------------------------------------------------------------
+
+
+def _reverse_in_memory(sweep: Reverse, op: func.CallOp) -> None:
+    level, emitter = _level(op), sweep.emitter
+    arguments, outs = _split(op)
+    active = [i for i, argument in enumerate(arguments) if sweep.active(argument)]
+    seeds = [i for i, out in enumerate(outs) if sweep.active(out)]
+    if not active or not seeds:
+        return
+    own = [emitter.emit(memref.AllocOp([], [], out.type)) for out in outs]  # what it gives once more
+    cotangents: list[SSAValue] = []
+    for i in seeds:
+        shadow = sweep.shadow(outs[i])
+        cotangents.append(emitter.emit(memref.AllocOp([], [], outs[i].type)))
+        emitter.insert(memref.CopyOp(shadow, cotangents[-1]))
+        clear(emitter, shadow)
+    gradients: list[SSAValue] = []
+    apart: list[tuple[SSAValue, SSAValue]] = []
+    buffers: set[SSAValue] = set()
+    for i in active:
+        argument, buffer = arguments[i], buffer_of(arguments[i])
+        if is_memory(argument) and buffer not in buffers:
+            buffers.add(buffer)
+            gradients.append(sweep.shadow(argument))
+            continue
+        gradients.append(_zeros(sweep, argument))
+        apart.append((argument, gradients[-1]))
+    read = [sweep.content(op, argument) for argument in arguments]
+    operands = [*read, *own, *gradients, *cotangents]
+    emitter.insert(VJPOp(_callee(op), operands, active, seeds, [], level))
+    for argument, gradient in apart:
+        if is_memory(argument):
+            add_into(emitter, sweep.shadow(argument), gradient)
+        else:
+            sweep.accumulate(argument, emitter.emit(memref.LoadOp.get(gradient, [])))
+        own.append(gradient)
+    for buffer in (*own, *cotangents):
+        emitter.insert(memref.DeallocOp.get(buffer))
+
+
+def _zeros(sweep: Reverse, argument: SSAValue) -> SSAValue:
+    """Memory of its own for the cotangent of a scalar, or for memory that shares a buffer."""
+    sizes = sweep.primals.sizes(argument) if is_memory(argument) else []
+    buffer = sweep.emitter.emit(memref.AllocOp(sizes, [], in_memory_type(argument.type)))
+    clear(sweep.emitter, buffer)
+    return buffer
+
+
+def _forward_in_memory(sweep: Forward, op: func.CallOp) -> None:
+    level, emitter = _level(op), sweep.emitter
+    arguments, outs = _split(op)
+    active = [i for i, argument in enumerate(arguments) if sweep.active(argument)]
+    tangents = [
+        sweep.shadow(arguments[i]) if is_memory(arguments[i]) else sweep.materialized(arguments[i])
+        for i in active
+    ]
+    own: list[SSAValue] = []
+    for out in outs:
+        if not is_differentiable(out.type):
+            continue
+        if sweep.active(out):
+            tangents.append(sweep.shadow(out))
+        else:
+            own.append(emitter.emit(memref.AllocOp([], [], out.type)))
+            tangents.append(own[-1])
+    emitter.insert(JVPOp(_callee(op), [*op.operands, *tangents], active, [], level))
+    for buffer in own:
+        emitter.insert(memref.DeallocOp.get(buffer))
+
 
 inactive(cf.AssertOp, func.ReturnOp)
+register(func.CallOp, Call())

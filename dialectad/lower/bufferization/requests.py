@@ -11,6 +11,11 @@ added to, one for each active argument, and what holds the cotangents of the res
 callee's derivative may overwrite. In forward mode these are the tangents of the active arguments and then
 memory for those of the results. A scalar is an operand as it is where it is only read, otherwise a memref
 of rank 0. All memrefs are row-major, and what is written overlaps no other operand.
+
+A call that is differentiated on its own (`dialectad.level`) is the same without shadows:
+
+    %y = func.call @f(%x) {dialectad.level = "llvm"}
+~>  func.call @f(%X, %Y) {dialectad.level = "llvm", dialectad.outs = 1 : i64}
 """
 
 from __future__ import annotations
@@ -24,16 +29,18 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
     FloatAttr,
+    IntegerAttr,
     ModuleOp,
     StringAttr,
     SymbolRefAttr,
     TensorType,
+    i64,
 )
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad.dialects import ad
 from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
-from dialectad.lower.bufferization.functions import INOUT
+from dialectad.lower.bufferization.functions import INOUT, OUTS
 from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
 
 Request = ad.VJPOp | ad.JVPOp
@@ -46,7 +53,7 @@ _SEED = "a derivative uses up the cotangents that it is given"
 
 
 def prepare_callees(module: ModuleOp) -> None:
-    """Let every request name a private function that writes into none of its arguments.
+    """Let every request, and every call that stays, name a private function that writes into no argument.
 
     func.func private @f(%x: tensor<4xf64> {dialectad.inout = 0 : i64}) -> tensor<4xf64>
     ~>  func.func private @f(%x: tensor<4xf64>) -> tensor<4xf64>
@@ -55,12 +62,16 @@ def prepare_callees(module: ModuleOp) -> None:
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     callees: dict[str, func.FuncOp] = {}
-    for op in [op for op in module.walk() if isinstance(op, Request)]:
-        name = op.callee.root_reference.data
+    for op in [op for op in module.walk() if isinstance(op, Request) or _stays(op)]:
+        name = cast(SymbolRefAttr, op.properties["callee"]).root_reference.data
         if (callee := callees.get(name)) is None:
             callee = callees[name] = _private(functions, name)
             _forget_inout(callee)
         op.properties["callee"] = SymbolRefAttr(callee.sym_name)
+
+
+def _stays(op: Operation) -> bool:
+    return isinstance(op, func.CallOp) and ad.LEVEL in op.attributes
 
 
 def _private(functions: dict[str, func.FuncOp], name: str) -> func.FuncOp:
@@ -112,6 +123,15 @@ def _jvp(b: Bufferizer, op: ad.JVPOp) -> None:
     outs, tangents = _split(places, _number_of_primals(op))
     arguments, directions = _split([_argument(b, value) for value in op.operands], count)
     _replace(b, op, [*arguments, *map(b.memref, outs), *directions, *map(b.memref, tangents)], places)
+
+
+def _call(b: Bufferizer, op: func.CallOp) -> None:
+    if not _stays(op):
+        raise b.error(f"a call of {op.callee} is left", hint="run the pass `inline` before `bufferize`")
+    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
+    outs = [_out(b, result, reads) for result in op.results]
+    op.attributes[OUTS] = IntegerAttr(len(outs), i64)
+    _replace(b, op, [*(_argument(b, value) for value in op.operands), *map(b.memref, outs)], outs)
 
 
 def _check_level(b: Bufferizer, op: Request) -> None:
@@ -186,13 +206,15 @@ def _used_up(b: Bufferizer, op: ad.VJPOp, index: int) -> Place:
     return place
 
 
-def _replace(b: Bufferizer, op: Request, operands: Sequence[SSAValue], places: Sequence[Place]) -> None:
+def _replace(
+    b: Bufferizer, op: Request | func.CallOp, operands: Sequence[SSAValue], places: Sequence[Place]
+) -> None:
     b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
-    for result, place in zip(op.res, places, strict=True):
+    for result, place in zip(op.results, places, strict=True):
         if not is_tensor(result) and result.first_use is not None:
             load = b.emit(memref.LoadOp.get(b.memref(place), ()))
             result.replace_all_uses_with(load.results[0])
     b.drop(op)
 
 
-Bufferizer.RULES |= {ad.VJPOp: _vjp, ad.JVPOp: _jvp}
+Bufferizer.RULES |= {ad.VJPOp: _vjp, ad.JVPOp: _jvp, func.CallOp: _call}
