@@ -22,6 +22,9 @@ STAGES = ("traced", "linalg", "loop", "llvm")
 
 _CLEAN = "canonicalize,cse,dce,raise-to-blas"
 
+_LIFT = "lift-cf-to-scf{differentiated=true}"
+_TO_LLVM = "convert-scf-to-cf,convert-to-llvm"
+
 _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "traced": (),
     "linalg": (
@@ -34,12 +37,13 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "loop": (
         (None, "bufferize"),
-        ("loop", "differentiate{level=loop},inline,canonicalize,cse,dce"),
+        ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
+        ("llvm", "number-buffers"),
         (None, "batch-caches,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
     ),
     "llvm": (
-        (None, "convert-scf-to-cf,convert-to-llvm"),
-        ("llvm", "optimize-llvm,lift-cf-to-scf,differentiate{level=llvm},convert-scf-to-cf,convert-to-llvm"),
+        (None, _TO_LLVM),
+        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},batch-caches,{_TO_LLVM}"),
     ),
 }
 """Stage -> its passes; those with a point only where a request names that point."""
@@ -48,6 +52,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "graph": (),
     "linalg": ("optimize_first",),
     "loop": ("blas_rules",),
+    "llvm": ("optimize_first",),
     "auto": (),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""

@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i1,
 )
+from xdsl.dialects.llvm import LLVMPointerType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -49,6 +50,8 @@ ZERO, ONE, MINUS_ONE = Symbol.ZERO, Symbol.ONE, Symbol.MINUS_ONE
 def is_differentiable(type_: Attribute) -> bool:
     """Whether a value of this type can have a derivative: floats, and what holds floats."""
     match type_:
+        case LLVMPointerType():
+            return True  # nothing is known of what it points to
         case TensorType() | MemRefType():
             return isinstance(type_.element_type, AnyFloat)
         case CacheType():

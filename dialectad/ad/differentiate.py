@@ -31,8 +31,10 @@ from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
 from dialectad.ad.isolate import Isolation, Request, add_private, replace, requests_in
-from dialectad.ad.memory_form import OUTS, add_reverse_sweep, add_tangents, in_memory_type, outs_of
+from dialectad.ad.llvm_form import make_derivatives
+from dialectad.ad.memory_form import OUTS, MemoryForm, in_memory_type, outs_of
 from dialectad.ad.prepare import prepare
+from dialectad.ad.prepare_memory import prepare_memory
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.dialects.ad import MEMORY, POINTS, JVPOp, StopOp, VJPOp, point_of
 from dialectad.errors import CompileError
@@ -54,7 +56,10 @@ class DifferentiatePass(ModulePass):
                 hint=f"the levels are: {', '.join(POINTS)}",
                 pass_name=self.name,
             )
-        Differentiator(op, self.level).run()
+        if self.level == "llvm":
+            make_derivatives(op)
+        else:
+            Differentiator(op, self.level).run()
 
 
 def _error(message: str, op: Operation, hint: str | None = None) -> CompileError:
@@ -157,13 +162,20 @@ class Differentiator:
         self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
     ) -> func.FuncOp:
         function, block = self._new(primal, _suffix(active, seeds), level)
-        blas_rules = not level.endswith("-no-blas")
+        args = block.args
+        first_out = len(args) - outs_of(primal)
+        arguments, outs = [args[i] for i in active], list(args[first_out:])
+        deallocations = prepare_memory(function, blas_rules=not level.endswith("-no-blas"))
+        form = MemoryForm(function, arguments, outs, deallocations)
         if seeds is None:
-            add_tangents(function, outs_of(primal), active, blas_rules=blas_rules)
+            floats = [out for out in outs if is_differentiable(out.type)]
+            form.add_tangents(floats, [[value.type] for value in (*arguments, *floats)])
         else:
-            add_reverse_sweep(function, outs_of(primal), active, seeds, blas_rules=blas_rules)
-        terminator = _terminator(block)
-        _finish(function, terminator, [])
+            cotangents = [outs[i] for i in seeds]
+            form.add_reverse_sweep(
+                cotangents, [[in_memory_type(value.type)] for value in (*arguments, *cotangents)]
+            )
+        _finish(function, _terminator(block), [])
         return function
 
     def _vjp(

@@ -1,7 +1,7 @@
 """What a program does to memory: which buffers there are, who writes them, and what survives.
 
-A *buffer* is where a memref comes from: an argument, an allocation, a cache. Views of it (`subview`
-and the like) are names for parts of it. Buffers don't overlap.
+A *buffer* is where a memref or pointer comes from: an argument, an allocation, a cache. Views of it
+(`subview`, `getelementptr` and the like) are names for parts of it. Buffers don't overlap.
 
 Note [What can be reloaded]
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~
@@ -15,18 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xdsl.dialects import func, memref, scf
-from xdsl.dialects.builtin import IntegerAttr, MemRefType
+from xdsl.dialects import func, llvm, memref, scf
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, MemRefType, UnrealizedConversionCastOp
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.dialects import ad, blas
+from dialectad.dialects import llvm as more_llvm
 from dialectad.lower.bufferization.functions import OUTS
 
 VIEWS: frozenset[type[Operation]] = frozenset(
     (
         *(memref.SubviewOp, memref.CastOp, memref.CollapseShapeOp, memref.ExpandShapeOp),
-        *(memref.ReinterpretCastOp, memref.ViewOp),
+        *(memref.ReinterpretCastOp, memref.ViewOp, llvm.GEPOp),
     )
 )
 """Ops that give a name to a part of their first operand."""
@@ -47,7 +48,19 @@ def buffer_of(value: SSAValue) -> SSAValue:
 
 
 def is_memory(value: SSAValue) -> bool:
-    return isinstance(value.type, MemRefType)
+    return isinstance(value.type, MemRefType | llvm.LLVMPointerType)
+
+
+def is_origin(pointer: SSAValue) -> bool:
+    """Whether a pointer is where memory begins that no other pointer of its kind points to."""
+    owner = pointer.owner
+    if isinstance(owner, Block):
+        return owner.parent_op() is not None and isinstance(owner.parent_op(), func.FuncOp)
+    return isinstance(owner, UnrealizedConversionCastOp | llvm.AddressOfOp)
+
+
+BULK: frozenset[type[Operation]] = frozenset((more_llvm.MemcpyOp, more_llvm.MemmoveOp, more_llvm.MemsetOp))
+"""Ops that write many bytes to their first operand."""
 
 
 def written_by(op: Operation) -> Iterator[SSAValue]:
@@ -61,6 +74,12 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.dest
         case linalg.GenericOp() | linalg.FillOp():
             yield from op.outputs
+        case llvm.StoreOp():
+            yield op.ptr
+        case more_llvm.MemcpyOp() | more_llvm.MemmoveOp() | more_llvm.MemsetOp():
+            yield op.operands[0]
+        case llvm.CallOp():
+            yield from written_by_call(op)
         case func.CallOp() if isinstance(count := op.attributes.get(OUTS), IntegerAttr):
             yield from op.operands[len(op.operands) - count.value.data :]
         case func.CallOp() | ad.VJPOp() | ad.JVPOp():
@@ -69,21 +88,52 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             return
 
 
+_READS: dict[str, int] = {"gemm": 2, "gemv": 2, "ger": 2, "dot": 2}
+"""BLAS routines -> how many arrays they read, before the one that they write."""
+
+
+def blas_routine(op: llvm.CallOp) -> tuple[str, str] | None:
+    """The routine of BLAS that is called, and the letter of its type."""
+    name = op.callee.root_reference.data if op.callee is not None else ""
+    if not name.startswith("cblas_") or name[7:] not in _READS:
+        return None
+    return name[7:], name[6]
+
+
+def written_by_call(op: llvm.CallOp) -> Iterator[SSAValue]:
+    arrays = [operand for operand in op.operands if is_memory(operand)]
+    routine = blas_routine(op)
+    yield from arrays if routine is None else arrays[_READS[routine[0]] :]
+
+
 class Memory:
     """The buffers of a function's body, before its reverse sweep is built."""
 
     def __init__(self, top: Block):
         self.top = top
         self.writers: dict[SSAValue, list[Operation]] = {}
+        self.floats: dict[SSAValue, dict[Attribute, None]] = {}
+        """The types of floats that are read from and written to what pointers point to."""
         for op in top.walk():
             for value in written_by(op):
                 self.writers.setdefault(buffer_of(value), []).append(op)
+            if isinstance(op, llvm.LoadOp):
+                self._holds(op.ptr, op.dereferenced_value)
+            elif isinstance(op, llvm.StoreOp):
+                self._holds(op.ptr, op.value)
+
+    def _holds(self, pointer: SSAValue, value: SSAValue) -> None:
+        if isinstance(value.type, AnyFloat):
+            self.floats.setdefault(buffer_of(pointer), {})[value.type] = None
 
     def survives(self, memory: SSAValue, op: Operation) -> bool:
         """Whether what `op` reads from `memory` is there when the forward sweep has ended."""
         buffer = buffer_of(memory)
         owner = buffer.owner
         if isinstance(owner, ad.CacheOp) or (isinstance(owner, Operation) and owner.parent is not self.top):
+            return False
+        # A pointer that isn't known to be the start of memory of its own may point anywhere.
+        if isinstance(buffer.type, llvm.LLVMPointerType) and not is_origin(buffer):
             return False
         return not any(_may_follow(writer, op) for writer in self.writers.get(buffer, ()))
 

@@ -6,25 +6,26 @@
     func @f.jvp(%x, %s, %y, %tx: memref, %ts: f64, %ty: memref)      { f, with tangents }
 
 The cotangents of arguments are added to what `%dx` and `%ds` hold; `%dy` holds that of the result, and is
-used up.
+used up. With pointers instead of memrefs it is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Attribute, Block, SSAValue
+from xdsl.dialects import func, llvm, memref
+from xdsl.dialects.builtin import MemRefType, UnrealizedConversionCastOp, i8, i64
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.activity import Activity
-from dialectad.ad.algebra import is_differentiable
+from dialectad.ad.algebra import Emitter
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import is_memory
 from dialectad.ad.prepare import prepare
-from dialectad.ad.prepare_memory import prepare_memory
 from dialectad.ad.reverse import Reverse, body_ops
+from dialectad.ad.rules.llvm import clear_bytes
 from dialectad.ad.rules.memref import clear
 from dialectad.lower.bufferization.functions import OUTS
 
@@ -34,81 +35,120 @@ def outs_of(function: func.FuncOp) -> int:
     return function.attributes[OUTS].value.data  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def add_reverse_sweep(
-    function: func.FuncOp, count: int, active: Sequence[int], seeds: Sequence[int], *, blas_rules: bool
-) -> None:
-    """Let `function` take shadows too, and run backwards after it has run."""
-    block = function.body.block
-    first_out = len(block.args) - count
-    arguments = [block.args[i] for i in active]
-    outs = [block.args[first_out + i] for i in seeds]
-    deallocations = prepare_memory(function, blas_rules=blas_rules)
-    prepare(block, Activity.varied_by(block, arguments), reverse=True)
-    terminator = block.last_op
-    assert terminator is not None
-    activity = Activity.of(block, arguments, outs)
-    sweep = Reverse(block, activity, InsertPoint.before(terminator))
-    for out in block.args[first_out:]:
-        if activity.active(out) and out not in outs:
-            sweep.shadows[out] = _own_shadow(sweep, out)
-    shadows = [_add_argument(block, in_memory_type(value.type)) for value in (*arguments, *outs)]
-    for value, shadow in zip((*arguments, *outs), shadows, strict=True):
-        if is_memory(value):
-            sweep.shadows[value] = shadow
-    with sweep.emitter.deriving(terminator):
-        sweep.block(body_ops(block))
-    with sweep.emitter.deriving(function):
-        for value, shadow in zip(arguments, shadows, strict=False):
-            if not is_memory(value) and (d := sweep.cotangent(value)) is not None:
-                total = sweep.emitter.add(sweep.emitter.emit(memref.LoadOp.get(shadow, [])), d)
-                sweep.emitter.insert(memref.StoreOp.get(total, shadow, []))
-        for op in (*sweep.finally_, *deallocations):
-            sweep.emitter.insert(op)
-
-
-def add_tangents(function: func.FuncOp, count: int, active: Sequence[int], *, blas_rules: bool) -> None:
-    """Let `function` take tangents too, and work on them along with the primal values."""
-    block = function.body.block
-    first_out = len(block.args) - count
-    arguments = [block.args[i] for i in active]
-    outs = [out for out in block.args[first_out:] if is_differentiable(out.type)]
-    deallocations = prepare_memory(function, blas_rules=blas_rules)
-    prepare(block, Activity.varied_by(block, arguments), reverse=False)
-    terminator = block.last_op
-    assert terminator is not None
-    activity = Activity.of(block, arguments, outs)
-    sweep = Forward(activity, InsertPoint.before(terminator))
-    for value in arguments:
-        tangent = _add_argument(block, value.type)
-        if is_memory(value):
-            sweep.shadows[value] = tangent
-        else:
-            sweep.set_tangent(value, tangent)
-    for out in outs:
-        sweep.shadows[out] = _add_argument(block, out.type)
-        if not activity.active(out):
-            with sweep.emitter.deriving(function):
-                clear(sweep.emitter, sweep.shadows[out])
-    sweep.block(body_ops(block))
-    for op in deallocations:
-        block.insert_op_before(op, terminator)
-        if (shadow := sweep.shadows.get(op.memref)) is not None:
-            block.insert_op_before(memref.DeallocOp.get(shadow), terminator)
-
-
-def _own_shadow(sweep: Reverse, out: SSAValue) -> SSAValue:
-    """Memory for the cotangents of an out that isn't a seed: what is read from it again may be active."""
-    with sweep.emitter.at(InsertPoint.at_start(sweep.primals.top)):
-        shadow = sweep.emitter.emit(memref.AllocOp([], [], out.type))
-        clear(sweep.emitter, shadow)
-    sweep.finally_.append(memref.DeallocOp.get(shadow))
-    return shadow
-
-
 def in_memory_type(type_: Attribute) -> Attribute:
     """The type of memory for cotangents of what has this type."""
     return type_ if isinstance(type_, MemRefType) else MemRefType(type_, [])
 
 
-def _add_argument(block: Block, type_: Attribute) -> SSAValue:
-    return block.insert_arg(type_, len(block.args))
+@dataclass
+class MemoryForm:
+    """A function whose derivative is to be taken, in place."""
+
+    function: func.FuncOp
+    arguments: Sequence[SSAValue]
+    """By which to differentiate."""
+    outs: Sequence[SSAValue]
+    """All memory that the function writes for its caller."""
+    deallocations: Sequence[memref.DeallocOp]
+    """What has to stand at its end."""
+    bytes_of: Mapping[SSAValue, int] = field(default_factory=dict)
+    """The sizes of outs that are pointers."""
+
+    @property
+    def block(self) -> Block:
+        return self.function.body.block
+
+    @property
+    def terminator(self) -> Operation:
+        terminator = self.block.last_op
+        assert terminator is not None
+        return terminator
+
+    def _take(self, types: Sequence[Sequence[Attribute]]) -> list[SSAValue]:
+        """Add parameters; gives the first of each group: a memref's pointer is followed by its extents."""
+        block = self.block
+        groups = [[block.insert_arg(t, len(block.args)) for t in group] for group in types]
+        return [group[0] for group in groups]
+
+    def add_reverse_sweep(
+        self, seeds: Sequence[SSAValue], shadow_types: Sequence[Sequence[Attribute]]
+    ) -> None:
+        """Let the function run backwards after it has run.
+
+        It takes shadows of the arguments and then of `seeds`, those of the outs that have a cotangent.
+        """
+        block, terminator = self.block, self.terminator
+        prepare(block, Activity.varied_by(block, self.arguments), reverse=True)
+        activity = Activity.of(block, self.arguments, seeds)
+        sweep = Reverse(block, activity, InsertPoint.before(terminator))
+        for out in self.outs:
+            if activity.active(out) and out not in seeds:
+                sweep.shadows[out] = self._own_shadow(sweep, out)
+        shadows = self._take(shadow_types)
+        for value, shadow in zip((*self.arguments, *seeds), shadows, strict=True):
+            if is_memory(value):
+                sweep.shadows[value] = shadow
+        with sweep.emitter.deriving(terminator):
+            sweep.block(body_ops(block))
+        with sweep.emitter.deriving(self.function):
+            for value, shadow in zip(self.arguments, shadows, strict=False):
+                if not is_memory(value) and (d := sweep.cotangent(value)) is not None:
+                    _add_to(sweep.emitter, shadow, d)
+            for op in (*sweep.finally_, *self.deallocations):
+                sweep.emitter.insert(op)
+
+    def add_tangents(
+        self, float_outs: Sequence[SSAValue], tangent_types: Sequence[Sequence[Attribute]]
+    ) -> None:
+        """Let the function work on tangents along with the primal values.
+
+        It takes the tangents of the arguments and then memory for those of `float_outs`.
+        """
+        block, terminator = self.block, self.terminator
+        prepare(block, Activity.varied_by(block, self.arguments), reverse=False)
+        activity = Activity.of(block, self.arguments, float_outs)
+        sweep = Forward(activity, InsertPoint.before(terminator))
+        tangents = self._take(tangent_types)
+        for value, tangent in zip((*self.arguments, *float_outs), tangents, strict=True):
+            if is_memory(value):
+                sweep.shadows[value] = tangent
+            else:
+                sweep.set_tangent(value, tangent)
+        for out in float_outs:
+            if not activity.active(out):
+                with sweep.emitter.deriving(self.function):
+                    self._clear(sweep.emitter, out, sweep.shadows[out])
+        sweep.block(body_ops(block))
+        for op in self.deallocations:
+            block.insert_op_before(op, terminator)
+            if (shadow := sweep.shadows.get(op.memref)) is not None:
+                block.insert_op_before(memref.DeallocOp.get(shadow), terminator)
+
+    def _own_shadow(self, sweep: Reverse, out: SSAValue) -> SSAValue:
+        """Memory for the cotangents of an out that isn't a seed: what is read from it again may be active."""
+        pointer = out in self.bytes_of
+        type_ = MemRefType(i8, [self.bytes_of[out]]) if pointer else out.type
+        with sweep.emitter.at(InsertPoint.at_start(self.block)):
+            shadow = memory = sweep.emitter.emit(memref.AllocOp([], [], type_))
+            if pointer:
+                cast = UnrealizedConversionCastOp.create(operands=[memory], result_types=[out.type])
+                shadow = sweep.emitter.emit(cast)
+            self._clear(sweep.emitter, out, shadow)
+        sweep.finally_.append(memref.DeallocOp.get(memory))
+        return shadow
+
+    def _clear(self, emitter: Emitter, out: SSAValue, shadow: SSAValue) -> None:
+        if out in self.bytes_of:
+            clear_bytes(emitter, shadow, emitter.integer(self.bytes_of[out], i64))
+        else:
+            clear(emitter, shadow)
+
+
+def _add_to(emitter: Emitter, shadow: SSAValue, d: SSAValue) -> None:
+    """Add to the one element that `shadow` holds."""
+    if isinstance(shadow.type, llvm.LLVMPointerType):
+        total = emitter.add(emitter.emit(llvm.LoadOp(shadow, d.type)), d)
+        emitter.insert(llvm.StoreOp(total, shadow))
+    else:
+        total = emitter.add(emitter.emit(memref.LoadOp.get(shadow, [])), d)
+        emitter.insert(memref.StoreOp.get(total, shadow, []))

@@ -30,14 +30,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from xdsl.dialects import arith, math, memref, scf, tensor
+from xdsl.dialects import arith, llvm, math, memref, scf, tensor
 from xdsl.dialects.builtin import LocationAttr, MemRefType, UnitAttr, UnrealizedConversionCastOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
-from dialectad.ad.algebra import Emitter
+from dialectad.ad.algebra import INDEX, Emitter
 from dialectad.ad.choose import Graph, size_of
 from dialectad.ad.extents import extents
 from dialectad.ad.memory import VIEWS, Memory
@@ -61,7 +61,8 @@ CHEAP: frozenset[type[Operation]] = frozenset(
         *_FLOAT_OPS,
         *(arith.ConstantOp, arith.SelectOp, arith.TruncFOp, linalg.IndexOp),
         *(tensor.EmptyOp, tensor.DimOp, tensor.ExtractOp, tensor.ExtractSliceOp),
-        *(memref.LoadOp, memref.DimOp, memref.GetGlobalOp, *VIEWS),
+        *(memref.LoadOp, memref.DimOp, memref.GetGlobalOp, llvm.LoadOp, llvm.ZeroOp, llvm.AddressOfOp),
+        *VIEWS,
     )
 )
 """What is recomputed where its operands are available; a load, where its memory survives."""
@@ -270,8 +271,8 @@ class Primals:
 
     def _is_cheap(self, op: Operation) -> bool:
         """Whether `op` may be recomputed if its operands are there."""
-        if isinstance(op, memref.LoadOp):
-            return self.memory.survives(op.memref, op)
+        if isinstance(op, memref.LoadOp | llvm.LoadOp):
+            return self.memory.survives(op.operands[0], op)
         return type(op) in CHEAP or type(op) in SPREADING
 
     def _available(self, value: SSAValue, seen: dict[SSAValue, bool]) -> bool:
@@ -341,6 +342,8 @@ class Primals:
                 trips = trip_count(self.emitter, *bounds)  # pyright: ignore[reportArgumentType]
                 zero = self.emitter.integer(0, trips.type)  # pyright: ignore[reportArgumentType]
                 trips = self.emitter.emit(arith.MaxSIOp(trips, zero))
+                if trips.type != INDEX:
+                    trips = self.emitter.emit(arith.IndexCastOp(trips, INDEX))
                 capacity = trips if capacity is None else self.emitter.emit(arith.MuliOp(capacity, trips))
             if op is outermost:
                 break
@@ -352,8 +355,9 @@ class Primals:
         if _block_of(value) is self.top:
             return value
         op = value.owner
-        if not isinstance(op, Operation) or type(op) not in CHEAP or isinstance(op, memref.LoadOp):
+        if type(op) not in CHEAP or isinstance(op, memref.LoadOp | llvm.LoadOp):
             return None
+        assert isinstance(op, Operation)
         operands = [self._hoisted(operand) for operand in op.operands]
         if any(operand is None for operand in operands):
             return None

@@ -29,6 +29,7 @@ from dialectad.lift.graph import Constants, Graph
 from dialectad.lift.layout import Layout
 from dialectad.lift.purity import sweep
 from dialectad.lift.structure import Structurer
+from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 
 
 def lift(function: llvm.FuncOp) -> None:
@@ -36,7 +37,7 @@ def lift(function: llvm.FuncOp) -> None:
     entry = function.body.first_block
     assert entry is not None
     output = function.function_type.output
-    constants = Constants()
+    constants = Constants(entry)
     graph = Graph(function.body, constants, [] if isinstance(output, llvm.LLVMVoidType) else [output])
     structurer = Structurer(Layout(graph), entry)
     returned = structurer.run()
@@ -55,7 +56,12 @@ class LiftCfToScfPass(ModulePass):
 
     name = "lift-cf-to-scf"
 
+    differentiated: bool = False
+    """Lift only what is to be differentiated."""
+
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         for function in list(op.body.block.ops):
-            if isinstance(function, llvm.FuncOp) and function.body.first_block is not None:
+            if not isinstance(function, llvm.FuncOp) or function.body.first_block is None:
+                continue
+            if not self.differentiated or DIFFERENTIATED in function.attributes:
                 lift(function)

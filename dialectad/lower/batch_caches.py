@@ -142,6 +142,7 @@ def _trip_count(loop: scf.ForOp, before: Operation) -> SSAValue:
         extent = _insert(arith.SubiOp(extent, loop.lb), before)
     if _constant_of(loop.step) != 1:
         extent = _insert(arith.CeilDivSIOp(extent, loop.step), before)
+    extent = _as_index(extent, before)
     return _insert(arith.MaxSIOp(extent, _constant(0, before)), before)
 
 
@@ -152,7 +153,11 @@ def _number(loop: scf.ForOp, before: Operation) -> SSAValue:
         number = _insert(arith.SubiOp(number, loop.lb), before)
     if _constant_of(loop.step) != 1:
         number = _insert(arith.DivSIOp(number, loop.step), before)
-    return number
+    return _as_index(number, before)
+
+
+def _as_index(value: SSAValue, before: Operation) -> SSAValue:
+    return value if value.type == _INDEX else _insert(arith.IndexCastOp(value, _INDEX), before)
 
 
 def _before(loop: scf.ForOp, at: Operation, cache: CacheOp, type_: MemRefType, *, reserve: bool) -> SSAValue:

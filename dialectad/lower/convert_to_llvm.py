@@ -19,8 +19,10 @@ from xdsl.context import Context
 from xdsl.dialects import builtin, func, llvm, memref
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    DictionaryAttr,
     IntegerAttr,
     MemRefType,
+    StringAttr,
     UnitAttr,
     UnrankedMemRefType,
     i1,
@@ -32,7 +34,7 @@ from xdsl.passes import ModulePass
 
 from dialectad import locations
 from dialectad.errors import CompileError
-from dialectad.lower.llvm import ad, arith, control, math, requests
+from dialectad.lower.llvm import ad, arith, control, math, passed_on, requests
 from dialectad.lower.llvm import memref as memref_lowering
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED, DifferentiatedLowering
 from dialectad.lower.llvm.function import (
@@ -53,6 +55,7 @@ HANDLERS: dict[type[Operation], Handler] = {
     **control.HANDLERS,
     **ad.HANDLERS,
     **requests.HANDLERS,
+    **passed_on.HANDLERS,
 }
 """Op type -> what emits its replacement."""
 
@@ -172,6 +175,9 @@ def _lower_ops(f: FunctionLowering, block: Block) -> None:
         handler(f, op)
 
 
+ASSERTS, KEPT = "dialectad.asserts", "dialectad.kept"
+"""Attributes of the module: what can fail, and the globals that keep memory between calls."""
+
 RELEASE = "dialectad.release"
 """The function that gives back what the module's functions keep between calls; call it before unloading."""
 
@@ -187,11 +193,34 @@ def _release_kept(module: ModuleLowering) -> llvm.FuncOp:
     return lowered
 
 
+def _take_over(module_op: builtin.ModuleOp, module: ModuleLowering) -> list[Operation]:
+    """Note what is in the `llvm` dialect already; gives the rest."""
+    rest: list[Operation] = []
+    for op in module_op.body.block.ops:
+        match op:
+            case llvm.FuncOp():
+                if op.sym_name.data != RELEASE:
+                    module.defined[op.sym_name.data] = op
+            case llvm.GlobalOp():
+                module.globals.append(op)
+            case _:
+                rest.append(op)
+    for attribute in (ASSERTS, KEPT):
+        known = module_op.attributes.get(attribute, ArrayAttr([]))
+        assert isinstance(known, ArrayAttr)
+        for entry in known:
+            if isinstance(entry, StringAttr):
+                module.kept.append(entry.data)
+            elif isinstance(entry, DictionaryAttr):
+                module.asserts.setdefault(entry, len(module.asserts))
+    return rest
+
+
 def lower_module(module_op: builtin.ModuleOp) -> None:
     """Replace the content of the module."""
     module = ModuleLowering()
     module.differentiated |= requests.differentiated(module_op)
-    top = list(module_op.body.block.ops)
+    top = _take_over(module_op, module)
     functions = [op for op in top if isinstance(op, func.FuncOp)]
     for op in functions:
         module.defined[op.sym_name.data] = _declare(op, module)
@@ -205,7 +234,7 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
     for op in functions:
         if op.body.first_block is not None:
             _lower_body(op, module.defined[op.sym_name.data], module)
-    for op in top:
+    for op in list(module_op.body.block.ops):
         op.detach()
     for op in top:
         op.erase(safe_erase=False)
@@ -216,7 +245,9 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
             t = llvm.LLVMFunctionType(arguments, result)
             module.defined[name] = llvm.FuncOp(name, t, llvm.LinkageAttr("external"))
     module_op.body.block.add_ops([*module.globals, *module.defined.values()])
-    module_op.attributes["dialectad.asserts"] = ArrayAttr(list(module.asserts))
+    module_op.attributes[ASSERTS] = ArrayAttr(list(module.asserts))
+    if module.kept:
+        module_op.attributes[KEPT] = ArrayAttr(map(StringAttr, module.kept))
 
 
 @dataclass(frozen=True)

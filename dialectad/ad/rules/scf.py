@@ -22,6 +22,7 @@ from contextlib import ExitStack
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.llvm import LLVMPointerType
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -66,7 +67,7 @@ def _accumulated(sweep: Reverse, op: Operation) -> list[SSAValue]:
     return [v for v in outer_values(op) if sweep.active(v) and not isinstance(v.type, _STATEFUL)]
 
 
-_STATEFUL = (CacheType, MemRefType)
+_STATEFUL = (CacheType, MemRefType, LLVMPointerType)
 
 
 def _touches_state(sweep: Reverse, op: Operation) -> bool:

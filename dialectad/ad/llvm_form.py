@@ -1,0 +1,158 @@
+"""Derivatives at the llvm rung: the bodies of the functions that `convert-to-llvm` has declared.
+
+    llvm.func @f(...) -> i64 attributes {dialectad.differentiated}      // optimised, one block
+    llvm.func @f.vjp_0_of_0(...) -> i64 attributes {dialectad.derivative = {callee = @f, ...}}
+    =>
+    func.func private @f.vjp_0_of_0(...) { <the code of @f, raised>; <the reverse sweep> }
+
+A derivative that `@f` itself calls is made first, and inlined.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects import arith, func, llvm, memref
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AnyFloat,
+    FunctionType,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    i64,
+)
+from xdsl.ir import Attribute, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from dialectad import locations
+from dialectad.ad.memory import buffer_of, is_memory, is_origin
+from dialectad.ad.memory_form import MemoryForm
+from dialectad.errors import CompileError
+from dialectad.lift.raise_llvm import raise_function
+from dialectad.lower.llvm.differentiated import DIFFERENTIATED
+from dialectad.lower.llvm.function import FunctionLowering, byte_size
+from dialectad.lower.llvm.requests import Derivative
+
+
+def make_derivatives(module: ModuleOp) -> None:
+    """Give every declared derivative its body, and drop what was differentiated."""
+    maker = _Maker(module)
+    for name in list(maker.declared):
+        maker.make(name)
+    for op in list(module.ops):
+        if isinstance(op, llvm.FuncOp) and DIFFERENTIATED in op.attributes:
+            op.detach()
+            op.erase()
+
+
+class _Maker:
+    def __init__(self, module: ModuleOp):
+        self.module = module
+        self.functions = {op.sym_name.data: op for op in module.ops if isinstance(op, llvm.FuncOp)}
+        self.declared = {
+            name: (op, derivative)
+            for name, op in self.functions.items()
+            if (derivative := Derivative.of(op)) is not None
+        }
+        self.made: dict[str, func.FuncOp] = {}
+
+    def make(self, name: str) -> func.FuncOp:
+        if (known := self.made.get(name)) is not None:
+            return known
+        declaration, derivative = self.declared[name]
+        callee = self.functions[derivative.callee]
+        function = raise_function(callee, name, self.module)
+        function.location = callee.location
+        try:
+            self._inline(function)
+            self._differentiate(function, derivative)
+        except CompileError as problem:
+            problem.level = problem.level or derivative.level
+            raise
+        function.properties["function_type"] = FunctionType.from_lists(
+            [argument.type for argument in function.body.block.args], []
+        )
+        function.properties["arg_attrs"] = declaration.arg_attrs or function.properties.get("arg_attrs")
+        Rewriter.insert_op(function, InsertPoint.before(declaration))
+        declaration.detach()
+        declaration.erase()
+        self.made[name] = function
+        return function
+
+    def _inline(self, function: func.FuncOp) -> None:
+        """Put the derivatives that `function` calls in the place of the calls; they always succeed."""
+        for op in [op for op in function.walk() if isinstance(op, llvm.CallOp)]:
+            name = op.callee.root_reference.data if op.callee is not None else ""
+            if name not in self.declared and name not in self.made:
+                continue
+            body = self.make(name).body.block
+            mapper: dict[SSAValue, SSAValue] = dict(zip(body.args, op.operands, strict=True))
+            for inner in tuple(body.ops)[:-1]:
+                Rewriter.insert_op(inner.clone(mapper), InsertPoint.before(op))
+            status = arith.ConstantOp.create(result_types=[i64], properties={"value": IntegerAttr(0, i64)})
+            Rewriter.insert_op(status, InsertPoint.before(op))
+            op.results[0].replace_all_uses_with(status.results[0])
+            op.detach()
+            op.erase()
+
+    def _differentiate(self, function: func.FuncOp, derivative: Derivative) -> None:
+        block = function.body.block
+        _check_pointers(function)
+        flat = derivative.flat
+        args = [block.args[flat[i].start] for i in range(derivative.arguments + derivative.outs)]
+        types = derivative.types
+        first_out = derivative.arguments
+        arguments = [args[i] for i in derivative.active]
+        outs = args[first_out:]
+        out_types = types[first_out : len(args)]
+        sizes = {out: _bytes(t) for out, t in zip(outs, out_types, strict=True)}
+        shadow_types = [FunctionLowering.flat_types(t) for t in types[len(args) :]]
+        form = MemoryForm(function, arguments, outs, _last(function), sizes)
+        if derivative.kind == "vjp":
+            form.add_reverse_sweep([outs[i] for i in derivative.seeds], shadow_types)
+        else:
+            floats = [out for out, t in zip(outs, out_types, strict=True) if _holds_floats(t)]
+            form.add_tangents(floats, shadow_types)
+
+
+def _bytes(type_: Attribute) -> int:
+    assert isinstance(type_, MemRefType)
+    assert DYNAMIC_INDEX not in type_.get_shape()
+    return prod(type_.get_shape()) * byte_size(type_.element_type)
+
+
+def _holds_floats(type_: Attribute) -> bool:
+    return isinstance(type_, MemRefType) and isinstance(type_.element_type, AnyFloat)
+
+
+def _last(function: func.FuncOp) -> list[memref.DeallocOp]:
+    """Take out what gives memory of the top block back: it is needed until the end."""
+    block = function.body.block
+    ends = [
+        op
+        for op in block.ops
+        if isinstance(op, memref.DeallocOp) and isinstance(op.memref.owner, memref.AllocOp)
+    ]
+    for op in ends:
+        op.detach()
+    freed = {op.memref for op in ends}
+    for op in block.ops:
+        if isinstance(op, memref.AllocOp) and op.memref not in freed:
+            ends.append(memref.DeallocOp.get(op.memref))
+    return ends
+
+
+def _check_pointers(function: func.FuncOp) -> None:
+    """Refuse memory whose place depends on control flow: it can't be told what its shadow is."""
+    for op in function.walk():
+        for operand in op.operands:
+            if is_memory(operand) and isinstance(operand.type, llvm.LLVMPointerType):
+                origin = buffer_of(operand)
+                if not is_origin(origin) and not isinstance(origin.owner, llvm.ZeroOp):
+                    raise CompileError(
+                        "memory whose place depends on control flow",
+                        locations.of(op),
+                        hint="differentiate it at level loop or linalg",
+                        pass_name="differentiate",
+                    )

@@ -1,0 +1,271 @@
+"""Derivatives of `llvm`: memory by pointer. Scalar ops have been raised to `arith` and `math`.
+
+| op | adjoint |
+|---|---|
+| `load` `store` | as in `memref`: add to the shadow; take from it and clear it |
+| `getelementptr` | the same address in the shadow |
+| a new allocation | its shadow is one too, of zeros |
+| `intr.memcpy` `intr.memmove` | the floats are added to the source's shadow; the destination's is cleared |
+| `intr.memset` | the shadow is cleared |
+| `call @cblas_*` | calls of the same routines on the shadows (`blas_calls.py`) |
+
+What memory holds shows in what is loaded from it and stored to it. An integer that is stored clears the
+shadow of what was there.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import arith, llvm, memref, scf
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AnyFloat,
+    DenseArrayBase,
+    IntegerType,
+    MemRefType,
+    UnrealizedConversionCastOp,
+    i8,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from dialectad import locations
+from dialectad.ad.activity import Activity
+from dialectad.ad.algebra import Emitter
+from dialectad.ad.forward import Forward
+from dialectad.ad.memory import buffer_of
+from dialectad.ad.reverse import Reverse
+from dialectad.ad.rule import Rule, inactive, register
+from dialectad.ad.rules.memref import View
+from dialectad.dialects import llvm as more_llvm
+from dialectad.errors import CompileError
+
+
+def _refuse(op: Operation, message: str) -> CompileError:
+    return CompileError(
+        message,
+        locations.of(op),
+        hint="differentiate it at level loop or linalg",
+        pass_name="differentiate",
+    )
+
+
+def _load(pointer: SSAValue, like: Operation, type_: Attribute) -> llvm.LoadOp:
+    """A load as aligned as `like`."""
+    load = llvm.LoadOp(pointer, type_)
+    if (alignment := like.properties.get("alignment")) is not None:
+        load.properties["alignment"] = alignment
+    return load
+
+
+def _store(value: SSAValue, pointer: SSAValue, like: Operation) -> llvm.StoreOp:
+    store = llvm.StoreOp(value, pointer)
+    if (alignment := like.properties.get("alignment")) is not None:
+        store.properties["alignment"] = alignment
+    return store
+
+
+class Load(Rule):
+    def vary(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, llvm.LoadOp)
+        if isinstance(op.dereferenced_value.type, AnyFloat) and activity.is_varied(op.ptr):
+            activity.mark_varied(op.dereferenced_value)
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, llvm.LoadOp)
+        if op.dereferenced_value in activity.useful:
+            activity.mark_useful(op.ptr)
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        assert isinstance(op, llvm.LoadOp)
+        value = op.dereferenced_value
+        if not sweep.active(op.ptr) or (d := sweep.cotangent(value)) is None:
+            return
+        shadow = sweep.shadow(op.ptr)
+        total = sweep.emitter.add(sweep.emitter.emit(_load(shadow, op, value.type)), d)
+        sweep.emitter.insert(_store(total, shadow, op))
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        assert isinstance(op, llvm.LoadOp)
+        value = op.dereferenced_value
+        if sweep.active(value):
+            sweep.set_tangent(value, sweep.emitter.emit(_load(sweep.shadow(op.ptr), op, value.type)))
+
+
+class Store(Rule):
+    def vary(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, llvm.StoreOp)
+        if op.value in activity.varied:
+            activity.mark_varied(op.ptr)
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        assert isinstance(op, llvm.StoreOp)
+        if activity.is_useful(op.ptr) and isinstance(op.value.type, AnyFloat):
+            activity.mark_useful(op.value)
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        assert isinstance(op, llvm.StoreOp)
+        if not sweep.active(op.ptr):
+            return
+        shadow = sweep.shadow(op.ptr)
+        if sweep.active(op.value):
+            sweep.accumulate(op.value, sweep.emitter.emit(_load(shadow, op, op.value.type)))
+        sweep.emitter.insert(_store(_zero(sweep.emitter, op), shadow, op))
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        assert isinstance(op, llvm.StoreOp)
+        if sweep.active(op.ptr):
+            t = sweep.tangent(op.value) or _zero(sweep.emitter, op)
+            sweep.emitter.insert(_store(t, sweep.shadow(op.ptr), op))
+
+
+def _zero(emitter: Emitter, op: llvm.StoreOp) -> SSAValue:
+    t = op.value.type
+    if isinstance(t, IntegerType):
+        return emitter.integer(0, t)
+    if isinstance(t, AnyFloat):
+        return emitter.scalar(0.0, t)
+    raise _refuse(op, f"a store of {t} to memory that holds active values")
+
+
+class Pointer(View):
+    """`unrealized_conversion_cast` of an allocation: the shadow is an allocation of its own."""
+
+    def shadow(self, sweep: Reverse | Forward, op: Operation) -> SSAValue:
+        memory = op.operands[0]
+        alloc = memory.owner
+        assert isinstance(alloc, memref.AllocOp | memref.AllocaOp)
+        assert isinstance(memory.type, MemRefType)
+        emitter = sweep.emitter
+        clone = alloc.clone()
+        clone.operands = [sweep.primal(o) for o in alloc.operands]
+        shadow = emitter.emit(clone)
+        pointer = emitter.emit(UnrealizedConversionCastOp.create(operands=[shadow], result_types=[_POINTER]))
+        (count,) = memory.type.get_shape()
+        if count == DYNAMIC_INDEX:
+            size = emitter.emit(arith.IndexCastOp(clone.operands[0], i64))
+        else:
+            size = emitter.integer(count * _width(memory.type.element_type), i64)
+        clear_bytes(emitter, pointer, size)
+        if isinstance(clone, memref.AllocOp) and isinstance(sweep, Reverse):
+            sweep.deallocate(shadow)
+        elif isinstance(clone, memref.AllocOp):
+            sweep.shadows[memory] = shadow  # which the rule of its `dealloc` gives back
+        return pointer
+
+
+_POINTER = llvm.LLVMPointerType()
+
+
+def _width(element: Attribute) -> int:
+    assert isinstance(element, IntegerType | AnyFloat)
+    return max(1, element.bitwidth // 8)
+
+
+def clear_bytes(emitter: Emitter, pointer: SSAValue, size: SSAValue) -> None:
+    """Set `size` bytes to zero."""
+    zero = emitter.integer(0, i8)
+    emitter.insert(
+        more_llvm.MemsetOp.create(
+            operands=[pointer, zero, size], properties={"isVolatile": more_llvm.BoolAttr.from_bool(False)}
+        )
+    )
+
+
+class Set(Rule):
+    """`memset`: what was there is gone."""
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        if sweep.active(op.operands[0]):
+            clear_bytes(sweep.emitter, sweep.shadow(op.operands[0]), sweep.primal(op.operands[2]))
+
+    forward = reverse  # pyright: ignore[reportAssignmentType]
+
+
+class Move(Rule):
+    """`memcpy` and `memmove`."""
+
+    def vary(self, activity: Activity, op: Operation) -> None:
+        if activity.is_varied(op.operands[1]):
+            activity.mark_varied(op.operands[0])
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        if activity.is_useful(op.operands[0]):
+            activity.mark_useful(op.operands[1])
+
+    def reverse(self, sweep: Reverse, op: Operation) -> None:
+        """Float by float, from the destination's shadow to the source's; they may be parts of one buffer."""
+        target, source = op.operands[:2]
+        if not sweep.active(target):
+            return
+        size, shadow = sweep.primal(op.operands[2]), sweep.shadow(target)
+        if not sweep.active(source):
+            clear_bytes(sweep.emitter, shadow, size)
+            return
+        if buffer_of(target) is buffer_of(source):
+            raise _refuse(op, "a copy within one array")
+        _add_floats(sweep, op, sweep.shadow(source), shadow, size)
+        clear_bytes(sweep.emitter, shadow, size)
+
+    def forward(self, sweep: Forward, op: Operation) -> None:
+        target, source, size = op.operands
+        if not sweep.active(target):
+            return
+        if sweep.active(source):
+            clone = op.clone()
+            clone.operands = [sweep.shadow(target), sweep.shadow(source), size]
+            sweep.emitter.insert(clone)
+        else:
+            clear_bytes(sweep.emitter, sweep.shadow(target), size)
+
+
+def _add_floats(sweep: Reverse, op: Operation, to: SSAValue, addend: SSAValue, size: SSAValue) -> None:
+    emitter, memory = sweep.emitter, sweep.primals.memory
+    types = {t for o in op.operands[:2] for t in memory.floats.get(buffer_of(o), {})}
+    if len(types) != 1:
+        raise _refuse(op, "a copy of memory of which it isn't known what it holds")
+    (element,) = types
+    width = emitter.integer(_width(element), i64)
+    count = emitter.emit(arith.DivSIOp(size, width))
+    block = Block(arg_types=[i64])
+    with emitter.inside(block):
+        here, there = (_element(emitter, p, block.args[0], element) for p in (to, addend))
+        total = emitter.add(*(emitter.emit(llvm.LoadOp(p, element)) for p in (here, there)))
+        emitter.insert(llvm.StoreOp(total, here))
+        emitter.insert(scf.YieldOp())
+    zero, one = emitter.integer(0, i64), emitter.integer(1, i64)
+    emitter.insert(scf.ForOp(zero, count, one, [], block))
+
+
+def _element(emitter: Emitter, pointer: SSAValue, index: SSAValue, element: Attribute) -> SSAValue:
+    return emitter.emit(
+        llvm.GEPOp.create(
+            operands=[pointer, index],
+            result_types=[_POINTER],
+            properties={
+                "rawConstantIndices": DenseArrayBase.from_list(i32, [llvm.GEP_USE_SSA_VAL]),
+                "elem_type": element,
+                "noWrapFlags": more_llvm.IntegerAttr(0, i32),
+            },
+        )
+    )
+
+
+class Call(Rule):
+    """A function of which nothing is known: fine as long as nothing active comes near it."""
+
+    def vary(self, activity: Activity, op: Operation) -> None:
+        if any(activity.is_varied(o) for o in op.operands):
+            assert isinstance(op, llvm.CallOp)
+            name = op.callee.root_reference.data if op.callee is not None else "a function pointer"
+            raise _refuse(op, f"a call of {name}, of which no derivative is known")
+
+
+register(llvm.LoadOp, Load())
+register(llvm.StoreOp, Store())
+register(llvm.GEPOp, View())
+register(UnrealizedConversionCastOp, Pointer())
+register(more_llvm.MemcpyOp, Move())
+register(more_llvm.MemmoveOp, Move())
+register(more_llvm.MemsetOp, Set())
+inactive(llvm.ICmpOp, llvm.ZeroOp, llvm.AddressOfOp, llvm.PtrToIntOp)

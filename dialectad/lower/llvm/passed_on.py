@@ -1,0 +1,51 @@
+"""What is in the `llvm` dialect already: it stays, with its operands lowered.
+
+Code that was differentiated at the level `llvm` has such ops beside `arith`, `scf` and caches. A pointer is
+made of allocated memory by `builtin.unrealized_conversion_cast`.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import llvm
+from xdsl.dialects.builtin import UnrealizedConversionCastOp
+from xdsl.ir import Attribute, Operation
+
+from dialectad import locations
+from dialectad.dialects import llvm as more_llvm
+from dialectad.errors import CompileError
+from dialectad.lower.llvm.function import PASS_NAME, FunctionLowering, Handler
+
+
+def _pass_on(f: FunctionLowering, op: Operation) -> None:
+    clone = type(op).create(
+        operands=[f.get(operand) for operand in op.operands],
+        result_types=list(op.result_types),
+        properties=dict(op.properties),
+        attributes={**op.attributes, **_scope(f, op)},
+    )
+    f.block.add_op(clone)
+    for old, new in zip(op.results, clone.results, strict=True):
+        f.set(old, new)
+
+
+def _scope(f: FunctionLowering, op: Operation) -> dict[str, Attribute]:
+    return {}
+
+
+def _pointer(f: FunctionLowering, op: UnrealizedConversionCastOp) -> None:
+    if len(op.inputs) != 1 or not isinstance(op.results[0].type, llvm.LLVMPointerType):
+        raise CompileError("a cast that isn't of memory to a pointer", locations.of(op), pass_name=PASS_NAME)
+    f.set(op.results[0], f.view(op.inputs[0]).ptr)
+
+
+_OPS: tuple[type[Operation], ...] = (
+    *(llvm.LoadOp, llvm.StoreOp, llvm.GEPOp, llvm.ICmpOp, llvm.SelectOp, llvm.ZeroOp, llvm.AddressOfOp),
+    *(llvm.CallOp, llvm.CallIntrinsicOp, llvm.PtrToIntOp, llvm.IntToPtrOp, llvm.ConstantOp),
+    *(llvm.ExtractValueOp, llvm.InsertValueOp, llvm.UndefOp, more_llvm.PoisonOp, more_llvm.FreezeOp),
+    *(more_llvm.MemcpyOp, more_llvm.MemmoveOp, more_llvm.MemsetOp),
+)
+
+HANDLERS: dict[type[Operation], Handler] = {
+    **dict.fromkeys(_OPS, _pass_on),
+    UnrealizedConversionCastOp: _pointer,
+}
