@@ -53,6 +53,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "linalg": ("optimize_first",),
     "loop": ("blas_rules",),
     "llvm": ("optimize_first",),
+    "mixed": (),
     "auto": (),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""

@@ -167,8 +167,11 @@ class Program:
 
     def pipeline(self, level: Level, stage: str = "llvm") -> str:
         """The passes that take the module to the end of a stage: those that its requests need."""
-        requests = (op for op in self.module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp))
-        return pipeline({level.point, *(op.level.data for op in requests)}, stage)
+        points = {level.point}
+        points |= {op.level.data for op in self.module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
+        if "mixed" in points:
+            points |= {op.attributes[ad.LEVEL].data for op in self.module.ops if ad.LEVEL in op.attributes}
+        return pipeline(points, stage)
 
 
 @dataclass
