@@ -264,10 +264,13 @@ class _Run:
     def _inspect(self, result: LevelResult, gradient: Function) -> None:
         """Look at the IR and count a run; a level that runs Python, as it just did, has no machine code."""
         args = self.arguments.fresh()
+        compile_for = getattr(gradient, "compiled", None)
         try:
-            compiled = gradient.compiled(*args)
+            compiled = compile_for(*args) if compile_for is not None else None
+            result.no_ir = "" if compiled is not None else "Python runs the function: there is no IR"
         except CompileError as problem:
-            result.no_ir = str(problem)
+            compiled, result.no_ir = None, str(problem)
+        if compiled is None:
             result.memory = meter.of_python(gradient, args).memory
             return
         seen = look(gradient.lower(*args), compiled)

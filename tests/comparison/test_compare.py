@@ -209,6 +209,13 @@ def test_a_level_without_machine_code_has_memory_and_no_ir(monkeypatch):
     assert "no machine code" in found.to_dict()["levels"][1]["no_ir"]
 
 
+def test_a_level_that_runs_python_has_no_ir(monkeypatch):
+    patched(monkeypatch, "auto", lambda right: lambda *args: right(*args))
+    found = compare(losses.smooth, losses.X, levels=["auto"])
+    assert found["auto"].status == "agrees"
+    assert found["auto"].no_ir == "Python runs the function: there is no IR"
+
+
 def test_stop_gradient_leaves_no_reference():
     found = compare(losses.stopped, losses.X)
     assert found.ok
