@@ -13,9 +13,10 @@ from xdsl.dialects.builtin import ModuleOp
 from dialectad import passes
 from dialectad.dialects import context
 from dialectad.errors import CompileError
-from dialectad.frontend import pytrees, staging
+from dialectad.frontend import eager, pytrees, staging
 from dialectad.frontend.compiled import Compiled, compile_program
 from dialectad.frontend.program import Program, Signature, trace_program
+from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.tracers import Tracer
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
@@ -44,11 +45,19 @@ class Function:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
+    @property
+    def level(self) -> Level:
+        """The level at which derivatives in it are taken, unless they say otherwise."""
+        return self._level
+
     def __repr__(self) -> str:
         return f"<compiled {getattr(self, '__qualname__', 'function')} at level {self._level}>"
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
         """The way of a call that the native entry doesn't know: trace, compile, or convert."""
+        for leaf in pytrees.flatten([args, kwargs])[0]:
+            if isinstance(leaf, Recorded):
+                return leaf.call_compiled(self, args, kwargs)
         signature, leaves = self._signature(args, kwargs)
         if signature is None:
             return staging.call(self._function)(*args, **kwargs)
@@ -66,7 +75,7 @@ class Function:
             with _LOCK:
                 compiled = self._compiled.get(signature)
                 if compiled is None:
-                    compiled = compile_program(self._trace(signature), self._level)
+                    compiled = compile_program(self.program(signature), self._level)
                     self._compiled[signature] = compiled
                     self._chain(compiled)
         return compiled
@@ -78,7 +87,8 @@ class Function:
         if (entry := compiled.entry(slow, name, doc)) is not None:
             self._entry = entry
 
-    def _trace(self, signature: Signature) -> Program:
+    def program(self, signature: Signature) -> Program:
+        """The function, traced for arguments of this signature."""
         return trace_program(self._function, signature, getattr(self, "__name__", "f"))
 
     def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
@@ -104,7 +114,7 @@ class Function:
         signature, _ = self._signature(args, kwargs)
         if signature is None:
             raise CompileError("lower() takes concrete arguments")
-        return Lowered(self._trace(signature), self._level)
+        return Lowered(self.program(signature), self._level)
 
 
 @dataclass
@@ -172,4 +182,6 @@ def jit(function: Callable[..., Any] | None = None, *, level: str | Level = "aut
     """
     if function is None:
         return functools.partial(jit, level=level)
+    if (engine := eager.engine(level_of(level))) is not None:
+        return engine.jit(function, level_of(level))
     return Function(function, level)

@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, pytrees
+from dialectad.frontend import dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.function import Function
@@ -130,6 +130,8 @@ def _jacobian(
     function: Callable[..., Any], argnums: Argnums, level: LevelLike, name: str, rows: _Rows
 ) -> Function:
     chosen = level_of(level)
+    if (engine := eager.engine(chosen)) is not None:
+        return engine.jacobian(function, argnums, name == "jacfwd", chosen)
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         numbers = normalised(argnums, len(args))

@@ -12,8 +12,9 @@ from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, ShapeError
-from dialectad.frontend import dtypes, emit, pytrees, staging
+from dialectad.frontend import dtypes, eager, emit, pytrees, staging
 from dialectad.frontend.function import Function
+from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import Call, LevelLike, argument_leaves, is_weak, named, pull_back, trace_call
 from dialectad.frontend.tracers import Array, Tracer, lift, wrap
 from dialectad.frontend.tracing import active, current, error
@@ -111,6 +112,8 @@ def vjp(
     (array([1., 4.]), (array([ 2., 40.]),))
     """
     chosen = level_of(level)
+    if (engine := eager.engine(chosen)) is not None:
+        return engine.vjp(function, primals, chosen)
     pull = _pullback(function, chosen)
     if active() and any(isinstance(x, Tracer) for x in pytrees.flatten(primals)[0]):
         kept = pytrees.unflatten(
@@ -119,7 +122,9 @@ def vjp(
         )
         return staging.call(function)(*primals), lambda cotangent: pull(kept, cotangent)
     leaves, structure = pytrees.flatten(primals)
-    kept = pytrees.unflatten(structure, [np.array(x) if isinstance(x, np.ndarray) else x for x in leaves])
+    kept = pytrees.unflatten(
+        structure, [x.copy() if isinstance(x, np.ndarray | Recorded) else x for x in leaves]
+    )
     return _forward(function, chosen)(*primals), lambda cotangent: pull(kept, cotangent)
 
 
@@ -198,6 +203,8 @@ def jvp(
     chosen = level_of(level)
     if len(primals) != len(tangents):
         raise CompileError("jvp takes as many tangents as primals")
+    if (engine := eager.engine(chosen)) is not None:
+        return engine.jvp(function, primals, tangents, chosen)
     push = _push(function, chosen)
     return push(tuple(primals), tuple(tangents))
 

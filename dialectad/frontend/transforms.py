@@ -15,9 +15,10 @@ from xdsl.dialects.builtin import TensorType
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, pytrees
+from dialectad.frontend import dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.function import Function
+from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import (
     Argnums,
     LevelLike,
@@ -117,6 +118,8 @@ def stop_gradient(x: Any) -> Any:
 
 
 def _stopped(leaf: Any) -> Any:
+    if isinstance(leaf, Recorded):
+        return leaf.stopped()
     if isinstance(leaf, Tracer):
         if leaf.dtype.kind != "f":
             return leaf.copy() if isinstance(leaf, Array) else leaf
@@ -164,6 +167,8 @@ def value_and_grad(
     (np.float64(9.0), array([ 3., 12.]))
     """
     chosen = level_of(level)
+    if (engine := eager.engine(chosen)) is not None:
+        return engine.value_and_grad(function, argnums, has_aux, chosen)
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         return _value_and_grad(function, argnums, has_aux, chosen, args, kwargs)
@@ -192,6 +197,8 @@ def grad(
     12.0
     """
     chosen = level_of(level)
+    if (engine := eager.engine(chosen)) is not None:
+        return engine.grad(function, argnums, has_aux, chosen)
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         value, gradient = _value_and_grad(function, argnums, has_aux, chosen, args, kwargs)

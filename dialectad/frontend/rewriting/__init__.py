@@ -14,6 +14,7 @@ source.
     control_flow.py, assignments.py, expressions.py   the rewriting itself
     scope.py        which of them are surely bound, while rewriting
     rebuild.py      compiles it, and puts the user's closure around it
+    calls_only.py   rewrites calls, and leaves control flow to Python
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import weakref
 from types import CellType, CodeType, FunctionType
 
 from dialectad.errors import CompileError, Location
+from dialectad.frontend.rewriting.calls_only import original, rewrite_calls
 from dialectad.frontend.rewriting.control_flow import rewrite_function
 from dialectad.frontend.rewriting.nodes import OPERATORS, Refuser
 from dialectad.frontend.rewriting.rebuild import code_objects, compile_function, rebuild
@@ -43,6 +45,7 @@ def rewrite(fn: FunctionType, operators: object) -> FunctionType:
     """
     if not isinstance(fn, FunctionType):
         raise CompileError(f"{fn!r} isn't a Python function", pass_name="rewriting")
+    fn = original(fn)
     code = fn.__code__
     if code in _ours:
         return _rebound(fn, operators)
@@ -83,4 +86,4 @@ def _rebound(fn: FunctionType, operators: object) -> FunctionType:
     return rebuild(fn, fn.__code__, operators)
 
 
-__all__ = ["is_rewritten", "rewrite"]
+__all__ = ["is_rewritten", "original", "rewrite", "rewrite_calls"]

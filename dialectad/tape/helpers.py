@@ -1,0 +1,81 @@
+"""What generated code calls besides NumPy.
+
+An argument `like` tells what will be written into a new array: that decides what kind of array it must be,
+as plain arrays can hold no derivative.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dialectad.frontend.tracers import Array, Tracer
+
+
+def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    """A new array to write `like` into."""
+    return np.empty(shape, dtype) if type(like) in _PLAIN else _hosted(np.empty(shape, dtype), like)
+
+
+def copy(x: Any, like: Any = 0.0) -> Any:
+    """A copy of an array to write `like` into."""
+    if type(x) is not np.ndarray:
+        return x.copy()
+    return x.copy() if type(like) in _PLAIN else _hosted(x.copy(), like)
+
+
+def expand(x: Any, shape: tuple[int, ...], dtype: Any, like: Any = 0.0) -> Any:
+    """`x`, broadcast to a new array."""
+    if type(x) not in _PLAIN:
+        return np.broadcast_to(x, shape).copy()
+    made = np.empty(shape, dtype)
+    made[...] = x
+    return made if type(like) in _PLAIN else _hosted(made, like)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """`x` in another dtype."""
+    return dtype(x) if type(x) in _PYTHON else x.astype(dtype)
+
+
+def join(elements: tuple[Any, ...], dtype: Any) -> Any:
+    """A vector of numbers."""
+    return np.stack([cast(x, dtype) for x in elements])
+
+
+_PYTHON = frozenset((float, int, bool))
+_PLAIN = frozenset((np.ndarray, *_PYTHON, *np.sctypeDict.values()))
+
+
+def _hosted(array: np.ndarray[Any, Any], like: Any) -> Any:
+    """`array` as something that the tape or the trace to which `like` belongs can write into."""
+    if isinstance(like, Tracer):
+        from dialectad.frontend.numpy.creation import constant_array
+
+        return Array.fresh(constant_array(array))
+    return like.tape.fresh(array)
+
+
+NAMESPACE: dict[str, Any] = {
+    **{
+        name: getattr(np, name)
+        for name in "add multiply maximum minimum fmax fmin where einsum power sqrt logical_not arange".split()
+    },
+    **{
+        name: getattr(np, name)
+        for name in (
+            "arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil copysign cos cosh exp exp2 expm1"
+            " floor fmod log log10 log1p log2 rint sin sinh tan tanh trunc inf nan"
+            " float64 float32 int64 int32 int16 int8 bool_"
+        ).split()
+    },
+    **{f"math_{name}": getattr(math, name) for name in dir(math) if not name.startswith("_")},
+    "empty": empty,
+    "copy": copy,
+    "expand": expand,
+    "cast": cast,
+    "join": join,
+}
+"""The names that kernels use."""

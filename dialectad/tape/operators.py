@@ -1,0 +1,122 @@
+"""The operators of `frontend/rewriting` with Python's own meaning.
+
+For functions within a compiled one, whose control flow is rewritten already, that are called on a tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dialectad.frontend.carry import Undefined
+from dialectad.frontend.staging import load
+
+Thunk = Callable[[], Any]
+
+
+def call(function: Any) -> Any:
+    """What to call instead of `function`."""
+    from dialectad.tape import calls
+
+    return calls.call(function)
+
+
+def outer(value: Any) -> Any:
+    """A read of what isn't a variable of the function."""
+    from dialectad.tape import calls
+
+    return calls.outer(value)
+
+
+def if_(test: Any, then: Thunk, otherwise: Thunk, *_: Any) -> None:
+    """`if test: then() else: otherwise()`"""
+    (then if test else otherwise)()
+
+
+def while_(test: Thunk, body: Thunk, *_: Any) -> None:
+    """`while test(): body()`"""
+    while test():
+        body()
+
+
+def for_(iterable: Any, body: Callable[[Any], Any], *rest: Any) -> None:
+    """`for item in iterable: body(item)`, as long as the last argument holds, if there is one."""
+    test = rest[-1]
+    iterator = iter(iterable)
+    while test is None or test():
+        try:
+            item = next(iterator)
+        except StopIteration:
+            break
+        body(item)
+
+
+def and_(a: Any, b: Thunk) -> Any:
+    """`a and b()`"""
+    return a and b()
+
+
+def or_(a: Any, b: Thunk) -> Any:
+    """`a or b()`"""
+    return a or b()
+
+
+def not_(a: Any) -> bool:
+    """`not a`"""
+    return not a
+
+
+def cond(test: Any, then: Thunk, otherwise: Thunk) -> Any:
+    """`then() if test else otherwise()`"""
+    return then() if test else otherwise()
+
+
+def assert_(test: Any, message: Thunk) -> None:
+    """`assert test, message()`"""
+    if not test:
+        text = message()
+        raise AssertionError(*([] if text is None else [text]))
+
+
+def load_item(container: Any, key: Any) -> Any:
+    """`container[key]`"""
+    return outer(container[key])
+
+
+def store_item(container: Any, key: Any, value: Any) -> None:
+    """`container[key] = value`"""
+    container[key] = value
+
+
+def aug_item(container: Any, key: Any, operator: Callable[[Any, Any], Any], value: Any) -> None:
+    """`container[key] op= value`"""
+    container[key] = operator(container[key], value)
+
+
+def changes(holder: Any, name: str, value: Any) -> None:
+    """Before `holder.name = value`."""
+
+
+def removes(holder: Any) -> None:
+    """Before `del holder[key]`."""
+
+
+__all__ = [
+    "Undefined",
+    "and_",
+    "assert_",
+    "aug_item",
+    "call",
+    "changes",
+    "cond",
+    "for_",
+    "if_",
+    "load",
+    "load_item",
+    "not_",
+    "or_",
+    "outer",
+    "removes",
+    "store_item",
+    "while_",
+]
