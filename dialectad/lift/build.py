@@ -11,13 +11,16 @@ from xdsl.dialects.builtin import IntegerAttr, IntegerType, LocationAttr, i1, i3
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad import locations
-from dialectad.lift.graph import Constants
+from dialectad.errors import CompileError
+from dialectad.lift.graph import PASS_NAME, Constants
 from dialectad.lift.inequalities import Difference, Fact, constant, is_true
 
 Number: TypeAlias = SSAValue | int
 """An `i64`, known now or when the program runs."""
 
-NSW = IntegerAttr(1, i32)
+DEEPEST = 150
+"""How deeply regions may be nested: printing and verifying them recurses."""
+
 _MAY_WRAP = IntegerAttr(0, i32)
 _SLT = IntegerAttr(2, i64)
 _NO_FAST_MATH = llvm.FastMathAttr(None)
@@ -37,6 +40,13 @@ class Builder:
     @contextmanager
     def inside(self, block: Block, *facts: Fact) -> Iterator[None]:
         """Continue in a nested block, where `facts` hold."""
+        if len(self._open) > DEEPEST:
+            raise CompileError(
+                f"more than {DEEPEST} branches and loops, one in the other",
+                locations.from_attr(self.location),
+                hint="many early exits, such as checks in straight code, nest so deeply",
+                pass_name=PASS_NAME,
+            )
         outer, self.block = self.block, block
         self._open.add(block)
         self.facts += facts
@@ -145,10 +155,7 @@ class Builder:
         if width == type_.width.data:
             return number
         kind = llvm.TruncOp if width > type_.width.data else llvm.SExtOp if signed else llvm.ZExtOp
-        properties = {"overflowFlags": _MAY_WRAP} if kind is llvm.TruncOp else {}
-        return self.add_op(
-            kind.create(operands=[number], result_types=[type_], properties=properties)
-        ).results[0]
+        return self.add_op(kind.create(operands=[number], result_types=[type_])).results[0]
 
     def difference(self, d: Difference) -> Number:
         """The value of a difference."""

@@ -213,6 +213,8 @@ def _ends(counted: Counted) -> bool:
     narrow = type_ != i64
     if isinstance(type_, IntegerType) and type_.width.data > 64:
         return False
+    if predicate == "eq":  # at most once, if at all
+        return step != 0
     if predicate == "ne":
         return abs(step) == 1 or (step != 0 and not counted.truncated and not counted.wraps())
     upward = predicate in ("slt", "sle", "ult", "ule")

@@ -67,6 +67,8 @@ def _range(s: Structurer, counted: Counted, starts: Sequence[SSAValue]) -> _Rang
     start, bound = starts[counted.primary], s.now(counted.bound)
     if counted.predicate == "ne" and bound.type != i64:
         return _modular_range(s, counted, start, bound)
+    if counted.predicate == "eq":
+        return _equal_range(counted, start, bound)
     is_wide = start.type == i64
     start = builder.value(builder.resize(start, i64, signed=counted.is_signed))
     bound = builder.value(builder.resize(bound, i64, signed=counted.is_signed))
@@ -94,6 +96,17 @@ def _range(s: Structurer, counted: Counted, starts: Sequence[SSAValue]) -> _Rang
         return _Range(start, upper, step, constant(start) == 0 and step == 1, known)
     trips = builder.divide_up(builder.difference(distance), abs(step))
     return _Range(0, trips if exact else builder.at_least(trips, 1), 1, True, known)
+
+
+def _equal_range(counted: Counted, start: SSAValue, bound: SSAValue) -> _Range | None:
+    """Of a loop that goes on once at most: LLVM writes so what runs twice."""
+    first, last = constant(start), constant(bound)
+    if first is None or last is None:
+        return None
+    assert isinstance(start.type, IntegerType)
+    goes_on = (first + counted.offset - last) % (1 << start.type.width.data) == 0
+    trips = int(goes_on) + (not counted.tested_first)
+    return _Range(0, trips, 1, True, None)
 
 
 def _modular_range(s: Structurer, counted: Counted, start: SSAValue, bound: SSAValue) -> _Range:

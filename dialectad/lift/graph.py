@@ -58,11 +58,15 @@ class Node:
 
 
 class Constants:
-    """Poison and constants, one op for each, to be put at the head of the function."""
+    """Poison and constants, one op for each: those of the entry, and others to be put at its head."""
 
-    def __init__(self) -> None:
+    def __init__(self, entry: Block) -> None:
         self.ops: list[Operation] = []
+        """Those that aren't in the entry yet."""
         self._found: dict[tuple[Attribute, int | None], SSAValue] = {}
+        for op in entry.ops:
+            if isinstance(op, llvm.ConstantOp) and isinstance(op.value, IntegerAttr):
+                self._found.setdefault((op.result.type, op.value.value.data), op.result)
 
     def poison(self, type_: Attribute) -> SSAValue:
         """A value of which nothing is known."""

@@ -64,7 +64,8 @@ class Structurer:
         """Let the parameters of a node have these values from here on."""
         for param, value in zip(params, values, strict=True):
             self._now[param] = value
-            if value.name_hint is None and value.type == param.type:
+            made = isinstance(value.owner, Block) or value.owner.name.startswith("scf.")
+            if made and value.name_hint is None:
                 value.name_hint = param.name_hint
 
     def _enter(self, target: Node, outcome: Outcome) -> None:
@@ -250,17 +251,23 @@ class Structurer:
         self, condition: SSAValue, first: Block, second: Block, pairs: Sequence[Pair]
     ) -> list[SSAValue]:
         """Run one of two blocks; gives of each pair the value that belongs to it."""
-        facts = self.builder.facts
         if first.first_op is None and second.first_op is None:
             return [self._select(condition, a, b) for a, b in pairs]
-        if second.first_op is None and guards.does_nothing(first, [*facts, (condition, False)], self.trips):
-            guards.unguard(first, self.builder.block)
+        if second.first_op is None and self._unguard(first, (condition, False)):
             return [self._select(condition, *guards.replace_poison(a, b)) for a, b in pairs]
-        if first.first_op is None and guards.does_nothing(second, [*facts, (condition, True)], self.trips):
-            guards.unguard(second, self.builder.block)
+        if first.first_op is None and self._unguard(second, (condition, True)):
             swapped = [guards.replace_poison(b, a) for a, b in pairs]
             return [self._select(condition, a, b) for b, a in swapped]
         return self._if(condition, first, second, pairs)
+
+    def _unguard(self, block: Block, otherwise: Fact) -> bool:
+        """Emit the ops of a branch always, if they do nothing where it isn't taken."""
+        if not guards.does_nothing(block, [*self.builder.facts, otherwise], self.trips):
+            return False
+        guards.unguard(block, self.builder.block)
+        if isinstance(guard := otherwise[0].owner, Operation):
+            self.replaced.append(guard)
+        return True
 
     def _if(self, condition: SSAValue, first: Block, second: Block, pairs: Sequence[Pair]) -> list[SSAValue]:
         # What is defined before the branch needn't be its result, if the other side agrees or doesn't care.
