@@ -5,6 +5,7 @@
     dialectad-opt --level linalg --print-pipeline    the pipeline as text, to give to -p
     dialectad-opt --emit asm f.mlir                  down to machine code
     dialectad-opt f.mlir --run f --args 1.0 "[1, 2]" compile and call @f
+    dialectad-opt -p lift-cf-to-scf f.ll             LLVM IR as input
 
 Exit status: 0, 1 for an error in the input (or a mismatch under --verify-diagnostics), 2 for wrong usage,
 70 for a bug in a pass.
@@ -32,6 +33,7 @@ from dialectad import passes, verifier
 from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.levels import STAGES, Level
+from dialectad.lift.llvm_reader import read
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import engine
 from dialectad.tools import diagnostics, parsing, run
@@ -61,6 +63,7 @@ def _argument_parser() -> argparse.ArgumentParser:
     add("--emit", choices=["mlir", "llvm-ir", "asm"], default="mlir", help="what to print (default: mlir)")
     add("--run", metavar="FUNC", help="call this function and print its results")
     add("--args", nargs="*", help="with --run: Python literals or .npy files; without, random values")
+    add("--read-llvm-ir", action="store_true", help="the input is LLVM IR, as it is where the file ends in .ll")
     add("--seed", type=int, default=0, help="with --run: seed of the random values")
     add("--print-pipeline", action="store_true", help="print the pipeline and exit")
     add("--list-passes", action="store_true", help="print the names of all passes and exit")
@@ -89,7 +92,7 @@ class _Driver:
         ctx = context()
         ctx.allow_unregistered = self.options.allow_unregistered_dialect
         try:
-            module = parsing.parse(ctx, chunk)
+            module = self._parse(ctx, chunk)
         except CompileError as error:
             raise _Failed([error]) from error
         self._verify(module, "verify")
@@ -105,6 +108,11 @@ class _Driver:
             return self._output(module, sig)
         except CompileError as error:
             raise _Failed([error]) from error
+
+    def _parse(self, ctx: Context, chunk: parsing.Chunk) -> ModuleOp:
+        if self.options.read_llvm_ir or chunk.name.endswith(".ll"):
+            return read(chunk.text, chunk.name, located=True)
+        return parsing.parse(ctx, chunk)
 
     def _output(self, module: ModuleOp, sig: run.Signature | None) -> str:
         if sig is not None:

@@ -16,7 +16,7 @@ from xdsl.utils.exceptions import ParseError
 from dialectad import locations
 from dialectad.errors import CompileError, Location
 
-_SPLIT = re.compile(r"^// -----.*$", re.MULTILINE)
+_SPLIT = re.compile(r"^(?://|;) -----.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Chunk:
 
 
 def split(name: str, text: str) -> list[Chunk]:
-    """The pieces of `text` between lines that start with `// -----`."""
+    """The pieces of `text` between lines that start with `// -----`; in LLVM IR, with `; -----`."""
     chunks: list[Chunk] = []
     line = 1
     for piece in _SPLIT.split(text):
