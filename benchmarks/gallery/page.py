@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from benchmarks.gallery.figures import LABELS, label
 from benchmarks.gallery.stories import BEFORE, Story, growth, stories
 from benchmarks.gradients import OURS
 from dialectad.comparison import units
+
+CLOSE = 1.1
+"""Times within this factor of one another count as the same."""
 
 Found = Mapping[str, Mapping[str, Any]]
 
@@ -79,7 +83,7 @@ def _short(levels: Mapping[str, Any], level: str) -> str:
 
 def _part(story: Story, found: Mapping[str, Any]) -> str:
     lines = [*source(story.shown), "", f"![time by level](gallery/{story.name}.png)", "", *_levels(found)]
-    lines += ["", _fastest(found), *_refusals(found)]
+    lines += ["", _fastest(found), *_refusals(found), *_kept(found)]
     return "\n".join(lines)
 
 
@@ -129,13 +133,31 @@ def _fastest(found: Mapping[str, Any]) -> str:
     if not ours:
         return "No level gave a gradient."
     (best, name), (worst, last) = ours[0], ours[-1]
+    near = [f"`{label(other)}`" for time, other in ours[1:] if time <= CLOSE * best]
     over = found["race"]["over_primal"].get(name)
     said = f"Fastest is `{label(name)}` with {units.seconds(best)}"
     said += f", {over:.1f} times the loss alone" if over else ""
     said += f" and {best / times['c']:.2f} times C's" if "c" in times else ""
-    if len(ours) > 1:
-        said += f"; `{label(last)}` takes {worst / best:.1f} times as long"
+    said += f". Within {CLOSE - 1:.0%} of it: {', '.join(near)}" if near else ""
+    said += f". `{label(last)}` takes {worst / best:.1f} times as long" if worst > CLOSE * best else ""
     return said + "."
+
+
+def _kept(found: Mapping[str, Any]) -> list[str]:
+    """What the fastest level keeps for its reverse sweep, by source line."""
+    ours = {level: time for level in found["levels"] if (time := _times(found).get(f"{OURS}:{level}"))}
+    level = min(ours, key=lambda level: ours[level], default=None)
+    if level is None or not (kept := found["levels"][level]["cached"]):
+        return []
+    counted = Counter((c["name"], c["type"], c["times"], c["bytes"]) for c in kept)
+    lines = ["", f"<details><summary>What <code>{level}</code> keeps for the reverse sweep</summary>", ""]
+    for (name, type_, times, size), count in counted.items():
+        often = "as often as the loop runs" if times is None else f"up to {units.count(times)} times"
+        values = f"{count} values of `{type_}`" if count > 1 else f"`{type_}`"
+        lines.append(
+            f"- `{name}`: {values}, {often}{'' if size is None else f', {units.size(count * size)}'}"
+        )
+    return [*lines, "", "</details>"]
 
 
 def _refusals(found: Mapping[str, Any]) -> list[str]:
