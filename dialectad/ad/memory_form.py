@@ -94,7 +94,7 @@ class MemoryForm:
             for value, shadow in zip(self.arguments, shadows, strict=False):
                 if not is_memory(value) and (d := sweep.cotangent(value)) is not None:
                     _add_to(sweep.emitter, shadow, d)
-            for op in (*sweep.finally_, *self.deallocations):
+            for op in (*sweep.primals.finally_, *self.deallocations):
                 sweep.emitter.insert(op)
 
     def add_tangents(
@@ -134,7 +134,7 @@ class MemoryForm:
                 cast = UnrealizedConversionCastOp.create(operands=[memory], result_types=[out.type])
                 shadow = sweep.emitter.emit(cast)
             self._clear(sweep.emitter, out, shadow)
-        sweep.finally_.append(memref.DeallocOp.get(memory))
+        sweep.primals.finally_.append(memref.DeallocOp.get(memory))
         return shadow
 
     def _clear(self, emitter: Emitter, out: SSAValue, shadow: SSAValue) -> None:

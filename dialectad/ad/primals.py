@@ -31,7 +31,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, llvm, math, memref, scf, tensor
-from xdsl.dialects.builtin import LocationAttr, MemRefType, UnitAttr, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    BoolAttr,
+    LocationAttr,
+    MemRefType,
+    UnitAttr,
+    UnrealizedConversionCastOp,
+    i8,
+)
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
@@ -41,6 +49,7 @@ from dialectad.ad.algebra import INDEX, Emitter
 from dialectad.ad.choose import Graph, size_of
 from dialectad.ad.extents import extents
 from dialectad.ad.memory import VIEWS, Memory
+from dialectad.dialects import llvm as more_llvm
 from dialectad.dialects.ad import MIRRORED, CacheOp, CacheType, PopOp, PushOp, ReserveOp
 
 _INTEGER_OPS: tuple[type[Operation], ...] = (
@@ -107,6 +116,8 @@ class Primals:
         self.emitter = emitter
         self.memory = Memory(top)
         self.scopes: dict[Block, Scope] = {}
+        self.finally_: list[Operation] = []
+        """What has to be done when the reverse sweep has ended."""
 
     @contextmanager
     def scope(self, forward: Block, reverse: Block) -> Iterator[Scope]:
@@ -133,22 +144,48 @@ class Primals:
         return known
 
     def content(self, op: Operation, memory: SSAValue) -> SSAValue:
-        """Memory that holds what `memory` held when `op` ran."""
+        """Memory that holds what the memref `memory` held when `op` ran."""
         if self.memory.survives(memory, op):
             return self.value(memory)
-        assert op.parent is not None
         assert isinstance(memory.type, MemRefType)
-        sizes = extents(memory)
         type_ = MemRefType(memory.type.element_type, memory.type.shape)
+
+        def save(to: SSAValue) -> None:
+            self.emitter.insert(memref.CopyOp(memory, to))
+
+        return self._saved(op, type_, extents(memory), save)
+
+    def bytes(self, op: Operation, pointer: SSAValue, size: SSAValue) -> SSAValue:
+        """A pointer to `size` bytes (a value of the forward sweep) as they were when `op` ran."""
+
+        def save(to: SSAValue) -> None:
+            cast = UnrealizedConversionCastOp.create(operands=[to], result_types=[pointer.type])
+            operands = [self.emitter.emit(cast), pointer, size]
+            volatile = {"isVolatile": BoolAttr.from_bool(False)}
+            self.emitter.insert(more_llvm.MemcpyOp.create(operands=operands, properties=volatile))
+
+        with self.emitter.at(InsertPoint.before(op)):
+            count = self.emitter.emit(arith.IndexCastOp(size, INDEX))
+        saved = self._saved(op, MemRefType(i8, [DYNAMIC_INDEX]), [count], save)
+        return self.emitter.emit(
+            UnrealizedConversionCastOp.create(operands=[saved], result_types=[pointer.type])
+        )
+
+    def _saved(
+        self, op: Operation, type_: MemRefType, sizes: list[SSAValue], save: Callable[[SSAValue], None]
+    ) -> SSAValue:
+        """Memory that `save` fills before `op` runs, in the reverse sweep."""
+        assert op.parent is not None
         with self.emitter.at(InsertPoint.before(op)):
             if (scope := self.scopes.get(op.parent)) is None:
                 copy = self.emitter.emit(memref.AllocOp(sizes, [], type_))
-                self.emitter.insert(memref.CopyOp(memory, copy))
+                save(copy)
+                self.finally_.append(memref.DeallocOp.get(copy))
                 return copy
             cache, location = self._cache(op, type_)
             slot = ReserveOp(cache, sizes, type_)
             slot.location = location
-            self.emitter.insert(memref.CopyOp(memory, self.emitter.emit(slot)))
+            save(self.emitter.emit(slot))
         return self._later(
             scope, type_, lambda: self._pop(scope, cache, [self.value(size) for size in sizes], location)
         )

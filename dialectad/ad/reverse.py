@@ -48,8 +48,6 @@ class Reverse:
         self.cotangents: dict[SSAValue, SSAValue] = {}
         self.shadows: dict[SSAValue, SSAValue] = {}
         """The memory or cache of cotangents that belongs to memory or a cache of the top block."""
-        self.finally_: list[Operation] = []
-        """What has to be done when the sweep has ended."""
         self.pending: dict[SSAValue, list[tuple[Operation, InPlace]]] = {}
         """Contributions to parts of cotangents that don't exist yet."""
 
@@ -82,7 +80,7 @@ class Reverse:
         """Give memory back when nothing needs it any more."""
         block = memory.owner.parent  # pyright: ignore[reportAttributeAccessIssue]
         if block is self.primals.top:
-            self.finally_.append(memref.DeallocOp.get(memory))
+            self.primals.finally_.append(memref.DeallocOp.get(memory))
         else:
             self.emitter.builder.insert(memref.DeallocOp.get(memory), InsertPoint.at_end(block))
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_MODULES = ("arith", "math", "tensor", "linalg", "generic", "memref", "llvm", "blas", "scf", "func", "ad")
+_MODULES = (
+    "arith",
+    "math",
+    "tensor",
+    "linalg",
+    "generic",
+    "memref",
+    "llvm",
+    "blas_calls",
+    "blas",
+    "scf",
+    "func",
+    "ad",
+)
 
 EXEMPT: dict[str, str] = {
     "builtin.module": "holds the functions",

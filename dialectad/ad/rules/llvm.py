@@ -229,7 +229,7 @@ def _add_floats(sweep: Reverse, op: Operation, to: SSAValue, addend: SSAValue, s
     count = emitter.emit(arith.DivSIOp(size, width))
     block = Block(arg_types=[i64])
     with emitter.inside(block):
-        here, there = (_element(emitter, p, block.args[0], element) for p in (to, addend))
+        here, there = (element_pointer(emitter, p, block.args[0], element) for p in (to, addend))
         total = emitter.add(*(emitter.emit(llvm.LoadOp(p, element)) for p in (here, there)))
         emitter.insert(llvm.StoreOp(total, here))
         emitter.insert(scf.YieldOp())
@@ -237,7 +237,8 @@ def _add_floats(sweep: Reverse, op: Operation, to: SSAValue, addend: SSAValue, s
     emitter.insert(scf.ForOp(zero, count, one, [], block))
 
 
-def _element(emitter: Emitter, pointer: SSAValue, index: SSAValue, element: Attribute) -> SSAValue:
+def element_pointer(emitter: Emitter, pointer: SSAValue, index: SSAValue, element: Attribute) -> SSAValue:
+    """Where element `index` is."""
     return emitter.emit(
         llvm.GEPOp.create(
             operands=[pointer, index],
@@ -249,16 +250,6 @@ def _element(emitter: Emitter, pointer: SSAValue, index: SSAValue, element: Attr
             },
         )
     )
-
-
-class Call(Rule):
-    """A function of which nothing is known: fine as long as nothing active comes near it."""
-
-    def vary(self, activity: Activity, op: Operation) -> None:
-        if any(activity.is_varied(o) for o in op.operands):
-            assert isinstance(op, llvm.CallOp)
-            name = op.callee.root_reference.data if op.callee is not None else "a function pointer"
-            raise _refuse(op, f"a call of {name}, of which no derivative is known")
 
 
 register(llvm.LoadOp, Load())
