@@ -45,8 +45,11 @@ _NO_IDIOMS = '"no-builtin-memset" "no-builtin-memcpy" "no-builtin-memmove"'
 _LEVEL = 1
 
 
-def optimize_text(llvm_ir: str) -> str:
-    """LLVM IR text after the passes of Note [Optimised for differentiation]."""
+def optimize_text(llvm_ir: str, *, only_registers: bool = False) -> str:
+    """LLVM IR text after the passes of Note [Optimised for differentiation].
+
+    With `only_registers` nothing but what makes variables values: without it no pointer is known.
+    """
     llvm_ir = llvm_ir.replace('!"llvm.loop.unroll.full"', '!"dialectad.unroll"')
     llvm_ir = _DEFINE.sub(rf"\1 {_NO_IDIOMS} {{", llvm_ir)
     with LOCK:
@@ -69,14 +72,16 @@ def optimize_text(llvm_ir: str) -> str:
         canonical = binding.create_new_function_pass_manager()
         canonical.add_loop_simplify_pass()
         canonical.add_lcssa_pass()
+        registers = binding.create_new_function_pass_manager()
+        registers.add_sroa_pass()
         for function in module.functions:
             if not function.is_declaration:
-                for passes in (scalar, stores, scalar, canonical):
+                for passes in (registers,) if only_registers else (scalar, stores, scalar, canonical):
                     passes.run(function, builder)
         return str(module)
 
 
-def optimize(module: ModuleOp, names: Collection[str]) -> None:
+def optimize(module: ModuleOp, names: Collection[str], *, only_registers: bool = False) -> None:
     """Optimise the functions of these names in a module of the `llvm` dialect, in place."""
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, llvm.FuncOp)}
     for name in names:
@@ -84,7 +89,7 @@ def optimize(module: ModuleOp, names: Collection[str]) -> None:
             raise CompileError(f"there is no function @{name} to optimise", pass_name=PASS_NAME)
     if not names:
         return
-    text = optimize_text(translate(_extracted(module, names)))
+    text = optimize_text(translate(_extracted(module, names)), only_registers=only_registers)
     optimized = read(text)
     known = {op.sym_name.data for op in module.ops if isinstance(op, llvm.FuncOp | llvm.GlobalOp)}
     for op in list(optimized.ops):
@@ -140,18 +145,17 @@ def _replace_body(old: llvm.FuncOp, new: llvm.FuncOp) -> None:
     new.body.move_blocks(old.body)
 
 
-def _requested(module: ModuleOp) -> set[str]:
-    """The functions to differentiate after LLVM has optimised them."""
-    marked = {
-        op.sym_name.data
+def _requested(module: ModuleOp) -> dict[str, bool]:
+    """The functions to differentiate -> whether only after LLVM has optimised them."""
+    found = {
+        op.sym_name.data: True
         for op in module.ops
         if isinstance(op, llvm.FuncOp) and DIFFERENTIATED in op.attributes
     }
-    derivatives = [
-        d for op in module.ops if isinstance(op, llvm.FuncOp) and (d := Derivative.of(op)) is not None
-    ]
-    as_they_are = {d.callee for d in derivatives if d.level != "llvm"}
-    return marked - (as_they_are - {d.callee for d in derivatives if d.level == "llvm"})
+    for op in module.ops:
+        if isinstance(op, llvm.FuncOp) and (derivative := Derivative.of(op)) is not None:
+            found[derivative.callee] &= derivative.level == "llvm"
+    return found
 
 
 @dataclass(frozen=True)
@@ -164,4 +168,6 @@ class OptimizeLlvmPass(ModulePass):
     """Names; none: the functions with the attribute `dialectad.differentiated`."""
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        optimize(op, set(self.functions) or _requested(op))
+        chosen = dict.fromkeys(self.functions, True) or _requested(op)
+        optimize(op, [name for name, fully in chosen.items() if fully])
+        optimize(op, [name for name, fully in chosen.items() if not fully], only_registers=True)
