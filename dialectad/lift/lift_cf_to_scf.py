@@ -25,6 +25,8 @@ from xdsl.context import Context
 from xdsl.dialects import builtin, llvm
 from xdsl.passes import ModulePass
 
+from dialectad import locations
+from dialectad.errors import CompileError
 from dialectad.lift.graph import Constants, Graph
 from dialectad.lift.layout import Layout
 from dialectad.lift.purity import sweep
@@ -34,6 +36,14 @@ from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 
 def lift(function: llvm.FuncOp) -> None:
     """Make the body of a function one block."""
+    try:
+        _lift(function)
+    except CompileError as error:
+        error.location = error.location or locations.of(function)
+        raise
+
+
+def _lift(function: llvm.FuncOp) -> None:
     entry = function.body.first_block
     assert entry is not None
     output = function.function_type.output

@@ -20,7 +20,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from dialectad.lift import counted, for_loops, guards
 from dialectad.lift.build import Builder
 from dialectad.lift.graph import Edge, Node
-from dialectad.lift.inequalities import Difference
+from dialectad.lift.inequalities import Difference, Fact
 from dialectad.lift.layout import Layout
 from dialectad.lift.loops import Loop
 from dialectad.lift.outcome import Flag, Key, Outcome
