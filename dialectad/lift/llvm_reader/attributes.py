@@ -61,7 +61,7 @@ class Attributes:
         tokens.expect("=")
         tokens.expect("{")
         self.starts[name] = tokens.at
-        tokens.at = tokens.list.index("}", tokens.at) + 1
+        tokens.skip_past("}")
 
     def _group(self, name: str) -> list[Attribute]:
         if (found := self.groups.get(name)) is not None:

@@ -265,9 +265,7 @@ class Function:
             for phi in phis:
                 for label in phi.incoming:
                     if label not in edges[block]:
-                        self.tokens.fail(
-                            f"the phi has a value for %{label}, which doesn't branch here", phi.at
-                        )
+                        self.tokens.fail(f"the phi's block %{label} doesn't branch here", phi.at)
         first = entry.first_op
         assert first is not None
         entry.insert_ops_before(self._used_constants(), first)

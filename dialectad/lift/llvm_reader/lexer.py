@@ -37,14 +37,17 @@ _TOKEN = re.compile(
     r")"
 )
 
+_END = 8
+"""Nobody looks farther ahead than so many tokens."""
+
 
 class Tokens:
-    """A cursor on the tokens of a text. The last token is '', which nothing accepts."""
+    """A cursor on the tokens of a text, which end in some empty ones, which nothing accepts."""
 
     def __init__(self, text: str, name: str):
         self.text = text
         self.name = name
-        self.list: list[str] = [*_TOKEN.findall(text), ""]
+        self.list: list[str] = [*_TOKEN.findall(text), *[""] * _END]
         self.at = 0
 
     # Where
@@ -59,7 +62,7 @@ class Tokens:
 
     def location(self, position: int | None = None) -> Location:
         """The place of a token, by default of the next one."""
-        start = self._starts[self.at if position is None else position]
+        start = self._starts[min(self.at if position is None else position, len(self._starts) - 1)]
         line = bisect_right(self._lines, start)
         return Location(self.name, line, start - self._lines[line - 1] + 1)
 
@@ -86,7 +89,7 @@ class Tokens:
     def take(self) -> str:
         """The next token, taken."""
         token = self.list[self.at]
-        self.at += 1
+        self.at += token != ""
         return token
 
     def accept(self, token: str) -> bool:
@@ -130,6 +133,14 @@ class Tokens:
                 return items
             self.expect(",")
 
+    def skip_past(self, token: str) -> None:
+        """Take everything up to and including this token."""
+        try:
+            self.at = self.list.index(token, self.at) + 1
+        except ValueError:
+            self.at = len(self.list) - _END
+            self.unexpected(f"`{token}`")
+
     def balanced(self) -> str:
         """The text in parentheses that starts here, without the outermost ones."""
         self.expect("(")
@@ -138,7 +149,6 @@ class Tokens:
         while True:
             token = self.take()
             if token == "":
-                self.at -= 1
                 self.unexpected("`)`")
             depth += {"(": 1, ")": -1}.get(token, 0)
             if not depth:

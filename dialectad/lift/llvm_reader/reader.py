@@ -125,7 +125,6 @@ class Reader:
             if not depth:
                 return
             if token == "":
-                tokens.at -= 1
                 tokens.unexpected("a type")
 
     def _target(self) -> None:
@@ -331,18 +330,13 @@ class Reader:
             op.location = location
 
     def _skip_body(self) -> None:
-        tokens, items = self.tokens, self.tokens.list
+        tokens = self.tokens
         tokens.expect("{")
-        start, open_ = tokens.at, 1
+        open_ = 1
         while open_:
-            try:
-                end = items.index("}", start)
-            except ValueError:
-                tokens.at = len(items) - 1
-                tokens.unexpected("`}`")
-            open_ += items[start:end].count("{") - 1
-            start = end + 1
-        tokens.at = start
+            start = tokens.at
+            tokens.skip_past("}")
+            open_ += tokens.list[start : tokens.at].count("{") - 1
 
     def _finish(self, head: _Head) -> None:
         tokens = self.tokens

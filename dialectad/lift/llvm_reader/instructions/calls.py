@@ -80,7 +80,7 @@ def _call(kind: str = "none") -> Handler:
 
     def handler(f: Function) -> SSAValue | None:
         tokens = f.tokens
-        start = tokens.at
+        start = tokens.at - 1
         if kind != "none":
             tokens.expect("call")
         flags = fast_math(f)
