@@ -34,7 +34,7 @@ class CachedValue:
     """A value that is kept, of each iteration of the loops around it."""
 
     name: str
-    """The source line that computes it, or where that isn't known the op."""
+    """The source line that computes it, or where that isn't known, what computes it."""
     type: str
     location: Location | None
     times: int | None
@@ -70,10 +70,11 @@ def _name(op: ad.CacheOp, location: Location | None) -> str:
     source = linecache.getline(location.file, location.line).strip() if location is not None else ""
     if source:
         return source
-    for use in op.result.uses:
-        if isinstance(use.operation, ad.PushOp) and isinstance(use.operation.value, OpResult):
-            return use.operation.value.op.name
-    return op.name
+    pushed = (use.operation.value for use in op.result.uses if isinstance(use.operation, ad.PushOp))
+    value = next(pushed, None)
+    if value is None:
+        return "a value in memory"
+    return f"result of {value.op.name}" if isinstance(value, OpResult) else "state of a loop"
 
 
 def _constant(value: SSAValue) -> int | None:

@@ -25,12 +25,14 @@ from dialectad.frontend.function import Function, jit
 from dialectad.levels import Level
 from dialectad.levels import levels as registered
 from dialectad.levels import of as level_of
-from dialectad.runtime import cache, host
+from dialectad.runtime import cache, engine, host
 
-_NUMPY, _COMPILED = "NumPy", "compiled"
+_NUMPY, _COMPILED = "the loss in NumPy", "the compiled loss"
 _QUICK = 0.02
 """Seconds: a loss that takes no longer in NumPy is differenced there, and otherwise compiled."""
 
+_NOISY = 0.15
+"""Spread of run times that is worth a remark."""
 _ONCE = 1.0
 """Seconds: compiling that takes longer isn't measured again."""
 
@@ -123,6 +125,7 @@ class _Run:
         self._judge(results, self.plain if quick or compiled is None else compiled, primal.value, seed)
         timings = timing.interleaved(self.contenders, self.seconds)
         self._time(results, timings)
+        self.notes += _noise(timings)
         return Comparison(
             getattr(self.plain, "__name__", "loss"),
             place_of(self.function),
@@ -241,7 +244,10 @@ class _Run:
             with cache.disabled(), time_limit(self.timeout):
                 self._differentiate(result)
         except CompileError as problem:
-            _give_up(result, "refused", str(problem))
+            # LLVM can't blame a line of the program: it was given nonsense.
+            broken = problem.pass_name == engine.PASS_NAME and problem.location is None
+            _give_up(result, "failed" if broken else "refused", str(problem))
+            result.traceback = traceback.format_exc() if broken else ""
         except TimeUp:
             _give_up(result, "timeout", f"given up after {self.timeout:g} s")
         except Exception as problem:  # a bug in a level mustn't hide what the others do
@@ -330,6 +336,14 @@ def _notes(results: Sequence[LevelResult], slopes: Sequence[reference.Slope], st
             " arguments are at a kink, or the loss is not what is differentiated."
         ]
     return []
+
+
+def _noise(timings: dict[str, Timing]) -> list[str]:
+    """Whether run times are to be taken with a grain of salt."""
+    name, worst = max(timings.items(), key=lambda item: item[1].spread, default=("", None))
+    if worst is None or worst.spread <= _NOISY:
+        return []
+    return [f"The machine was busy: run times are uncertain, by ±{worst.spread:.0%} for {name}."]
 
 
 def machine() -> str:

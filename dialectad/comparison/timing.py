@@ -15,7 +15,7 @@ from typing import Any
 
 from dialectad.comparison.arguments import Arguments
 
-ROUNDS = 9
+ROUNDS = 31
 """Samples of a contender that is fast enough."""
 
 

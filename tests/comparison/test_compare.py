@@ -13,6 +13,7 @@ import pytest
 import dialectad as da
 import dialectad.comparison.compare as module
 from dialectad.comparison.inspection import rung_of
+from dialectad.comparison.timing import Timing
 from dialectad.frontend import transforms
 from tests.comparison import losses
 
@@ -175,6 +176,14 @@ def test_a_bug_in_a_level_does_not_hide_the_others(monkeypatch):
     assert not found.ok
 
 
+def test_nonsense_for_llvm_is_a_bug_and_no_refusal(monkeypatch):
+    def fail(value, g):
+        raise da.CompileError("LLVM can't take its input", pass_name="llvm")
+
+    patched(monkeypatch, "loop", lambda right: Changed(right, fail))
+    assert compare(losses.smooth, losses.X, levels=["loop"])["loop"].status == "failed"
+
+
 def test_a_slow_level_is_given_up(monkeypatch):
     def endless(value, g):
         while True:
@@ -281,6 +290,14 @@ def test_a_compiled_function_and_a_method_can_be_compared():
 
     assert compare(da.jit(losses.smooth), losses.X, levels=["linalg"]).ok
     assert compare(Model().loss, losses.X, levels=["linalg"]).ok
+
+
+def test_noise_is_told():
+    steady, noisy = Timing((1.0,) * 8), Timing((1.0, 2.0) * 4)
+    assert module._noise({"a": steady}) == module._noise({}) == []
+    assert module._noise({"a": steady, "b": noisy}) == [
+        "The machine was busy: run times are uncertain, by ±33% for b."
+    ]
 
 
 def test_arguments_may_change_while_comparing():
