@@ -31,6 +31,9 @@ format: $(VENV)/test.stamp
 bench: $(VENV)/bench.stamp
 	$(RUN) python -m benchmarks
 
+gallery: $(VENV)/bench.stamp
+	$(RUN) python docs/gallery.py
+
 # mlir-opt judges the text of every rung, a browser the page of a comparison: Debian's packages, installed where
 # that is possible.
 mlir:
