@@ -10,7 +10,8 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.algebra import INDEX, Emitter
-from dialectad.dialects.ad import PopOp, PushOp
+from dialectad.ad.memory import written_by
+from dialectad.dialects.ad import PopOp, PushOp, ReserveOp
 
 COUNTED = "dialectad.counted"
 """Marks a `scf.while` whose last result counts its iterations, while its function is differentiated."""
@@ -30,8 +31,7 @@ def rotate(op: scf.WhileOp) -> scf.WhileOp:
     assert isinstance(last, scf.YieldOp)
     block = op.parent
     assert block is not None
-    caches = any(isinstance(o, PushOp | PopOp) for o in op.before_region.walk())
-    if list(condition.args) == list(before.args) and not caches:
+    if list(condition.args) == list(before.args) and not any(map(_writes, op.before_region.walk())):
         return op
 
     def run(inputs: Sequence[SSAValue], put: Callable[[Operation], None]) -> list[SSAValue]:
@@ -54,6 +54,10 @@ def rotate(op: scf.WhileOp) -> scf.WhileOp:
         old.replace_all_uses_with(result)
     block.erase_op(op)
     return new
+
+
+def _writes(op: Operation) -> bool:
+    return isinstance(op, PushOp | PopOp | ReserveOp) or any(True for _ in written_by(op))
 
 
 def count_iterations(op: scf.WhileOp) -> None:

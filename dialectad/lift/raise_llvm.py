@@ -163,6 +163,8 @@ _LIBM: dict[str, type[Operation]] = {
     "fmin": arith.MinnumfOp,
 }
 
+_SCOPES = ("dialectad.alias_scopes", "dialectad.noalias_scopes")
+
 _ALLOCATE = {"malloc": 0, "aligned_alloc": 1}
 """Functions that give memory -> which operand is its size."""
 
@@ -194,6 +196,8 @@ class _Raiser:
 
     def run(self) -> None:
         for op in list(self.block.walk()):
+            for scopes in _SCOPES:  # of the function that it was
+                op.attributes.pop(scopes, None)
             if (handler := _HANDLERS.get(type(op))) is not None:
                 handler(self, op)
         last = self.block.last_op

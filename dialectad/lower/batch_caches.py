@@ -51,7 +51,7 @@ def _batch(cache: CacheOp) -> None:
     (push,), (pop,) = pushes, pops
     if isinstance(push.value.type, MemRefType):
         return
-    forward, backward = _loop_of(push), _loop_of(pop)
+    forward, backward = _loop_of(push, cache), _loop_of(pop, cache)
     if forward is None or backward is None:
         return
     trips = constant_trips(forward)
@@ -88,9 +88,10 @@ def _batch(cache: CacheOp) -> None:
     cache.erase()
 
 
-def _loop_of(op: Operation) -> scf.ForOp | None:
+def _loop_of(op: Operation, cache: CacheOp) -> scf.ForOp | None:
+    """The loop whose iterations each have one `op`, if it is not around the cache, too."""
     parent = op.parent_op()
-    return parent if isinstance(parent, scf.ForOp) else None
+    return parent if isinstance(parent, scf.ForOp) and cache.parent is not op.parent else None
 
 
 def _constant_of(value: SSAValue) -> int | None:

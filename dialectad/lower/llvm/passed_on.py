@@ -6,6 +6,8 @@ made of allocated memory by `builtin.unrealized_conversion_cast`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from xdsl.dialects import llvm
 from xdsl.dialects.builtin import UnrealizedConversionCastOp
 from xdsl.ir import Attribute, Operation
@@ -28,8 +30,18 @@ def _pass_on(f: FunctionLowering, op: Operation) -> None:
         f.set(old, new)
 
 
-def _scope(f: FunctionLowering, op: Operation) -> dict[str, Attribute]:
-    return {}
+def _scope(f: FunctionLowering, op: Operation) -> Mapping[str, Attribute]:
+    """What a load or store says about aliasing: see Note [Alias scopes]."""
+    match op:
+        case llvm.LoadOp() | llvm.StoreOp():
+            pointer = op.ptr
+        case _:
+            return {}
+    while isinstance(owner := pointer.owner, llvm.GEPOp):
+        pointer = owner.ptr
+    if isinstance(owner, UnrealizedConversionCastOp) and isinstance(owner.inputs[0].owner, Operation):
+        return f.scopes.get(owner.inputs[0].owner, {})
+    return f.scopes.get(pointer, {})
 
 
 def _pointer(f: FunctionLowering, op: UnrealizedConversionCastOp) -> None:

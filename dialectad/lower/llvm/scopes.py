@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from xdsl.dialects import arith, memref
+from xdsl.dialects import arith, llvm, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntegerAttr, MemRefType, StringAttr
 from xdsl.ir import Attribute, Block, SSAValue
 
@@ -45,10 +45,12 @@ def alias_scopes(blocks: Sequence[Block]) -> dict[Part, Mapping[str, Attribute]]
                 names[op] = StringAttr(f"cache {len(names)}")
             elif type(op) is memref.AllocOp and "dialectad.arena" in op.attributes:
                 names |= {part: StringAttr(f"{part[0]}-{part[1]}") for part in _parts(op.memref)}
+            elif type(op) is memref.AllocOp:
+                names[op] = StringAttr(f"alloc {len(names)}")
     if not names:  # that arguments are apart is said by `noalias`
         return {}
     for argument in blocks[0].args:
-        if isinstance(argument.type, MemRefType):
+        if isinstance(argument.type, MemRefType | llvm.LLVMPointerType):
             names[argument] = StringAttr(f"argument {argument.index}")
     if not 1 < len(names) <= _MOST:
         return {}
