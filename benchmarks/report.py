@@ -47,7 +47,7 @@ def race_table(title: str, outcome: Outcome) -> Table:
     """One line per contender: its time, also over our default's, over C's, and over its own primal's."""
     result = Table(title=title, title_justify="left", caption_justify="left")
     result.add_column("contender", no_wrap=True)
-    for heading in ("median", "spread", f"time / {OURS}'s", "time / C's", "gradient / primal"):
+    for heading in ("median", "spread", f"/ {OURS}", "/ C", "/ primal"):
         result.add_column(heading, justify="right")
     ours, c = outcome.timings.get(OURS), outcome.timings.get("c")
     for name, timing in sorted(outcome.timings.items(), key=lambda item: item[1].median):
