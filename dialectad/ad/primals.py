@@ -71,7 +71,6 @@ CHEAP: frozenset[type[Operation]] = frozenset(
         *(arith.ConstantOp, arith.SelectOp, arith.TruncFOp, linalg.IndexOp),
         *(tensor.EmptyOp, tensor.DimOp, tensor.ExtractOp, tensor.ExtractSliceOp),
         *(memref.LoadOp, memref.DimOp, memref.GetGlobalOp, llvm.LoadOp, llvm.ZeroOp, llvm.AddressOfOp),
-        *VIEWS,
     )
 )
 """What is recomputed where its operands are available; a load, where its memory survives."""
@@ -81,9 +80,11 @@ SPREADING: frozenset[type[Operation]] = frozenset(
         *(tensor.SplatOp, tensor.CollapseShapeOp, tensor.ExpandShapeOp, tensor.CastOp),
         *(linalg.BroadcastOp, linalg.TransposeOp, linalg.FillOp),
         *(arith.ExtFOp, arith.SIToFPOp, arith.UIToFPOp),
+        *VIEWS,
     )
 )
-"""What is always recomputed, since its operand is no bigger than its result and so the better to cache."""
+"""What is always recomputed, since its operand is no bigger than its result and so the better to cache. A view
+can't be cached at all."""
 
 
 @dataclass
