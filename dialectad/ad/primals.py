@@ -83,8 +83,8 @@ SPREADING: frozenset[type[Operation]] = frozenset(
         *VIEWS,
     )
 )
-"""What is always recomputed, since its operand is no bigger than its result and so the better to cache. A view
-can't be cached at all."""
+"""What is always recomputed, since its operand is no bigger than its result and so the better to cache. A
+view can't be cached at all."""
 
 
 @dataclass
