@@ -17,14 +17,13 @@ derivative is there. Loops that are to be unrolled then still say so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import llvmlite.binding as binding
 from xdsl.context import Context
 from xdsl.dialects import builtin, llvm
-from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
@@ -38,8 +37,7 @@ from dialectad.runtime.host import LOCK, host, target_machine
 
 PASS_NAME = "optimize-llvm"
 
-_DEFINE = re.compile(r"^(define [^\n]*\)[^\n()]*) \{$", re.MULTILINE)
-_NO_IDIOMS = '"no-builtin-memset" "no-builtin-memcpy" "no-builtin-memmove"'
+_NO_IDIOMS = tuple(StringAttr(f"no-builtin-{name}") for name in ("memset", "memcpy", "memmove"))
 """Attributes of a function in which LLVM may not make such calls."""
 
 _LEVEL = 1
@@ -51,7 +49,6 @@ def optimize_text(llvm_ir: str, *, only_registers: bool = False) -> str:
     With `only_registers` nothing but what makes variables values: without it no pointer is known.
     """
     llvm_ir = llvm_ir.replace('!"llvm.loop.unroll.full"', '!"dialectad.unroll"')
-    llvm_ir = _DEFINE.sub(rf"\1 {_NO_IDIOMS} {{", llvm_ir)
     with LOCK:
         machine = target_machine(opt=2)  # initialises LLVM too
         try:
@@ -89,7 +86,7 @@ def optimize(module: ModuleOp, names: Collection[str], *, only_registers: bool =
             raise CompileError(f"there is no function @{name} to optimise", pass_name=PASS_NAME)
     if not names:
         return
-    text = optimize_text(translate(_extracted(module, names)), only_registers=only_registers)
+    text = optimize_text(translate(_extracted(module, names), places=True), only_registers=only_registers)
     optimized = read(text)
     known = {op.sym_name.data for op in module.ops if isinstance(op, llvm.FuncOp | llvm.GlobalOp)}
     for op in list(optimized.ops):
@@ -112,7 +109,10 @@ def _extracted(module: ModuleOp, names: Collection[str]) -> ModuleOp:
         if name in chosen or (op := symbols.get(name)) is None:
             continue
         if name in names or isinstance(op, llvm.GlobalOp):
-            chosen[name] = op.clone()
+            chosen[name] = copy = op.clone()
+            if isinstance(copy, llvm.FuncOp):
+                said = copy.passthrough.data if copy.passthrough is not None else ()
+                copy.properties["passthrough"] = ArrayAttr([*said, *_NO_IDIOMS])
             pending += _mentioned(op)
         else:
             chosen[name] = _declaration(op)

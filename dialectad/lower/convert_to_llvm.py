@@ -133,6 +133,7 @@ def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
 def _lower_body(op: func.FuncOp, lowered: llvm.FuncOp, module: ModuleLowering) -> None:
     kind = DifferentiatedLowering if DIFFERENTIATED in lowered.attributes else FunctionLowering
     f = kind(module, op.sym_name.data, lowered.body)
+    lowered.location = op.location
     order = _reverse_postorder(op.body)
     entry, *others = order
     f.blocks = {
@@ -172,7 +173,10 @@ def _lower_ops(f: FunctionLowering, block: Block) -> None:
             raise CompileError(
                 f"{op.name} has no lowering to the llvm dialect", locations.of(op), pass_name=PASS_NAME
             )
+        block, last = f.block, f.block.last_op
         handler(f, op)
+        if isinstance(f, DifferentiatedLowering):
+            f.locate(op.location, block, last)
 
 
 ASSERTS, KEPT = "dialectad.asserts", "dialectad.kept"

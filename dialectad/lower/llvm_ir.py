@@ -29,6 +29,7 @@ from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.llvm_initializers import initializer
 from dialectad.lower.llvm_libraries import INTRINSICS_IN_LIBM, known_attributes
+from dialectad.lower.llvm_places import Places
 from dialectad.lower.llvm_text import (
     PASS_NAME,
     constant_text,
@@ -43,9 +44,9 @@ from dialectad.lower.llvm_text import (
 )
 
 
-def translate(module: ModuleOp) -> str:
-    """The LLVM IR text of a module of the `llvm` dialect."""
-    writer = _Module()
+def translate(module: ModuleOp, *, places: bool = False) -> str:
+    """The LLVM IR text of a module of the `llvm` dialect; `places`: with debug info of where ops are from."""
+    writer = _Module(places=places)
     for op in module.body.ops:
         try:
             match op:
@@ -82,7 +83,7 @@ def _global(op: llvm.GlobalOp) -> str:
 class _Module:
     """The pieces of the text, and the declarations and metadata that functions ask for on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, places: bool) -> None:
         self.globals: list[str] = []
         self.functions: list[str] = []
         self.declarations: dict[str, str] = {}
@@ -91,10 +92,12 @@ class _Module:
         self.scopes: dict[tuple[str, str], int] = {}
         self.scope_lists: dict[Sequence[int], int] = {}
         self.trees: dict[Attribute, int] = {}
+        self.places = Places(self.node) if places else None
 
     def text(self) -> str:
         declarations = [text for name, text in self.declarations.items() if name not in self.defined]
-        return "\n".join([*self.globals, "", *self.functions, *declarations, "", *self.metadata, ""])
+        lists = self.places.lists() if self.places is not None else []
+        return "\n".join([*self.globals, "", *self.functions, *declarations, "", *lists, *self.metadata, ""])
 
     def declare(self, name: str, result: str, arguments: Sequence[str], attributes: str = "") -> None:
         """Declare an external function, unless the module does so itself."""
@@ -171,6 +174,8 @@ class _Module:
         names = [body.use(a) for a in op.body.blocks[0].args]
         parameters = ", ".join(f"{t} {n}" for t, n in zip(arguments, names, strict=True))
         attributes = f" {attributes}" if attributes else ""
+        if body.place is not None:
+            attributes += f" !dbg !{body.place}"
         head = f"define{result} {symbol(name)}({parameters}){attributes} {{"
         self.functions.append("\n".join([head, *body.lines(), "}", ""]))
 
@@ -198,6 +203,8 @@ class _Function:
         self.incoming: dict[Block, list[tuple[str, Sequence[SSAValue]]]] = {b: [] for b in self.blocks}
         self.trampolines: dict[tuple[Block, int], str] = {}
         self.out: list[str] = []
+        self.place = module.places.function(op) if module.places is not None else None
+        """The metadata node of the function in its source."""
 
     def lines(self) -> list[str]:
         for block in self.blocks:
@@ -241,14 +248,25 @@ class _Function:
         for op in block.ops:
             if (handler := _HANDLERS.get(op.name)) is None:
                 handler = _handler_of_intrinsic(op)
+            before = len(self.out)
             try:
                 handler(self, op)
             except CompileError as error:
                 error.location = error.location or locations.of(op)
                 raise
+            if self.place is not None:
+                self._located(op, before)
         for position, (target, _) in enumerate(_successors(block.last_op)):  # pyright: ignore[reportArgumentType]
             if (label := self.trampolines.get((block, position))) is not None:
                 self.out += [f"{label}:", f"  br label %{self.labels[target]}"]
+
+    def _located(self, op: Operation, start: int) -> None:
+        """Append the place of `op` to the lines from `start` on."""
+        assert self.place is not None
+        assert self.module.places is not None
+        if start < len(self.out):
+            place = self.module.places.instruction(op, self.place)
+            self.out[start:] = [line + place for line in self.out[start:]]
 
     def target(self, op: Operation, position: int) -> str:
         """The label that the branch at `position` goes to."""

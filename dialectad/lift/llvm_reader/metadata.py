@@ -319,7 +319,7 @@ class Metadata:
                 return None
             if node.kind == "!DIFile":
                 name, directory = str(node.fields.get("filename", "")), str(node.fields.get("directory", ""))
-                return name if name.startswith("/") or not directory else f"{directory}/{name}"
+                return name if name.startswith(("/", "<")) or not directory else f"{directory}/{name}"
             scope = node.fields.get("file", node.fields.get("scope"))
         return None
 

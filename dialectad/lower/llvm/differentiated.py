@@ -12,8 +12,8 @@ into, so that it adds no control flow, and so is what stops derivatives:
 from __future__ import annotations
 
 from xdsl.dialects import llvm
-from xdsl.dialects.builtin import AnyFloat, i1
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import AnyFloat, LocationAttr, i1
+from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.lower.llvm.function import FunctionLowering, ptr
 from dialectad.lower.llvm_libraries import ASSERT, STOP
@@ -37,6 +37,18 @@ class DifferentiatedLowering(FunctionLowering):
     def put_arena_back(self) -> None:
         if self.arena is not None:
             self.free(self.load(self.arena[1], ptr))
+
+    def locate(self, location: LocationAttr, block: Block, last: Operation | None) -> None:
+        """Say where the ops after `last` in `block`, and those in blocks after it, come from: it is kept
+        while LLVM optimises them."""
+        op = block.first_op if last is None else last.next_op
+        while True:
+            while op is not None:
+                op.location = location
+                op = op.next_op
+            if (following := block.next_block) is None:
+                return
+            block, op = following, following.first_op
 
     def stopped(self, value: SSAValue) -> SSAValue:
         if not isinstance(value.type, AnyFloat):
