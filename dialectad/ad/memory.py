@@ -7,7 +7,8 @@ Note [What can be reloaded]
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~
 The reverse sweep begins when the forward sweep has ended. What an op read is then still there if no op that
 writes the same buffer runs after it: none that comes later in the program, and none at all in a loop around
-both, since it might run in a later iteration. Memory allocated in a loop is gone
+both, since it might run in a later iteration; unless it can be told from indices that it writes somewhere
+else (`dependence.py`). Memory allocated in a loop is gone
 by then, and so is what a cache held.
 """
 
@@ -20,6 +21,7 @@ from xdsl.dialects.builtin import AnyFloat, IntegerAttr, MemRefType, UnrealizedC
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from dialectad.ad.dependence import may_overwrite
 from dialectad.dialects import ad, blas
 from dialectad.dialects import llvm as more_llvm
 from dialectad.lower.bufferization.functions import OUTS
@@ -135,7 +137,9 @@ class Memory:
         # A pointer that isn't known to be the start of memory of its own may point anywhere.
         if isinstance(buffer.type, llvm.LLVMPointerType) and not is_origin(buffer):
             return False
-        return not any(_may_follow(writer, op) for writer in self.writers.get(buffer, ()))
+        return not any(
+            _may_follow(writer, op) and may_overwrite(writer, op) for writer in self.writers.get(buffer, ())
+        )
 
 
 def _path(op: Operation) -> list[Operation]:
