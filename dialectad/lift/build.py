@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lift.graph import PASS_NAME, Constants
 from dialectad.lift.inequalities import Difference, Fact, constant, is_true
+from dialectad.lift.outcome import Flag
 
 Number: TypeAlias = SSAValue | int
 """An `i64`, known now or when the program runs."""
@@ -130,11 +131,12 @@ class Builder:
         """start + sign * step * index, in the type of `start`."""
         type_ = start.type
         assert isinstance(type_, IntegerType)
+        if isinstance(step, int) and step < 0:
+            step, sign = -step, -sign
         if type_ == i64:
             distance = self.multiply(index, step)
             return self.value(self.add(start, distance) if sign > 0 else self.subtract(start, distance))
-        count = self.constants.integer(index, type_) if isinstance(index, int) else self.resize(index, type_)
-        count = self.value(count)
+        count = self.value(self.resize(index, type_))
         stride = self.constants.integer(step, type_) if isinstance(step, int) else step
         distance = count if constant(stride) == 1 else self._binary(llvm.MulOp, count, stride)
         if sign > 0 and constant(start) == 0:
@@ -143,15 +145,12 @@ class Builder:
 
     def resize(self, number: Number, type_: IntegerType, *, signed: bool = True) -> Number:
         """A number of any width in another one."""
-        number = _folded(number) if isinstance(number, int) or number.type == type_ == i64 else number
-        if isinstance(number, int):
-            return number if type_ == i64 else self.constants.integer(number, type_)
-        assert isinstance(number.type, IntegerType)
-        known = constant(number)
-        width = number.type.width.data
+        known = number if isinstance(number, int) else constant(number)
+        width = 64 if isinstance(number, int) else _width(number)
         if known is not None:
             known = known if signed else known % (1 << width)
             return known if type_ == i64 else self.constants.integer(known, type_)
+        assert not isinstance(number, int)
         if width == type_.width.data:
             return number
         kind = llvm.TruncOp if width > type_.width.data else llvm.SExtOp if signed else llvm.ZExtOp
@@ -187,14 +186,36 @@ class Builder:
         bit = self.constants.bit(True)
         return self.add_op(llvm.XOrOp.create(operands=[condition, bit], result_types=[i1])).results[0]
 
-    def either(self, a: SSAValue, b: SSAValue) -> SSAValue:
-        """Whether one of two conditions holds."""
-        return self.add_op(llvm.OrOp.create(operands=[a, b], result_types=[i1])).results[0]
+    def bit(self, flag: Flag) -> SSAValue:
+        """A flag as a value."""
+        return self.constants.bit(flag) if isinstance(flag, bool) else flag
+
+    def invert(self, flag: Flag) -> Flag:
+        """Whether a flag isn't set."""
+        return not flag if isinstance(flag, bool) else self.negate(flag)
+
+    def any(self, flags: Iterable[Flag]) -> Flag:
+        """Whether one of `flags` is set."""
+        found: Flag = False
+        for flag in flags:
+            if found is True or flag is True:
+                return True
+            if isinstance(found, bool):
+                found = flag
+            elif not isinstance(flag, bool):
+                op = llvm.OrOp.create(operands=[found, flag], result_types=[i1])
+                found = self.add_op(op).results[0]
+        return found
 
     def _binary(self, kind: type[Operation], a: Number, b: Number) -> SSAValue:
         a, b = self.value(a), self.value(b)
         op = kind.create(operands=[a, b], result_types=[a.type], properties={"overflowFlags": _MAY_WRAP})
         return self.add_op(op).results[0]
+
+
+def _width(value: SSAValue) -> int:
+    assert isinstance(value.type, IntegerType)
+    return value.type.width.data
 
 
 def _folded(number: Number) -> Number:

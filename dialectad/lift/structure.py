@@ -1,6 +1,6 @@
 """From a graph of nodes to nested `scf.if`, `scf.while` and `scf.for`.
 
-The dominator tree is walked once. `_subtree` emits a node and what it dominates, and tells by an `Outcome`
+The dominator tree is walked once. `subtree` emits a node and what it dominates, and tells by an `Outcome`
 which nodes outside control goes to. The branches of a node become an `scf.if`; the nodes where they meet are
 emitted after it, under the flags of the outcome if there are several. The same with a loop and its exits.
 
@@ -11,25 +11,18 @@ something else (a result, an argument of a region) to what they are at this poin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from typing import TypeAlias
 
 from xdsl.dialects import scf
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from dialectad.lift import counted, for_loops, guards
+from dialectad.lift import counted, for_loops, while_loops
+from dialectad.lift.branches import Side, goes_to, merge
 from dialectad.lift.build import Builder
 from dialectad.lift.graph import Edge, Node
-from dialectad.lift.inequalities import Difference, Fact
+from dialectad.lift.inequalities import Difference
 from dialectad.lift.layout import Layout
 from dialectad.lift.loops import Loop
-from dialectad.lift.outcome import Flag, Key, Outcome
-
-Side: TypeAlias = tuple[Block, Outcome]
-"""The code of a branch, and where it leads."""
-
-Pair: TypeAlias = tuple[SSAValue | None, SSAValue | None]
-"""A value where a condition holds, and where it doesn't; None where it doesn't matter."""
+from dialectad.lift.outcome import Key, Outcome
 
 
 class Structurer:
@@ -135,7 +128,7 @@ class Structurer:
         for edge in node.edges:
             if edge not in sides:
                 sides[edge] = self._side(node, edge, condition, edge is first)
-        return self._merge(condition, sides[first], sides[second])
+        return merge(self, condition, sides[first], sides[second])
 
     def _is_dead(self, edge: Edge) -> bool:
         return edge in self.layout.owned and edge.target in self.layout.dead_ends
@@ -181,136 +174,25 @@ class Structurer:
 
     def _divert(self, join: Node, outcome: Outcome) -> Outcome:
         """Emit `join`, which is one of several targets, under its flag."""
-        flag = self._value(self.flag(outcome, join))
+        flag = self.builder.bit(goes_to(self.builder, outcome, join))
         taken = Block()
         with self.builder.inside(taken, (flag, True)):
             self._enter(join, outcome)
             inner = self.subtree(join)
-        return self._merge(flag, (taken, inner), (Block(), outcome.without(join)))
-
-    def flag(self, outcome: Outcome, target: Node) -> Flag:
-        """Whether control goes to `target`."""
-        if target not in outcome.targets:
-            return False
-        if target is not outcome.targets[-1]:
-            return outcome.flags[target]
-        return self._not(self._any(outcome.flags.values()))
-
-    def _any(self, flags: Iterable[Flag]) -> Flag:
-        unknown = [flag for flag in flags if not isinstance(flag, bool) or flag]
-        if any(flag is True for flag in unknown):
-            return True
-        values = [flag for flag in unknown if not isinstance(flag, bool)]
-        return reduce(self.builder.either, values) if values else False
-
-    def _not(self, flag: Flag) -> Flag:
-        return not flag if isinstance(flag, bool) else self.builder.negate(flag)
-
-    def _value(self, flag: Flag) -> SSAValue:
-        return self.builder.constants.bit(flag) if isinstance(flag, bool) else flag
-
-    def _merge(self, condition: SSAValue, first: Side, second: Side) -> Outcome:
-        """Make two branches one op, whose results are where their outcomes differ."""
-        number = self.layout.dominators.number
-        targets = tuple(sorted({*first[1].targets, *second[1].targets}, key=number.__getitem__))
-        flags: dict[Node, Flag] = {}
-        values: dict[Key, SSAValue] = {}
-        differing: list[tuple[Key | Node, Pair]] = []
-        for target in targets[:-1]:
-            a, b = self._flag_of_side(first, target), self._flag_of_side(second, target)
-            if a is True and b is False:
-                flags[target] = condition
-            elif a is False and b is True:
-                flags[target] = self.builder.negate(condition)
-            elif isinstance(a, bool | None) and isinstance(b, bool | None):
-                flags[target] = bool(a) or bool(b)
-            else:
-                differing.append((target, (self._optional(a), self._optional(b))))
-        for key in {**first[1].values, **second[1].values}:
-            differing.append((key, (first[1].values.get(key), second[1].values.get(key))))
-        chosen = self._choose(condition, first[0], second[0], [pair for _, pair in differing])
-        for (key, _), value in zip(differing, chosen, strict=True):
-            if isinstance(key, Node):
-                flags[key] = value
-            else:
-                values[key] = value
-        return Outcome(targets, {target: flags[target] for target in targets[:-1]}, values)
-
-    def _optional(self, flag: Flag | None) -> SSAValue | None:
-        return None if flag is None else self._value(flag)
-
-    def _flag_of_side(self, side: Side, target: Node) -> Flag | None:
-        """Whether a branch goes to `target`; None if it goes nowhere."""
-        block, outcome = side
-        if not outcome.targets:
-            return None
-        with self.builder.inside(block):
-            return self.flag(outcome, target)
-
-    def _choose(
-        self, condition: SSAValue, first: Block, second: Block, pairs: Sequence[Pair]
-    ) -> list[SSAValue]:
-        """Run one of two blocks; gives of each pair the value that belongs to it."""
-        if first.first_op is None and second.first_op is None:
-            return [self._select(condition, a, b) for a, b in pairs]
-        if second.first_op is None and self._unguard(first, (condition, False)):
-            return [self._select(condition, *guards.replace_poison(a, b)) for a, b in pairs]
-        if first.first_op is None and self._unguard(second, (condition, True)):
-            swapped = [guards.replace_poison(b, a) for a, b in pairs]
-            return [self._select(condition, a, b) for b, a in swapped]
-        return self._if(condition, first, second, pairs)
-
-    def _unguard(self, block: Block, otherwise: Fact) -> bool:
-        """Emit the ops of a branch always, if they do nothing where it isn't taken."""
-        if not guards.does_nothing(block, [*self.builder.facts, otherwise], self.trips):
-            return False
-        guards.unguard(block, self.builder.block)
-        if isinstance(guard := otherwise[0].owner, Operation):
-            self.replaced.append(guard)
-        return True
-
-    def _if(self, condition: SSAValue, first: Block, second: Block, pairs: Sequence[Pair]) -> list[SSAValue]:
-        # What is defined before the branch needn't be its result, if the other side agrees or doesn't care.
-        known = [_only(pair) for pair in pairs]
-        known = [value if value is not None and self.builder.is_visible(value) else None for value in known]
-        needed = _least([pair for pair, value in zip(pairs, known, strict=True) if value is None])
-        types = [value.type for a, b in needed if (value := a or b) is not None]
-        poison = self.builder.constants.poison
-        for side, block in enumerate((first, second)):
-            values = [pair[side] or poison(t) for pair, t in zip(needed, types, strict=True)]
-            block.add_op(scf.YieldOp(*values))
-        regions = [Region(first), Region(second)]
-        if not needed and second.first_op is second.last_op:
-            regions[1] = Region()
-        elif not needed and first.first_op is first.last_op:
-            condition, regions = self.builder.negate(condition), [regions[1], Region()]
-        op = scf.IfOp.create(operands=[condition], result_types=types, regions=regions)
-        results = self.builder.add_op(op).results
-        found = {key: result for pair, result in zip(needed, results, strict=True) for key in _covered(pair)}
-        return [found[pair] if value is None else value for pair, value in zip(pairs, known, strict=True)]
-
-    def _select(self, condition: SSAValue, a: SSAValue | None, b: SSAValue | None) -> SSAValue:
-        if a is None or b is None:
-            value = a or b
-            assert value is not None
-            return value
-        return self.builder.select(condition, a, b)
+        return merge(self, flag, (taken, inner), (Block(), outcome.without(join)))
 
     # Loops
 
     def _loop(self, loop: Loop) -> Outcome:
         """Emit a loop; the outcome is where it is left to."""
         self.builder.location = loop.header.location
-        if (found := counted.recognise(self.layout, loop)) is not None:
-            outcome = for_loops.emit(self, found)
-            if outcome is not None:
-                return self.left(loop, outcome)
-        exits = self.layout.exits.get(loop, [])
-        if len(exits) == 1 and self._is_tested_early(loop, exits[0][0]):
-            return self.left(loop, self._while(loop, *exits[0]))
-        return self.left(loop, self._do_while(loop))
+        found = counted.recognise(self.layout, loop)
+        outcome = None if found is None else for_loops.emit(self, found)
+        if outcome is None:
+            outcome = while_loops.emit(self, loop)
+        return self._left(loop, outcome)
 
-    def left(self, loop: Loop, outcome: Outcome) -> Outcome:
+    def _left(self, loop: Loop, outcome: Outcome) -> Outcome:
         """Let the values that outlive a loop be what they are when it is left."""
         still: set[SSAValue] = set()
         for outer in [] if loop.parent is None else loop.parent.ancestors():
@@ -329,115 +211,3 @@ class Structurer:
         self.subtree(loop.header, loop)
         assert self._pauses.pop(node) is self.builder.block
         self.builder.location = node.location
-
-    def _is_tested_early(self, loop: Loop, source: Node) -> bool:
-        """Whether the only exit is taken before the rest of each iteration."""
-        layout = self.layout
-        latches = [latch for latch, _ in layout.repeats[loop]]
-        return (
-            loop not in layout.tangled
-            and layout.loops.innermost[source] is loop
-            and all(layout.dominators.dominates(source, latch) for latch in latches)
-            and latches != [source]
-        )
-
-    def _while(self, loop: Loop, source: Node, exit_: Edge) -> Outcome:
-        """
-        scf.while (params = inits) { <what leads to the test>; condition(more) values }
-            do (values) { <the rest>; yield next }
-        """
-        layout, params = self.layout, loop.header.params
-        inits = [self.now(param) for param in params]
-        before, after = Block(arg_types=[param.type for param in params]), Block()
-        with self.builder.inside(before):
-            self.bind(params, before.args)
-            self.paused_at(source, loop)
-            outcome = self.jump(source, exit_)
-            assert source.condition is not None
-            condition = self.now(source.condition)
-            stays = next(edge for edge in source.edges if edge is not exit_)
-            more = condition if stays is source.edges[0] else self.builder.negate(condition)
-        passed = layout.passing(loop, source, stays)
-        forwarded = self._forwarded([*outcome.values.values(), *map(self.now, passed)])
-        arguments = {value: after.insert_arg(value.type, i) for i, value in enumerate(forwarded)}
-        with self.builder.inside(after, (condition, stays is source.edges[0])):
-            for value in passed:
-                inner = self.now(value)
-                self.bind([value], [arguments.get(inner, inner)])
-            following = self.follow(source, stays)
-            # Where no iteration comes back, what is passed doesn't matter.
-            following = [
-                following.values.get((loop.header, position)) or self.builder.constants.poison(param.type)
-                for position, param in enumerate(params)
-            ]
-            after.add_op(scf.YieldOp(*following))
-        return self._finish_while(before, after, inits, more, forwarded, outcome)
-
-    def _do_while(self, loop: Loop) -> Outcome:
-        """
-        scf.while (params = inits) { <body>; condition(more) next, values } do { yield next }
-        """
-        header, params = loop.header, loop.header.params
-        inits = [self.now(param) for param in params]
-        before, after = Block(arg_types=[param.type for param in params]), Block()
-        with self.builder.inside(before):
-            self.bind(params, before.args)
-            outcome = self.subtree(header, loop)
-            more = self._value(self.flag(outcome, header))
-        keys: list[Key] = [(header, position) for position in range(len(params))]
-        following = [
-            outcome.values.get(key) or self.builder.constants.poison(param.type)
-            for key, param in zip(keys, params, strict=True)
-        ]
-        outcome = outcome.without(header)
-        flags = [flag for flag in outcome.flags.values() if not isinstance(flag, bool)]
-        forwarded = self._forwarded([*following, *flags, *outcome.values.values()])
-        arguments = {value: after.insert_arg(value.type, i) for i, value in enumerate(forwarded)}
-        after.add_op(scf.YieldOp(*(arguments.get(value, value) for value in following)))
-        return self._finish_while(before, after, inits, more, forwarded, outcome)
-
-    def _forwarded(self, values: Iterable[SSAValue]) -> list[SSAValue]:
-        """What must be passed out of the first region of a loop."""
-        return [value for value in dict.fromkeys(values) if not self.builder.is_visible(value)]
-
-    def _finish_while(
-        self,
-        before: Block,
-        after: Block,
-        inits: Sequence[SSAValue],
-        more: SSAValue,
-        forwarded: Sequence[SSAValue],
-        outcome: Outcome,
-    ) -> Outcome:
-        before.add_op(scf.ConditionOp(more, *forwarded))
-        op = scf.WhileOp.create(
-            operands=inits,
-            result_types=[value.type for value in forwarded],
-            regions=[Region(before), Region(after)],
-        )
-        results = dict(zip(forwarded, self.builder.add_op(op).results, strict=True))
-        flags = {
-            target: flag if isinstance(flag, bool) else results.get(flag, flag)
-            for target, flag in outcome.flags.items()
-        }
-        values = {key: results.get(value, value) for key, value in outcome.values.items()}
-        return Outcome(outcome.targets, flags, values)
-
-
-def _only(pair: Pair) -> SSAValue | None:
-    """The one value of a pair, if there is only one."""
-    a, b = pair
-    return a if b is None or a is b else b if a is None else None
-
-
-def _covered(pair: Pair) -> tuple[Pair, ...]:
-    """The pairs that a result for `pair` also serves."""
-    a, b = pair
-    return pair, (a, None), (None, b)
-
-
-def _least(pairs: Sequence[Pair]) -> list[Pair]:
-    """Pairs that serve all of `pairs`."""
-    full = dict.fromkeys(pair for pair in pairs if None not in pair)
-    served = {other for pair in full for other in _covered(pair)}
-    return [*full, *dict.fromkeys(pair for pair in pairs if pair not in served)]

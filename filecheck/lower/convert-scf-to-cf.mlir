@@ -114,3 +114,39 @@ func.func @cache(%n: index, %x: f64) {
 // CHECK:         "ad.push"
 // CHECK-NEXT:    "ad.release"(%c)
 // CHECK-NEXT:    arith.addi
+
+// -----
+
+// In an `llvm.func` everything stays in the `llvm` dialect.
+llvm.func @llvm(%n: i64, %x: f64, %c: i1) -> f64 {
+  %c0 = llvm.mlir.constant(0) : i64
+  %c1 = llvm.mlir.constant(1) : i64
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %x) -> (f64) : i64 {
+    %b = scf.if %c -> (f64) {
+      %d = llvm.fadd %a, %a : f64
+      scf.yield %d : f64
+    } else {
+      scf.yield %a : f64
+    }
+    scf.yield %b : f64
+  }
+  llvm.return %r : f64
+}
+
+// CHECK-LABEL: llvm.func @llvm
+// CHECK:         llvm.br ^bb1(%c0, %x : i64, f64)
+// CHECK-NEXT:  ^bb1(%i: i64, %a: f64):
+// CHECK-NEXT:    %0 = llvm.icmp "slt" %i, %n : i64
+// CHECK-NEXT:    llvm.cond_br %0, ^bb2, ^bb3
+// CHECK-NEXT:  ^bb2:
+// CHECK-NEXT:    llvm.cond_br %c, ^bb4, ^bb5
+// CHECK-NEXT:  ^bb4:
+// CHECK-NEXT:    %d = llvm.fadd %a, %a : f64
+// CHECK-NEXT:    llvm.br ^bb6(%d : f64)
+// CHECK-NEXT:  ^bb5:
+// CHECK-NEXT:    llvm.br ^bb6(%a : f64)
+// CHECK-NEXT:  ^bb6(%b: f64):
+// CHECK-NEXT:    %1 = llvm.add %i, %c1 overflow<nsw> : i64
+// CHECK-NEXT:    llvm.br ^bb1(%1, %b : i64, f64)
+// CHECK-NEXT:  ^bb3:
+// CHECK-NEXT:    llvm.return %a : f64
