@@ -11,7 +11,7 @@ a cotangent (`cut.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, math
@@ -140,9 +140,9 @@ class Graph:
             return self.move(operand, forward, made)
         return self.placeholders.get(operand) or self.outer.get(operand) or operand
 
-    def prune(self) -> None:
-        """Erase the partials that nobody uses any more."""
+    def prune(self, keep: Container[SSAValue]) -> None:
+        """Erase the partials that nobody uses any more, but for those to `keep`."""
         for partial, op in reversed(self.partials.items()):
-            if partial.first_use is None:
+            if partial.first_use is None and partial not in keep:
                 op.detach()
                 op.erase()

@@ -292,7 +292,7 @@ class Primals:
                     value.replace_all_uses_with(self._cached(clone, scope))
                 else:
                     scope.values[value] = self._cached(value, scope)
-        graph.prune()
+        graph.prune(keep=set(scope.values.values()))
 
     def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
         op = value.owner
