@@ -37,6 +37,7 @@ from dialectad.frontend.rewriting.nodes import (
     expression,
     function,
     header,
+    lets_through,
     load,
     operator,
     parameters,
@@ -231,6 +232,7 @@ class _StatementRewriter:
     # Blocks that stay Python's
 
     def with_(self, s: ast.With) -> list[ast.stmt]:
+        through = lets_through(s)  # before the calls in it are rewritten
         for item in s.items:
             item.context_expr = self.rewrite(item.context_expr)
         body: list[ast.stmt] = []
@@ -249,7 +251,8 @@ class _StatementRewriter:
             self.scope.bind(found.stores)
         before = self.copied()
         s.body = [*body, *self.block(s.body)]
-        self.scope.bound = before  # the block may have been left by an exception that was swallowed
+        if not through:
+            self.scope.bound = before  # an exception may have left the block, and been swallowed
         return [s]
 
     def try_(self, s: ast.Try | ast.TryStar) -> list[ast.stmt]:

@@ -20,7 +20,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dialectad.frontend.rewriting.nodes import Refuser, assign, at, constant, load
+from dialectad.frontend.rewriting.nodes import Refuser, assign, at, constant, lets_through, load
 
 RET = "__da_ret"
 RETVAL = "__da_retval"
@@ -92,6 +92,8 @@ def never_ends(statements: Iterable[ast.stmt]) -> bool:
                 return True
             case ast.If() if never_ends(s.body) and never_ends(s.orelse):
                 return True
+            case ast.With() if lets_through(s) and never_ends(s.body):
+                return True
             case ast.While(test=ast.Constant(value=value)) if value and BREAK not in jumps_in(s.body):
                 return True
             case ast.Try() | ast.TryStar() if all(never_ends(h.body) for h in s.handlers) and never_ends(
@@ -156,7 +158,8 @@ class _Lowering:
                     out += out_of_loop[:-1]
                     s = out_of_loop[-1]
                 case ast.With() if jumps_in([s]):
-                    # The context manager may swallow an exception, so what follows is always reachable.
+                    if never_ends([s]):
+                        rest = []
                     s.body, new = self.block(s.body, NONE if rest else free, loop)
                 case ast.Try() | ast.TryStar():
                     new = self.trial(s, NONE if rest else free, loop)

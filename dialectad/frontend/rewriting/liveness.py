@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from dialectad.frontend.rewriting.jumps import load_flags
 from dialectad.frontend.rewriting.names import Effects, effects, effects_of
+from dialectad.frontend.rewriting.nodes import lets_through
 
 EMPTY: frozenset[str] = frozenset()
 
@@ -113,9 +114,9 @@ class Liveness:
                 total.kill = set()
             case ast.With():
                 total = self._header(*s.items)
-                body = self._sequence(s.body)
-                total.gen |= body.gen
-                total.join(body)
+                total.then(self._sequence(s.body))
+                if not lets_through(s):
+                    total.kill = set()
             case ast.Try() | ast.TryStar():
                 total = _Summary()
                 kinds = [h.type for h in s.handlers if h.type is not None]
@@ -172,7 +173,7 @@ class Liveness:
                 self._block(s.body, header.gen | out, floor, captured)
             case ast.With():
                 within = captured | effects_of(s.items).captures & self.known
-                self._block(s.body, out, floor | out, within)
+                self._block(s.body, out, floor if lets_through(s) else floor | out, within)
             case ast.Try() | ast.TryStar():
                 final = self._sequence(s.finalbody)
                 behind = final.gen | out

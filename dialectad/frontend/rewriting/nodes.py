@@ -121,3 +121,20 @@ class Refuser:
 
     def refuse(self, node: ast.AST, message: str, hint: str | None = None) -> NoReturn:
         raise CompileError(message, self.location(node), hint=hint, pass_name="rewriting")
+
+
+_LETTING_THROUGH = frozenset(("at_level", "catch_warnings", "errstate", "nullcontext"))
+"""Names of context managers that let every exception through."""
+
+
+def lets_through(s: ast.With) -> bool:
+    """Whether what follows a `with` is only reached by the end of its block, not by an exception, too."""
+
+    def name(context: ast.expr) -> str:
+        match context:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                return name
+            case _:
+                return ""
+
+    return all(name(item.context_expr) in _LETTING_THROUGH for item in s.items)
