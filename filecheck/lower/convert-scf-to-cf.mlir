@@ -137,16 +137,16 @@ llvm.func @llvm(%n: i64, %x: f64, %c: i1) -> f64 {
 // CHECK:         llvm.br ^bb1(%c0, %x : i64, f64)
 // CHECK-NEXT:  ^bb1(%i: i64, %a: f64):
 // CHECK-NEXT:    %0 = llvm.icmp "slt" %i, %n : i64
-// CHECK-NEXT:    llvm.cond_br %0, ^bb2, ^bb3
+// CHECK-NEXT:    llvm.cond_br %0, ^bb2, ^bb6
 // CHECK-NEXT:  ^bb2:
-// CHECK-NEXT:    llvm.cond_br %c, ^bb4, ^bb5
-// CHECK-NEXT:  ^bb4:
+// CHECK-NEXT:    llvm.cond_br %c, ^bb3, ^bb4
+// CHECK-NEXT:  ^bb3:
 // CHECK-NEXT:    %d = llvm.fadd %a, %a : f64
-// CHECK-NEXT:    llvm.br ^bb6(%d : f64)
-// CHECK-NEXT:  ^bb5:
-// CHECK-NEXT:    llvm.br ^bb6(%a : f64)
-// CHECK-NEXT:  ^bb6(%b: f64):
+// CHECK-NEXT:    llvm.br ^bb5(%d : f64)
+// CHECK-NEXT:  ^bb4:
+// CHECK-NEXT:    llvm.br ^bb5(%a : f64)
+// CHECK-NEXT:  ^bb5(%b: f64):
 // CHECK-NEXT:    %1 = llvm.add %i, %c1 overflow<nsw> : i64
 // CHECK-NEXT:    llvm.br ^bb1(%1, %b : i64, f64)
-// CHECK-NEXT:  ^bb3:
+// CHECK-NEXT:  ^bb6:
 // CHECK-NEXT:    llvm.return %a : f64
