@@ -17,13 +17,14 @@ derivative is there. Loops that are to be unrolled then still say so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import llvmlite.binding as binding
 from xdsl.context import Context
 from xdsl.dialects import builtin, llvm
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
@@ -32,12 +33,13 @@ from dialectad.errors import CompileError
 from dialectad.lift.llvm_reader import read
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 from dialectad.lower.llvm.requests import Derivative
-from dialectad.lower.llvm_ir import translate
+from dialectad.lower.llvm_ir import translate_parts
 from dialectad.runtime.host import LOCK, host, target_machine
 
 PASS_NAME = "optimize-llvm"
 
-_NO_IDIOMS = tuple(StringAttr(f"no-builtin-{name}") for name in ("memset", "memcpy", "memmove"))
+_DEFINE = re.compile(r"^(define .*?)((?: !dbg !\d+)? \{)$", re.MULTILINE)
+_NO_IDIOMS = '"no-builtin-memset" "no-builtin-memcpy" "no-builtin-memmove"'
 """Attributes of a function in which LLVM may not make such calls."""
 
 _LEVEL = 1
@@ -49,6 +51,7 @@ def optimize_text(llvm_ir: str, *, only_registers: bool = False) -> str:
     With `only_registers` nothing but what makes variables values: without it no pointer is known.
     """
     llvm_ir = llvm_ir.replace('!"llvm.loop.unroll.full"', '!"dialectad.unroll"')
+    llvm_ir = _DEFINE.sub(rf"\1 {_NO_IDIOMS}\2", llvm_ir)
     with LOCK:
         machine = target_machine(opt=2)  # initialises LLVM too
         try:
@@ -86,7 +89,7 @@ def optimize(module: ModuleOp, names: Collection[str], *, only_registers: bool =
             raise CompileError(f"there is no function @{name} to optimise", pass_name=PASS_NAME)
     if not names:
         return
-    text = optimize_text(translate(_extracted(module, names), places=True), only_registers=only_registers)
+    text = optimize_text(translate_parts(_parts(module, names), places=True), only_registers=only_registers)
     optimized = read(text)
     known = {op.sym_name.data for op in module.ops if isinstance(op, llvm.FuncOp | llvm.GlobalOp)}
     for op in list(optimized.ops):
@@ -99,8 +102,8 @@ def optimize(module: ModuleOp, names: Collection[str], *, only_registers: bool =
             module.body.block.add_op(op)
 
 
-def _extracted(module: ModuleOp, names: Collection[str]) -> ModuleOp:
-    """A module of these functions, the globals that they use, and declarations of what else they call."""
+def _parts(module: ModuleOp, names: Collection[str]) -> list[Operation]:
+    """These functions, the globals that they use, and declarations of what else they call."""
     symbols = {op.sym_name.data: op for op in module.ops if isinstance(op, llvm.FuncOp | llvm.GlobalOp)}
     chosen: dict[str, Operation] = {}
     pending = list(names)
@@ -109,14 +112,11 @@ def _extracted(module: ModuleOp, names: Collection[str]) -> ModuleOp:
         if name in chosen or (op := symbols.get(name)) is None:
             continue
         if name in names or isinstance(op, llvm.GlobalOp):
-            chosen[name] = copy = op.clone()
-            if isinstance(copy, llvm.FuncOp):
-                said = copy.passthrough.data if copy.passthrough is not None else ()
-                copy.properties["passthrough"] = ArrayAttr([*said, *_NO_IDIOMS])
+            chosen[name] = op
             pending += _mentioned(op)
         else:
             chosen[name] = _declaration(op)
-    return ModuleOp([chosen[name] for name in symbols if name in chosen])
+    return [chosen[name] for name in symbols if name in chosen]
 
 
 def _mentioned(op: Operation) -> Iterable[str]:

@@ -44,10 +44,15 @@ from dialectad.lower.llvm_text import (
 )
 
 
-def translate(module: ModuleOp, *, places: bool = False) -> str:
-    """The LLVM IR text of a module of the `llvm` dialect; `places`: with debug info of where ops are from."""
+def translate(module: ModuleOp) -> str:
+    """The LLVM IR text of a module of the `llvm` dialect."""
+    return translate_parts(module.body.ops)
+
+
+def translate_parts(ops: Iterable[Operation], *, places: bool = False) -> str:
+    """The LLVM IR text of functions and globals; `places`: with debug info of where their ops are from."""
     writer = _Module(places=places)
-    for op in module.body.ops:
+    for op in ops:
         try:
             match op:
                 case llvm.GlobalOp():
