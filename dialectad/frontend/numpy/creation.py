@@ -24,6 +24,7 @@ from dialectad.frontend.numpy.support import (
     holds_tracer,
     implements,
     intercepts,
+    joined_dtype,
     known_int,
     operand,
     position,
@@ -84,7 +85,7 @@ def from_nested(x: Sequence[Any], dtype: DType | None) -> Array:
     leaves = [lift(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in _leaves(x)]
     leaves = [_scalar_if_flat(leaf) for leaf in leaves]
     shape = _nested_shape(x)
-    dtype = dtype or (result_dtype(*leaves) if leaves else FLOAT64)
+    dtype = dtype or (joined_dtype(*leaves) if leaves else FLOAT64)
     if any(isinstance(leaf, Array) for leaf in leaves):
         from dialectad.frontend.numpy.joining import stacked
 

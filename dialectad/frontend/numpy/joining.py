@@ -18,10 +18,10 @@ from dialectad.frontend.numpy.support import (
     concrete_int,
     extents_of,
     implements,
+    joined_dtype,
     normalize_axis,
     operand,
     require_same,
-    result_dtype,
     scalar_value,
     tensor,
     text,
@@ -105,7 +105,7 @@ def concatenated(parts: Sequence[SSAValue], axis: int) -> SSAValue:
 
 
 def _common(items: Sequence[Any], dtype: Any) -> DType:
-    return supported(dtype) if dtype is not None else result_dtype(*(_flat_operand(x) for x in items))
+    return supported(dtype) if dtype is not None else joined_dtype(*(_flat_operand(x) for x in items))
 
 
 def _flat_operand(x: Any) -> Any:

@@ -144,6 +144,11 @@ def result_dtype(*operands: Operand) -> DType:
     return checked_dtype(np.result_type(*kinds))
 
 
+def joined_dtype(*elements: Operand) -> DType:
+    """The dtype of an array of these: unlike in an operation, Python's numbers count as 64 bits wide."""
+    return checked_dtype(np.result_type(*map(dtype_of, elements)))
+
+
 def python_number(x: Operand) -> Any:
     """A Python number of the type that a weak operand has."""
     return x.python_type(1) if isinstance(x, Scalar) else x

@@ -119,3 +119,21 @@ def test_every_function_is_intercepted() -> None:
     assert dialectad.frontend.numpy
     assert FUNCTIONS.keys() <= CALLS.keys()
     assert UFUNCS.keys() <= CALLS.keys()
+
+
+JOINED = {
+    "array": lambda x: np.array([x[0], 1]),
+    "array of a float": lambda x: np.array([[x[0]], [0.5]]),
+    "array of its own": lambda x: np.array([x[0], x[1]]),
+    "array of a bool": lambda x: np.array([x[0], True]),
+    "stack": lambda x: np.stack([x[0] * 2.0, 0.5]),
+    "stack of rows": lambda x: np.stack([x, [1, 2]]),
+    "concatenate": lambda x: np.concatenate([x, [0.5]]),
+    "product": lambda x: [x[0], 1.5] @ x,
+}
+
+
+@pytest.mark.parametrize("case", JOINED)
+def test_numbers_in_arrays_of_single_precision(case: str) -> None:
+    """In an array Python's numbers have 64 bits."""
+    check(JOINED[case], np.array([0.3, -1.25], np.float32))
