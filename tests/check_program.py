@@ -1,14 +1,15 @@
 """All checks of one random program: values, both modes, second derivatives, and the interpreter.
 
-The interpreter runs the same IR that the machine code was made of, so a failure tells which half is wrong:
-the frontend and the differentiation, where the two agree, or what lowers the IR.
+The derivatives at each level are compared with differences, and more exactly with those at level linalg. The
+interpreter runs the same IR that the machine code of that level was made of, so a failure tells which half is
+wrong: the frontend and the differentiation, where the two agree, or what lowers the IR.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,42 @@ import dialectad as da
 from dialectad.frontend import pytrees
 from dialectad.frontend.function import Function
 from dialectad.frontend.program import ArrayType, ScalarType, Static
+from dialectad.levels import Level
 from tests.evaluate import evaluate
 from tests.random_programs import DIRECTIONS, Program, difference
+from tests.variants import is_refusal
+
+REFERENCE = Level("linalg")
+"""The level that the others are compared with."""
 
 
-def check(program: Program, level: str, second: bool = False) -> None:
-    """Check a program at a level; `second` derivatives too.
+def check(program: Program, levels: Sequence[Level], turn: int, every: bool = False) -> None:
+    """Check a program: its value, and reverse mode at each level.
+
+    Forward mode and second derivatives take turns: those of one level are checked for a program, or with
+    `every` those of all levels.
 
     Raises
     ------
     AssertionError
-        With the name of what differs.
+        With the name of what differs. Any other error is a failure too, if it isn't the refusal of a level
+        that is known not to do such a program.
     """
-    for step in STEPS[: None if second else -1]:
-        step(program, level)
+    check_value(program, levels[0])
+    for i, level in enumerate(levels):
+        try:
+            check_gradient(program, level)
+            if every or turn % len(levels) == i:
+                check_tangent(program, level)
+            if every or turn % (2 * len(levels)) == 2 * i:
+                check_second(program, level)
+        except Exception as problem:
+            if not is_refusal(problem, level):
+                problem.add_note(f"at level {level}")
+                raise
 
 
-def check_value(program: Program, level: str) -> None:
+def check_value(program: Program, level: Level) -> None:
     """`jit` against NumPy: the result, its type, and what is written into arguments."""
     tolerance = 1e-4 if program.single else 1e-9
     ours, theirs = program.fresh(), program.fresh()
@@ -48,31 +68,41 @@ def check_value(program: Program, level: str) -> None:
         _close(f"argument {i} after the call", our, their, tolerance)
 
 
-def check_gradient(program: Program, level: str) -> None:
-    """Reverse mode against differences along directions, and against the interpreter."""
+def check_gradient(program: Program, level: Level) -> None:
+    """Reverse mode against differences along directions, and against the reference or the interpreter."""
     compiled, value, gradient = _differentiated(program, level)
-    _close_to_interpreter(compiled, program.fresh(), _exact(program))
+    if level == REFERENCE:
+        _close_to_interpreter(compiled, program.fresh(), _exact(program))
+    else:
+        reference = _differentiated(program, REFERENCE)[2]
+        for i, ours, theirs in zip(program.active, gradient, reference, strict=True):
+            _close(f"the gradient by argument {i}, unlike at level linalg,", ours, theirs, _exact(program))
     _close("the value beside the gradient", value, program.run(program.fresh()), _tolerance(program))
     for i, of in zip(program.active, gradient, strict=True):
         assert np.shape(of) == np.shape(program.args[i]), f"the gradient by argument {i} has another shape"
     for k in range(DIRECTIONS):
-        direction = program.direction(k)
         _close(
             f"the gradient along direction {k}",
-            _inner(gradient, direction),
-            program.difference(direction),
+            _inner(gradient, program.direction(k)),
+            _slope(program, k),
             _tolerance(program),
         )
 
 
-@functools.lru_cache(maxsize=1)
-def _differentiated(program: Program, level: str) -> tuple[Function, Any, tuple[Any, ...]]:
+@functools.lru_cache(maxsize=4)
+def _slope(program: Program, k: int) -> float:
+    """The derivative along direction `k`, by differences."""
+    return program.difference(program.direction(k))
+
+
+@functools.lru_cache(maxsize=2)
+def _differentiated(program: Program, level: Level) -> tuple[Function, Any, tuple[Any, ...]]:
     """The compiled `value_and_grad`, and what it gives."""
     compiled = da.value_and_grad(program.function, argnums=program.active, level=level)
     return compiled, *compiled(*program.fresh())
 
 
-def check_tangent(program: Program, level: str) -> None:
+def check_tangent(program: Program, level: Level) -> None:
     """Forward mode against differences and against reverse mode."""
     function = _of_active(program)
     _, _, gradient = _differentiated(program, level)
@@ -80,14 +110,12 @@ def check_tangent(program: Program, level: str) -> None:
         direction = program.direction(k)
         value, tangent = da.jvp(function, _active(program), direction, level=level)
         _close("the value beside the tangent", value, program.run(program.fresh()), _tolerance(program))
-        _close(
-            f"the tangent along direction {k}", tangent, program.difference(direction), _tolerance(program)
-        )
+        _close(f"the tangent along direction {k}", tangent, _slope(program, k), _tolerance(program))
         exact = 1e-3 if program.single else 1e-9
         _close(f"the dot test along direction {k}", tangent, _inner(gradient, direction), exact)
 
 
-def check_second(program: Program, level: str) -> None:
+def check_second(program: Program, level: Level) -> None:
     """The Hessian times a direction, along another, against differences of the gradient."""
     if program.single:
         return
@@ -108,17 +136,19 @@ def check_second(program: Program, level: str) -> None:
     def gradient_and_product(at: tuple[Any, ...], along: tuple[Any, ...]) -> Any:
         return da.jvp(gradient, (at,), (along,), level=level)
 
-    _close_to_interpreter(da.jit(gradient_and_product, level=level), (at, along), _exact(program))
+    if level == REFERENCE:
+        compiled = da.jit(gradient_and_product, level=level)
+        _close_to_interpreter(compiled, (at, along), _exact(program))
     _close("the Hessian times a direction, along another", _inner(product, other), expected, 1e-5)
 
 
-STEPS: tuple[Callable[[Program, str], None], ...] = (
+STEPS: tuple[Callable[[Program, Level], None], ...] = (
     check_value,
     check_gradient,
     check_tangent,
     check_second,
 )
-"""What is checked, in order; the last is done for a part of the programs."""
+"""What is checked, in order."""
 
 
 def _of_active(program: Program) -> Callable[..., Any]:

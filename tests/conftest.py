@@ -7,5 +7,12 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--programs", type=int, default=60, help="how many random programs to check (default: 60)"
+        "--programs", type=int, default=30, help="how many random programs to check (default: 30)"
+    )
+    parser.addoption("--size", type=int, help="about how many statements a random program has")
+    parser.addoption(
+        "--levels", help="check random programs at these levels, as in 'linalg loop(blas_rules=False)'"
+    )
+    parser.addoption(
+        "--every-mode", action="store_true", help="check every mode of a random program at every level"
     )

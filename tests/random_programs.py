@@ -1,9 +1,9 @@
 """Random NumPy programs: the source of small functions with nested control flow, views and writes in place.
 
-`program(seed)` gives the same program each time. What it gives runs under NumPy, and there its result is a
-number that central differences can differentiate along `DIRECTIONS` random directions: an attempt that
-NumPy refuses, or that stands at a kink, is thrown away and the next one taken. So every check of a program
-has something to compare with, and none needs to be skipped.
+`program(seed)` gives the same program each time; with a `size`, one of about so many statements. What it
+gives runs under NumPy, and there its result is a number that central differences can differentiate along
+`DIRECTIONS` random directions: an attempt that NumPy refuses, or that stands at a kink, is thrown away and
+the next one taken. So every check of a program has something to compare with, and none needs to be skipped.
 
 Names: `s0, s1, ...` are float scalars, `v3` vectors, `m4` matrices, `k5` integers, `i6` loop indices. Values
 stay bounded: whatever is assigned passes through `tanh`, `sin` or a mean.
@@ -28,6 +28,9 @@ import numpy as np
 
 DIRECTIONS = 2
 """How many directions a program can be differentiated along by differences."""
+
+SIZES = (3, 5, 8)
+"""About how many statements the programs have that are checked by default, in turn."""
 
 _STEPS = (1e-4, 1e-5, 1e-6)
 _ATTEMPTS = 200
@@ -182,11 +185,11 @@ def _load(source: str) -> Callable[..., Any]:
     return module.program
 
 
-def program(seed: int) -> Program:
-    """The program of a seed."""
+def program(seed: int, size: int | None = None) -> Program:
+    """The program of a seed; of about `size` statements, those in blocks counted."""
     for attempt in range(_ATTEMPTS):
         rng = random.Random(f"{seed}/{attempt}")
-        made = Program(*_Writer(rng).write(), seed=seed)
+        made = Program(*_Writer(rng, size).write(), seed=seed)
         if meaningful(made):
             return made
     raise AssertionError(f"no program for seed {seed}")
@@ -209,8 +212,10 @@ def meaningful(made: Program) -> bool:
 class _Writer:
     """Writes one program."""
 
-    def __init__(self, rng: random.Random):
+    def __init__(self, rng: random.Random, size: int | None = None):
         self.rng = rng
+        self.left = math.inf if size is None else size
+        """How many more statements there may be."""
         self.lines: list[str] = []
         self.indent = 1
         self.names = 0
@@ -533,7 +538,8 @@ class _Writer:
     def statements(self, count: int) -> None:
         start, outer = len(self.lines), {v.name for v in self.scope}
         for _ in range(count):
-            self.statement()
+            if self.left > 0 or len(self.lines) == start:
+                self.statement()
         local = [v for v in self.scope if v.name not in outer and v.is_float]
         if self.indent > 1 and local and self.chance(0.7):
             self.use(
@@ -561,9 +567,10 @@ class _Writer:
             (1, self.swap),
             (1, self.call_writer),
         ]
-        if self.indent < 5:
+        self.left -= 1
+        if self.indent < 5 and self.left > 0:
             options += [(3, self.conditional)]
-        if self.indent < 5 and self.loops < 3:
+        if self.indent < 5 and self.loops < 3 and self.left > 0:
             options += [(4, self.for_loop), (2, self.while_loop)]
         if self.loops:
             options += [(1, self.jump)]

@@ -13,8 +13,10 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
+from dialectad.levels import Level
 from tests.check_program import STEPS
-from tests.random_programs import Program, meaningful, program
+from tests.random_programs import SIZES, Program, meaningful, program
+from tests.variants import VARIANTS
 
 
 def reduced(made: Program, failing: Callable[[Program], bool]) -> Program:
@@ -125,10 +127,10 @@ def _with_parts(tree: ast.Module) -> Iterator[str]:
                 yield text
 
 
-Step = Callable[[Program, str], None]
+Step = Callable[[Program, Level], None]
 
 
-def failure(step: Step, made: Program, level: str) -> str:
+def failure(step: Step, made: Program, level: Level) -> str:
     """How a program fails a step: the kind of error and its first words; empty if it doesn't."""
     try:
         step(made, level)
@@ -141,13 +143,15 @@ def failure(step: Step, made: Program, level: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seed", type=int)
-    parser.add_argument("--level", default="linalg")
+    parser.add_argument("--size", type=int, help="as given to pytest; by default what the tests use")
+    parser.add_argument("--level", default="linalg", help="as in 'linalg' or 'loop(blas_rules=False)'")
     given = parser.parse_args()
     os.environ["DIALECTAD_CACHE"] = "0"
-    made = program(given.seed)
+    level = next(level for level in VARIANTS if str(level) == given.level)
+    made = program(given.seed, given.size or SIZES[given.seed % len(SIZES)])
     for step in STEPS:
-        if how := failure(step, made, given.level):
-            small = reduced(made, lambda p, step=step, how=how: failure(step, p, given.level) == how)
+        if how := failure(step, made, level):
+            small = reduced(made, lambda p, step=step, how=how: failure(step, p, level) == how)
             print(how, *small.args, small.source, sep="\n")
             return
     print("it doesn't fail")

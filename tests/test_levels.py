@@ -9,7 +9,6 @@ A level that can't do a program says so: which, and why, is in `REFUSED`. What i
 from __future__ import annotations
 
 import functools
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -21,38 +20,21 @@ from dialectad.frontend import pytrees
 from dialectad.levels import Level
 from tests.gradients import directional_difference, double, fresh, inner, random_direction
 from tests.samples import SAMPLES, Sample
-
-
-def variants() -> list[Level]:
-    """The registered levels, plain and with each option that a level takes changed."""
-    found = []
-    for level in da.levels():
-        found.append(level)
-        for option in fields(Level)[1:]:
-            try:
-                found.append(Level(level.name, **{option.name: not option.default}))
-            except CompileError:  # the level hasn't this option
-                continue
-    return found
-
-
-VARIANTS = variants()
-
-DATA_DEPENDENT = "no loop whose count depends on data"
+from tests.variants import NO_DYNAMIC_LOOP, NO_DYNAMIC_SHAPE, NO_WRITTEN_ARGUMENT, VARIANTS
 
 REFUSED: dict[str, dict[str, str]] = {
     "graph": {
-        "while_to_tolerance": DATA_DEPENDENT,
-        "while_with_break": DATA_DEPENDENT,
-        "early_return": DATA_DEPENDENT,
-        "nested_data_dependent_bounds": DATA_DEPENDENT,
-        "break_out_of_the_inner_loop": DATA_DEPENDENT,
-        "bounds_from_carried_state": DATA_DEPENDENT,
-        "while_inside_for": DATA_DEPENDENT,
-        "while_that_writes": DATA_DEPENDENT,
-        "loop_that_does_not_run": DATA_DEPENDENT,
-        "dynamic_slices": "no array whose shape depends on data",
-        "writes_into_its_argument": "writes into its argument",
+        "while_to_tolerance": NO_DYNAMIC_LOOP,
+        "while_with_break": NO_DYNAMIC_LOOP,
+        "early_return": NO_DYNAMIC_LOOP,
+        "nested_data_dependent_bounds": NO_DYNAMIC_LOOP,
+        "break_out_of_the_inner_loop": NO_DYNAMIC_LOOP,
+        "bounds_from_carried_state": NO_DYNAMIC_LOOP,
+        "while_inside_for": NO_DYNAMIC_LOOP,
+        "while_that_writes": NO_DYNAMIC_LOOP,
+        "loop_that_does_not_run": NO_DYNAMIC_LOOP,
+        "dynamic_slices": NO_DYNAMIC_SHAPE,
+        "writes_into_its_argument": NO_WRITTEN_ARGUMENT,
     },
 }
 """Level -> program -> part of the reason why it is refused."""

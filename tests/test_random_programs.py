@@ -1,6 +1,6 @@
-"""Random programs, compiled and differentiated, against NumPy, differences and the interpreter.
+"""Random programs, compiled and differentiated at every level, against NumPy, differences and one another.
 
-`pytest tests/test_random_programs.py --programs 5000 -n 2` checks many.
+`pytest tests/test_random_programs.py --programs 5000 -n 2` checks many; see `conftest.py` for more options.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 import dialectad as da
+from dialectad.levels import Level
 from tests.check_program import STEPS, check
-from tests.random_programs import Program, meaningful, program
-
-LEVELS = [level.name for level in da.levels()]
-SECOND_DERIVATIVES = 4
-"""One of so many programs is differentiated twice."""
+from tests.random_programs import SIZES, Program, meaningful, program
+from tests.variants import VARIANTS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -22,12 +20,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(metafunc.config.getoption("--programs")))
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_random_program(seed: int, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def chosen(config: pytest.Config, seed: int) -> list[Level]:
+    """The levels to check a program at: all, and one of those with options."""
+    names = config.getoption("--levels")
+    if names is not None:
+        return [level for level in VARIANTS if str(level) in names.split()]
+    plain, others = list(da.levels()), [level for level in VARIANTS if level not in da.levels()]
+    return [*plain, others[seed % len(others)]]
+
+
+def test_random_program(seed: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIALECTAD_CACHE", "0")
-    made = program(seed)
+    config = request.config
+    made = program(seed, config.getoption("--size") or SIZES[seed % len(SIZES)])
     try:
-        check(made, level, second=seed % SECOND_DERIVATIVES == 0)
+        check(made, chosen(config, seed), turn=seed, every=config.getoption("--every-mode"))
     except Exception as problem:
         problem.add_note(f"seed {seed}, arguments {made.args}:\n{made.source}")
         raise
@@ -35,6 +42,7 @@ def test_random_program(seed: int, level: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_programs_are_reproducible() -> None:
     assert program(3).source == program(3).source
+    assert program(3, 4).source == program(3, 4).source
     assert meaningful(program(3))
 
 
@@ -50,11 +58,12 @@ def program(x):
 """By one factor NumPy gives another value than the traced program, by the other another derivative."""
 
 
+@pytest.mark.parametrize("level", ["linalg", "loop"])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
-def test_every_check_notices_what_is_wrong(step, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_check_notices_what_is_wrong(step, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIALECTAD_CACHE", "0")
     factor = "(1.0 if plain else 1.0001)" if step is STEPS[0] else "stopped"
     args = (np.array([0.3, -1.2]),)
-    step(Program(WRONG.format(factor="x"), args), LEVELS[0])
+    step(Program(WRONG.format(factor="x"), args), Level(level))
     with pytest.raises(AssertionError):
-        step(Program(WRONG.format(factor=factor), args), LEVELS[0])
+        step(Program(WRONG.format(factor=factor), args), Level(level))
