@@ -9,6 +9,7 @@ from dialectad.frontend.products import jvp, vjp
 from dialectad.frontend.regions import at_level
 from dialectad.frontend.transforms import grad, stop_gradient, value_and_grad
 from dialectad.levels import Level, levels
+from dialectad.tape import engine as _  # noqa: F401  (registers the level)
 
 __version__ = "0.1.0"
 

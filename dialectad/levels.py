@@ -49,6 +49,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
 """Stage -> its passes; those with a point only where a request names that point."""
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
+    "tape": ("compile_trace",),
     "graph": (),
     "linalg": ("optimize_first",),
     "loop": ("blas_rules",),

@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"levels"}),
     frozenset({"frontend", "runtime"}),
     frozenset({"lift"}),
+    frozenset({"tape"}),
     frozenset({"comparison"}),
     frozenset({"", "tools"}),
 )

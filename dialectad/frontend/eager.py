@@ -14,9 +14,7 @@ from dialectad.levels import Level
 class Engine(Protocol):
     """The transformations of one level."""
 
-    def grad(
-        self, function: Callable[..., Any], argnums: Any, has_aux: bool, level: Level
-    ) -> Any: ...
+    def grad(self, function: Callable[..., Any], argnums: Any, has_aux: bool, level: Level) -> Any: ...
 
     def value_and_grad(
         self, function: Callable[..., Any], argnums: Any, has_aux: bool, level: Level
@@ -28,9 +26,7 @@ class Engine(Protocol):
         self, function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], level: Level
     ) -> tuple[Any, Any]: ...
 
-    def jacobian(
-        self, function: Callable[..., Any], argnums: Any, forward: bool, level: Level
-    ) -> Any: ...
+    def jacobian(self, function: Callable[..., Any], argnums: Any, forward: bool, level: Level) -> Any: ...
 
     def jit(self, function: Callable[..., Any], level: Level) -> Any: ...
 

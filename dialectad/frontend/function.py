@@ -46,6 +46,11 @@ class Function:
         return self if instance is None else functools.partial(self, instance)
 
     @property
+    def function(self) -> Callable[..., Any]:
+        """What is compiled."""
+        return self._function
+
+    @property
     def level(self) -> Level:
         """The level at which derivatives in it are taken, unless they say otherwise."""
         return self._level

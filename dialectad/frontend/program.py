@@ -223,10 +223,10 @@ def trace_body(
         args = [structure.unflatten(rest) for structure in structures]
         positional = args[: len(args) - len(keywords)]
         named = dict(zip(keywords, args[len(positional) :], strict=True))
-        variables = _variables(function)
+        variables = variables_of(function)
         with mutation.watching(mutation.Watch("function", [function, *args])):
             result = staging.call(function)(*positional, **named)
-        _check_variables(variables)
+        check_variables(variables)
         if isinstance(result, Undefined):
             result = None
         found, structure = pytrees.flatten(result)
@@ -244,7 +244,7 @@ def trace_body(
 _Variables = list[tuple[str, CellType, Any]]
 
 
-def _variables(function: Callable[..., Any]) -> _Variables:
+def variables_of(function: Callable[..., Any]) -> _Variables:
     """The variables of surrounding functions that `function` sees, with what they hold."""
     found: Any = getattr(function, "__func__", function)
     if not isinstance(found, types.FunctionType):
@@ -260,7 +260,8 @@ def _content(cell: CellType) -> Any:
         return None
 
 
-def _check_variables(variables: _Variables) -> None:
+def check_variables(variables: _Variables) -> None:
+    """Refuse that any of them was assigned."""
     for name, cell, before in variables:
         if _content(cell) is not before:
             cell.cell_contents = before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 
@@ -26,5 +25,3 @@ class Recorded:
     def stopped(self) -> Any:
         """A copy through which no derivative flows."""
         raise NotImplementedError
-
-

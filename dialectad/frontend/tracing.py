@@ -363,8 +363,8 @@ def current() -> Trace:
 
 
 @contextlib.contextmanager
-def tracing(trace: Trace) -> Iterator[Trace]:
-    """Make `trace` the one of this thread meanwhile."""
+def tracing(trace: Trace | None) -> Iterator[Trace | None]:
+    """Make `trace` the one of this thread meanwhile; with None, nothing is being traced."""
     before, _current.trace = _current.trace, trace
     try:
         yield trace

@@ -24,6 +24,7 @@ from dialectad.frontend import staging
 from dialectad.frontend.rewriting import is_rewritten, rewrite, rewrite_calls
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Tracer
 from dialectad.tape import operators, tape
+from dialectad.tape.creators import CREATORS
 from dialectad.tape.elementwise import math_operation, ufunc_operation
 from dialectad.tape.functions import apply, holds_tape
 from dialectad.tape.kinds import PLAIN
@@ -56,7 +57,7 @@ def call(function: Any) -> Any:
         return _builtin(function)
     if kind is functools.partial:
         return functools.partial(call(function.func), *function.args, **function.keywords)
-    method = getattr(kind, "__call__", None)
+    method = vars(kind).get("__call__")
     if type(method) is types.FunctionType and staging.is_users(method.__code__):
         return types.MethodType(converted(method), function)
     return function
@@ -209,7 +210,12 @@ def _aliasing_ufunc(ufunc: np.ufunc) -> Callable[..., Any]:
     def general(*args: Any, **kwargs: Any) -> Any:
         result = ufunc(*args, **kwargs)
         recording = current()
-        if recording is None or not _is_fresh(result) or kwargs.get("out") is not None or len(args) > ufunc.nin:
+        if (
+            recording is None
+            or not _is_fresh(result)
+            or kwargs.get("out") is not None
+            or len(args) > ufunc.nin
+        ):
             return result
         return recording.fresh(result)
 
@@ -286,10 +292,8 @@ def _with_key(function: Any) -> Callable[..., Any]:
 
 
 def _fill_table() -> None:
-    creators = "zeros ones empty full eye identity tri arange linspace indices array asarray asanyarray copy"
-    creators += " asarray_chkfinite ascontiguousarray asfortranarray zeros_like ones_like empty_like full_like"
-    for name in creators.split():
-        TABLE[getattr(np, name)] = _creator(getattr(np, name))
+    for function in CREATORS:
+        TABLE[function] = _creator(function)
     for function in FUNCTIONS:
         TABLE.setdefault(function, _function(function))
     for ufunc in UFUNCS:

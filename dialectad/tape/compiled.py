@@ -34,7 +34,9 @@ def call(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     known = _PLANS.setdefault(function, {})
     if key not in known:
         rest, other = iter(kinds), iter(statics)
-        types = tuple([next(rest).leaf_type if i in places else Static(next(other)) for i in range(len(leaves))])
+        types = tuple(
+            [next(rest).leaf_type if i in places else Static(next(other)) for i in range(len(leaves))]
+        )
         signature = Signature(tuple(structures), tuple(kwargs), types)
         program = function.program(signature)
         operation = _operation(function, leaves, places, structures, tuple(kwargs), program)
@@ -80,7 +82,9 @@ def _operation(
             result = callee()(*positional, **dict(zip(keywords, made[len(positional) :], strict=True)))
             found = pytrees.flatten(result)[0]
             results = [
-                leaf for leaf, r in zip(found, program.results, strict=True) if not isinstance(r, FromArgument)
+                leaf
+                for leaf, r in zip(found, program.results, strict=True)
+                if not isinstance(r, FromArgument)
             ]
             return results, [given[i] for i in sorted(program.inout)]
 
@@ -95,7 +99,7 @@ def _operation(
         name,
         f"pure({parameters})",
         {"pure": pure(lambda: function)},
-        pure(lambda: staging.call(function.__wrapped__)),
+        pure(lambda: staging.call(function.function)),
         again,
         kernel=lambda application, _: kernels.native(application, function.level),
     )

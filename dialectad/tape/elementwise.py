@@ -88,7 +88,9 @@ def math_operation(function: Callable[..., Any], arguments: int) -> Elementwise:
     found = FUNCTIONS.get((function, arguments))
     if found is None:
         names = ", ".join(f"x{i}" for i in range(arguments))
-        found = Elementwise(f"math.{function.__name__}", f"function({names})", {"function": function}, function)
+        found = Elementwise(
+            f"math.{function.__name__}", f"function({names})", {"function": function}, function
+        )
         found = FUNCTIONS.setdefault((function, arguments), found)
     return found
 

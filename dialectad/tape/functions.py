@@ -4,8 +4,8 @@
     np.concatenate([x, y], axis=1)    concatenate([x0, x1], axis=static0)
     np.clip(x, 0.0, 1.0)              clip(x0, x1, x2)          floats may differ from call to call
 
-Arrays and floats are operands; integers, dtypes, strings and the like belong to the operation. A function that
-can't be traced so (the order of a norm must be known) is tried again with floats and index arrays known.
+Arrays and floats are operands; integers, dtypes, strings and the like belong to the operation. A function
+that can't be traced so (the order of a norm must be known) is tried again with floats and index arrays known.
 """
 
 from __future__ import annotations

@@ -61,12 +61,9 @@ def _hosted(array: np.ndarray[Any, Any], like: Any) -> Any:
 NAMESPACE: dict[str, Any] = {
     **{
         name: getattr(np, name)
-        for name in "add multiply maximum minimum fmax fmin where einsum power sqrt logical_not arange".split()
-    },
-    **{
-        name: getattr(np, name)
         for name in (
-            "arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil copysign cos cosh exp exp2 expm1"
+            "add multiply maximum minimum fmax fmin where einsum power sqrt logical_not arange"
+            " arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil copysign cos cosh exp exp2 expm1"
             " floor fmod log log10 log1p log2 rint sin sinh tan tanh trunc inf nan"
             " float64 float32 int64 int32 int16 int8 bool_"
         ).split()

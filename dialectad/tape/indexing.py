@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.tape import memory
-from dialectad.tape.values import TapeArray, TapeScalar, TapeValue, TapeView, Snapshot, view
+from dialectad.tape.values import Snapshot, TapeArray, TapeScalar, TapeValue, TapeView, view
 
 _NUMBERS = frozenset((float, int, bool, *np.sctypeDict.values()))
 
@@ -47,7 +47,7 @@ def set_(x: TapeArray, key: Any, value: Any) -> None:
 
 def plain_key(key: Any) -> Any:
     """A subscript without tape values: integers and bools have no derivative."""
-    if type(key) is int or type(key) is slice and _is_plain_slice(key):
+    if type(key) is int or (type(key) is slice and _is_plain_slice(key)):
         return key
     if isinstance(key, tuple):
         return tuple([plain_key(k) for k in key]) if any(not _is_plain(k) for k in key) else key

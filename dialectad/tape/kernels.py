@@ -105,7 +105,7 @@ def kernel(application: Application, spelling: Spelling) -> Kernel:
 def _traced(application: Application) -> Program:
     seeds = _seeds(application)
     signature = Signature(
-        tuple(_tuple(len(leaves)) for leaves in (application.active, application.constant)) + (seeds[0],),
+        (_tuple(len(application.active)), _tuple(len(application.constant)), seeds[0]),
         (),
         (
             *(application.operands[i] for i in application.active),
@@ -208,11 +208,12 @@ def native(application: Application, level: Level = LEVEL) -> Kernel:
     operands = tuple(f"x{i}" for i in active), tuple(f"x{i}" for i in constant)
     arguments = ", ".join(map(source_of, (*operands, seeds)))
     results = len(application.active) if application.mode == "reverse" else len(application.results)
+    names = [f"x{i}" for i in range(len(application.operands))] + [f"d{i}" for i in range(len(leaves))]
     return Kernel(
         (f"c = k({arguments})",),
         tuple(f"c[{i}]" for i in range(results)),
         (True,) * results,
-        frozenset([*(f"x{i}" for i in range(len(application.operands))), *(f"d{i}" for i in range(len(leaves)))]),
+        frozenset(names),
         {"k": compiled},
     )
 

@@ -1,7 +1,7 @@
 """Reading views, and writing: what shares memory (see Note [One slot for one memory]).
 
-Record layouts: `b` is the slot of the base and `like` its array, `path` leads to the view, `o` and `v` are the
-slots of what is read and written.
+Record layouts: `b` is the slot of the base and `like` its array, `path` leads to the view, `o` and `v` are
+the slots of what is read and written.
 
     read       play, o, b, path, like             o = view
     item       play, o, b, path, key, like        o = view[key]            (a number)
@@ -46,9 +46,9 @@ def settle(x: Any, tape: Tape) -> Any:
 
 def check_alias(x: np.ndarray[Any, Any], tape: Tape) -> None:
     """Refuse a plain array of which the content depends on active values."""
-    if any(np.may_share_memory(x, other) for other in tape.written):
+    if any(np.shares_memory(x, other) for other in tape.written):
         raise error(
-            "this array shares memory with an argument that was written into, so its derivative would be lost",
+            "this array shares memory with one that was written into, so its derivative would be lost",
             hint="use the argument itself, or copy this array before",
         )
 
@@ -246,7 +246,7 @@ def _check_apart(base: TapeArray) -> None:
 
 
 def _overlap(a: Any, b: Any) -> bool:
-    return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b)
+    return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.shares_memory(a, b)
 
 
 def activate(base: TapeArray) -> None:

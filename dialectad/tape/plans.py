@@ -80,6 +80,7 @@ class Planner:
         self.active = tuple(i for i, k in enumerate(self.operands) if k.active)
         self.forms = [_kind_of_result(leaf) for leaf in self.leaves]
         self.kernel: Kernel | None = None
+        self.leaf_calls: dict[int, Callable[..., Any]] = {}
         self.outputs: tuple[int, ...] = ()
         """The leaves of the result that are active."""
 
@@ -126,9 +127,11 @@ class Planner:
         kinds_ = [self.forms[i] for i in range(len(self.leaves))]
         if any(k is None for k in kinds_):
             raise self.refused("its result holds more than arrays and numbers")
-        shape = (lambda k: kinds.kind("scalar" if k.form == "array" else k.form, k.dtype)) if (
-            self.operation.elementwise
-        ) else (lambda k: k)
+        shape = (
+            (lambda k: kinds.kind("scalar" if k.form == "array" else k.form, k.dtype))
+            if (self.operation.elementwise)
+            else (lambda k: k)
+        )
         application = Application(
             self.operation.primitive,
             tuple(shape(k).leaf_type for k in self.operands),
@@ -184,10 +187,11 @@ class Planner:
             lines += self.output_source(i)
         if self.kernel is not None:
             lines += self.record_source()
+        made = ", ".join(f"b{i}" for i in range(len(self.leaves)))
         if isinstance(self.structure, pytrees.Leaf):
             lines.append(" return b0")
         else:
-            lines.append(f" return unflatten(structure, [{', '.join(f'b{i}' for i in range(len(self.leaves)))}])")
+            lines.append(f" return unflatten(structure, [{made}])")
         return "\n".join(lines)
 
     def output_source(self, i: int) -> list[str]:
@@ -255,7 +259,9 @@ class Planner:
         lines.append(f" record = [play, {', '.join([*slots, *saved])}]")
         lines.append(" tape.append(record)")
         lines += [f" {name}.pins.append(record)" for name in pinned if name[0] == "a"]
-        lines += [f" if type({name}) is TapeArray: {name}.pins.append(record)" for name in pinned if name[0] == "b"]
+        lines += [
+            f" if type({name}) is TapeArray: {name}.pins.append(record)" for name in pinned if name[0] == "b"
+        ]
         guard = self.guard_source()
         return [guard, *(f" {line}" for line in lines)] if guard else lines
 
@@ -264,7 +270,9 @@ class Planner:
         if self.operation.elementwise:
             return None
         arrays = [i for i in self.outputs if (k := self.forms[i]) is not None and k.form == "array"]
-        return f" if {' or '.join(f's{i} >= 0' for i in arrays)}:" if len(arrays) == len(self.outputs) else None
+        return (
+            f" if {' or '.join(f's{i} >= 0' for i in arrays)}:" if len(arrays) == len(self.outputs) else None
+        )
 
     def saved(self) -> list[str]:
         """The names of primal values that the record keeps."""
@@ -398,19 +406,32 @@ class Planner:
         for value, wrapper in zip(values, wrappers, strict=True):
             if result is value:
                 return wrapper.source if hasattr(wrapper, "source") else wrapper
-            if not shares_memory(result, value):
-                continue
-            if not isinstance(wrapper, TapeValue):
-                return None  # a view on a constant
-            k = next(k for k, x in enumerate(operands) if x is value)
-            return self.view(i, result, wrapper, k, operands)
-        return None
+        found = [
+            k for k, x in enumerate(operands) if any(x is v and shares_memory(result, v) for v in values)
+        ]
+        if len(found) > 1:  # operands that share memory with one another
+            found = [k for k in found if self.is_view_of(i, k, operands)]
+        if not found:
+            return None
+        k = found[0]
+        wrapper = next(w for v, w in zip(values, wrappers, strict=True) if v is operands[k])
+        return self.view(i, result, wrapper, k, operands) if isinstance(wrapper, TapeValue) else None
+
+    def is_view_of(self, i: int, k: int, operands: Any) -> bool:
+        """Whether leaf `i` of the result is a view on operand `k`."""
+        probe = operands[k].copy()
+        return shares_memory(self.repeated(i)(*operands[:k], probe, *operands[k + 1 :]), probe)
+
+    def repeated(self, i: int) -> Callable[..., Any]:
+        """What gives leaf `i` of the result again."""
+        if i not in self.leaf_calls:
+            names = ", ".join(f"x{n}" for n in range(len(self.operands)))
+            source = f"def call({names}): return flatten({self.operation.source})[0][{i}]"
+            self.leaf_calls[i] = self.playback("call", source)
+        return self.leaf_calls[i]
 
     def view(self, i: int, result: Any, wrapper: Any, k: int, operands: Any) -> Any:
-        names = ", ".join(f"x{n}" for n in range(len(self.operands)))
-        source = f"def call({names}): return flatten({self.operation.source})[0][{i}]"
-        call = self.names.get(f"call{i}") or self.playback("call", source)
-        self.names[f"call{i}"] = call
+        call = self.repeated(i)
         before, after = operands[:k], operands[k + 1 :]
 
         def step(array: Any) -> Any:
@@ -435,7 +456,9 @@ class Planner:
         def traced(*args: Any) -> Any:
             return pytrees.flatten(operation.primitive(*args))[0][i]
 
-        again = Repeated(Operation(operation.name, "call(" + names + ")", {"call": call}, traced, operation.again))
+        again = Repeated(
+            Operation(operation.name, "call(" + names + ")", {"call": call}, traced, operation.again)
+        )
 
         def derive(parent: Any) -> Any:
             return again(*before, parent, *after)
@@ -483,7 +506,9 @@ def planned(operation: Operation, operands: Sequence[Any], operand_kinds: Sequen
     if flavour.nested and function is not None:
         from dialectad.tape.calls import outward
 
-        operation = replace(operation, names={**operation.names, "function": outward(function, flavour.depth)})
+        operation = replace(
+            operation, names={**operation.names, "function": outward(function, flavour.depth)}
+        )
     result = eval(operation.source, {**NAMESPACE, **operation.names, **values})
     return Planner(operation, operand_kinds, flavour, result, function).plan()
 

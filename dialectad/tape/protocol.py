@@ -150,7 +150,9 @@ for _name, _ufunc in {
     setattr(TapeArray, f"__i{_name}__", _in_place(_name, _ufunc))
 
 
-def write_result(ufunc: np.ufunc, out: Any, result: Any, where: Any = True, casting: str = "same_kind") -> Any:
+def write_result(
+    ufunc: np.ufunc, out: Any, result: Any, where: Any = True, casting: str = "same_kind"
+) -> Any:
     """Write what a ufunc gave into `out`, as its argument `out` and in-place operators do."""
     if not isinstance(out, TapeArray):
         if isinstance(result, TapeValue) and not result.is_active:
@@ -162,7 +164,8 @@ def write_result(ufunc: np.ufunc, out: Any, result: Any, where: Any = True, cast
         message = f"Cannot cast ufunc {ufunc.__name__!r} output from {dtype!r} to {out.dtype!r}"
         raise TypeError(f"{message} with casting rule {casting!r}")
     if where is not True:
-        result = np.where(where, result, out)
+        old: Any = out
+        result = np.where(where, result, old)
     indexing.set_(out, ..., result)
     return out
 
@@ -186,9 +189,11 @@ def _array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs
     if method == "at":
         return _ufunc_at(ufunc, *inputs)
     out = kwargs.pop("out", None)
-    result = apply(getattr(ufunc, method), inputs, kwargs) if holds_tape((inputs, kwargs)) else getattr(
-        ufunc, method
-    )(*inputs, **kwargs)
+    result = (
+        apply(getattr(ufunc, method), inputs, kwargs)
+        if holds_tape((inputs, kwargs))
+        else getattr(ufunc, method)(*inputs, **kwargs)
+    )
     return result if out is None else write_result(ufunc, out[0] if isinstance(out, tuple) else out, result)
 
 
@@ -218,10 +223,7 @@ def _ufunc_with_options(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[s
         inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else np.dtype(dtype).type(x) for x in inputs)
     if kwargs:
         raise error(f"numpy.{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported on a tape")
-    if holds_tape(inputs):
-        result = call_ufunc(ufunc, inputs)
-    else:
-        result = ufunc(*inputs)
+    result = call_ufunc(ufunc, inputs) if holds_tape(inputs) else ufunc(*inputs)
     if out is None:
         if where is not True:
             raise error("`where=` needs `out=`", hint="use numpy.where")
@@ -287,7 +289,9 @@ _WRITERS[np.fill_diagonal] = _fill_diagonal
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
     indices = indexing.plain_key(indices)
     shape = arr.shape
-    keys = [np.arange(n).reshape([-1 if a == d else 1 for a in range(len(shape))]) for d, n in enumerate(shape)]
+    keys = [
+        np.arange(n).reshape([-1 if a == d else 1 for a in range(len(shape))]) for d, n in enumerate(shape)
+    ]
     keys[axis] = indices
     arr[tuple(keys)] = values
 
@@ -366,7 +370,7 @@ TapeValue.__floor__ = lambda self: int(np.floor(self.value))  # pyright: ignore[
 TapeValue.__ceil__ = lambda self: int(np.ceil(self.value))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _round(self: TapeValue, ndigits: int | None = None) -> Any:
+def _round(self: Any, ndigits: int | None = None) -> Any:
     return round(self.value) if ndigits is None else np.round(self, ndigits)
 
 

@@ -48,7 +48,9 @@ class Run:
         return leaf.slot
 
 
-def run(function: Function, args: Sequence[Any], kwargs: dict[str, Any], numbers: Sequence[int], mode: Mode) -> Run:
+def run(
+    function: Function, args: Sequence[Any], kwargs: dict[str, Any], numbers: Sequence[int], mode: Mode
+) -> Run:
     """Run `function`, recording what becomes of the arguments of these `numbers`."""
     with recording(mode) as tape:
         active: dict[int, list[Any]] = {}
@@ -126,11 +128,12 @@ def conform(given: Any, kind: Kind, what: str) -> Any:
 def finished(d: Any, kind: Kind, seen: set[int] | None = None) -> Any:
     """A cotangent or tangent as the user gets it: of the kind of what it belongs to, and nobody else's."""
     if isinstance(d, TapeValue | Tracer):
+        recorded: Any = d
         if kind.form == "array":
-            return d.copy() if isinstance(d, TapeArray | Array) else np.broadcast_to(d, kind.shape).copy()
+            return np.broadcast_to(recorded, kind.shape).copy()
         if isinstance(d, TapeArray | Array):
-            d = d[()]
-        return d.item() if kind.form == "python" else d
+            recorded = recorded[()]
+        return recorded.item() if kind.form == "python" else recorded
     if kind.form == "python":
         return 0.0 if d is None else float(d)
     if kind.form == "scalar":
@@ -296,7 +299,11 @@ def _tangent(ran: Run, t: list[Any], leaf: Any) -> Any:
         kind = kind_of(leaf)
         if kind.form == "python":
             return type(ran.plain(leaf))(0) if not isinstance(ran.plain(leaf), Tracer) else 0.0
-        return np.zeros(kind.shape, kind.dtype)[()] if kind.form == "scalar" else np.zeros(kind.shape, kind.dtype)
+        return (
+            np.zeros(kind.shape, kind.dtype)[()]
+            if kind.form == "scalar"
+            else np.zeros(kind.shape, kind.dtype)
+        )
     return leaf
 
 
@@ -319,8 +326,9 @@ def jacobian(
     for leaf in ran.leaves:
         dtype = getattr(leaf, "dtype", None) or np.dtype(type(leaf)) if kinds.is_numeric(leaf) else None
         if dtype is None or dtype.kind != "f":
+            what = dtype or type(leaf).__name__
             raise error(
-                f"a Jacobian is asked for of a function that returns a value of type {dtype or type(leaf).__name__}",
+                f"a Jacobian is asked for of a function that returns a value of type {what}",
                 hint="return floats and float arrays only",
                 kind=UnsupportedTypeError,
             )

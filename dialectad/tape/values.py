@@ -11,7 +11,7 @@ it later. Operators and methods are attached in `protocol.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class TapeValue(Recorded):
     tape: Tape
     slot: int
     """Where its cotangent will be; -1 if it isn't active."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What `protocol.py` attaches."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -187,7 +192,8 @@ def shares_memory(a: Any, b: Any) -> bool:
 
 
 def is_writeable(array: Any) -> bool:
-    """Whether NumPy would write into it."""
+    """Whether NumPy would write into it, each element for itself."""
     if isinstance(array, np.ndarray):
-        return array.flags.writeable
+        repeats = any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+        return not repeats and array.flags.writeable
     return not (type(array) is TapeView and array.derive is not None)

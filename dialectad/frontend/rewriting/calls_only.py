@@ -118,9 +118,7 @@ class _Calls(ast.NodeTransformer):
         return node
 
     def _comprehension(self, node: Any) -> ast.AST:
-        bound = {
-            n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)
-        }
+        bound = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
         self.locals.append(frozenset(bound))
         self.generic_visit(node)
         self.locals.pop()

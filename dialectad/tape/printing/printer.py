@@ -102,7 +102,9 @@ class Printer:
         if (rule := RULES.get(type(op))) is not None:
             return rule(self, op)
         operands = [self[o] for o in op.operands]
-        return Text(self._elementwise(op, [o.source for o in operands]), joint_form([o.form for o in operands]))
+        return Text(
+            self._elementwise(op, [o.source for o in operands]), joint_form([o.form for o in operands])
+        )
 
     def _elementwise(self, op: Operation, operands: Sequence[str]) -> str:
         found: str | None = None

@@ -21,7 +21,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.rewrite import constants
-from dialectad.tape.printing.printer import Printer, joint_form, prints
+from dialectad.tape.printing.printer import Printer, prints
 from dialectad.tape.printing.tensors import index, transposed
 from dialectad.tape.printing.text import Form, Text, Unprintable, shape_of
 
@@ -122,9 +122,7 @@ def _aligned(printer: Printer, value: SSAValue, dims: Dims, rank: int) -> Text:
     return Text(index(source, keys), Form.WHOLE if len(dims) == rank else Form.SPREAD)
 
 
-def _body(
-    printer: Printer, op: linalg.GenericOp, maps: Sequence[Dims], rank: int, element: SSAValue
-) -> Text:
+def _body(printer: Printer, op: linalg.GenericOp, maps: Sequence[Dims], rank: int, element: SSAValue) -> Text:
     """The expression of a value of the body, over the whole iteration space."""
     block = op.body.block
     for argument, value, dims in zip(block.args, op.operands, maps, strict=False):
@@ -149,7 +147,9 @@ def _body(
 def _positions(op: linalg.GenericOp, maps: Sequence[Dims], dim: int, rank: int) -> Text:
     """The index along a dimension, everywhere."""
     extents = [
-        shape_of(value)[dims.index(dim)] for value, dims in zip(op.operands, maps, strict=False) if dim in dims
+        shape_of(value)[dims.index(dim)]
+        for value, dims in zip(op.operands, maps, strict=False)
+        if dim in dims
     ]
     if not extents:
         raise Unprintable("an index along an extent that no operand has")
@@ -169,7 +169,7 @@ def _einsum(
     product, block = element.owner, op.body.block
     if not isinstance(combine, arith.AddfOp) or not isinstance(product, arith.MulfOp):
         return None
-    arguments = list(block.args)
+    arguments: list[SSAValue] = list(block.args)
     if any(o not in arguments for o in product.operands) or len(list(block.ops)) != 3:
         return None
     places = [arguments.index(o) for o in product.operands]

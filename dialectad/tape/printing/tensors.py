@@ -108,21 +108,30 @@ def _slice(op: Any, shape: Sequence[int], reduced: Sequence[int]) -> list[str]:
     )
     if DYNAMIC_INDEX in (*offsets, *sizes, *strides):
         raise Unprintable("a slice is computed")
-    left, keys = list(reduced), []
-    for axis, (offset, size, stride, extent) in enumerate(
-        zip(offsets, sizes, strides, shape, strict=True)
+    keys = []
+    for offset, size, stride, extent, stays in zip(
+        offsets, sizes, strides, shape, _kept(sizes, reduced), strict=True
     ):
-        rest = sizes[axis:]
-        if size == 1 and len(left) < len(rest) and (not left or left[0] != 1 or rest.count(1) > left.count(1)):
+        stop = offset + (size - 1) * stride + 1 if size else offset
+        if not stays:
             keys.append(str(offset))
-            continue
-        left.pop(0)
-        if offset == 0 and size == extent and stride == 1:
+        elif offset == 0 and size == extent and stride == 1:
             keys.append(":")
         else:
-            stop = offset + (size - 1) * stride + 1 if size else offset
             keys.append(f"{offset}:{stop}" + (f":{stride}" if stride != 1 else ""))
     return keys
+
+
+def _kept(sizes: Sequence[int], reduced: Sequence[int]) -> list[bool]:
+    """Which axes of a slice its result has: the others have extent 1."""
+    if len(sizes) == len(reduced):
+        return [True] * len(sizes)
+    if reduced and sizes[0] == reduced[0]:
+        rest = [n for n in sizes[1:] if n != 1]
+        if rest == [n for n in reduced[1:] if n != 1]:
+            return [True, *_kept(sizes[1:], reduced[1:])]
+    assert sizes[0] == 1
+    return [False, *_kept(sizes[1:], reduced)]
 
 
 @prints(tensor.ExtractSliceOp)

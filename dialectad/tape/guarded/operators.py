@@ -1,0 +1,114 @@
+"""The operators that rewritten code calls while a run is recorded and traced.
+
+Control flow is Python's own, on the values of this run; calls, subscripts and changes of Python's objects are
+those of a trace, done in both.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dialectad.frontend import staging
+from dialectad.frontend.rewriting import rewrite
+from dialectad.frontend.tracers import CALLS, lift
+from dialectad.frontend.tracing import current, foreign_write
+from dialectad.tape.creators import CREATORS
+from dialectad.tape.guarded.pairs import Pair, both, concrete, holds_pair, paired, traced
+from dialectad.tape.operators import Undefined, and_, assert_, cond, for_, if_, load, not_, or_, while_
+
+
+def call(function: Any) -> Any:
+    """What to call instead of `function`."""
+    if isinstance(function, types.FunctionType):
+        return _converted(function)
+    if isinstance(function, types.MethodType) and isinstance(function.__func__, types.FunctionType):
+        if isinstance(function.__self__, Pair):
+            return function
+        return types.MethodType(_converted(function.__func__), function.__self__)
+    if isinstance(function, functools.partial):
+        return functools.partial(call(function.func), *function.args, **function.keywords)
+    try:
+        replacement = CALLS.get(function)
+    except TypeError:  # not hashable
+        replacement = None
+    if replacement is None:
+        return function if isinstance(function, type) else _checked(function)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if function in CREATORS or holds_pair(args) or holds_pair(kwargs):
+            return both(function, args, kwargs)
+        return replacement(*args, **kwargs)
+
+    return run
+
+
+def _checked(function: Any) -> Any:
+    """A function that isn't the user's: what happens only once, while tracing, is refused."""
+    found = staging.call(function)
+    return found if not isinstance(function, types.FunctionType) else function
+
+
+def _converted(function: types.FunctionType) -> Any:
+    if not staging.is_users(function.__code__):
+        return function
+    from dialectad.tape.guarded import operators
+
+    return rewrite(function, operators)
+
+
+def outer(value: Any) -> Any:
+    """A read of what isn't a variable of the function: an array of floats is data, not a constant."""
+    if type(value) is np.ndarray and value.dtype.kind == "f":
+        return Pair(value, lift(value))
+    return value
+
+
+def load_item(container: Any, key: Any) -> Any:
+    """`container[key]`"""
+    if isinstance(container, np.ndarray) and holds_pair(key):
+        return paired(container[concrete(key)], lift(container)[traced(key)])  # pyright: ignore
+    return outer(container[key])
+
+
+def store_item(container: Any, key: Any, value: Any) -> None:
+    """`container[key] = value`"""
+    if isinstance(container, np.ndarray):
+        raise foreign_write(current().location())
+    if isinstance(container, Pair):
+        container[key] = value
+    else:
+        staging.store_item(container, key, value)
+
+
+def aug_item(container: Any, key: Any, operator: Callable[[Any, Any], Any], value: Any) -> None:
+    """`container[key] op= value`"""
+    store_item(container, key, operator(load_item(container, key), value))
+
+
+changes = staging.changes
+removes = staging.removes
+
+__all__ = [
+    "Undefined",
+    "and_",
+    "assert_",
+    "aug_item",
+    "call",
+    "changes",
+    "cond",
+    "for_",
+    "if_",
+    "load",
+    "load_item",
+    "not_",
+    "or_",
+    "outer",
+    "removes",
+    "store_item",
+    "while_",
+]
