@@ -72,10 +72,9 @@ def _range(s: Structurer, counted: Counted, starts: Sequence[SSAValue]) -> _Rang
     is_wide = start.type == i64
     start = builder.value(builder.resize(start, i64, signed=counted.is_signed))
     bound = builder.value(builder.resize(bound, i64, signed=counted.is_signed))
-    if not counted.is_signed:
-        lowest_tested = lowest(start, builder.facts) + min(offset, 0)
-        if lowest_tested < 0 or lowest(bound, builder.facts) < 0:
-            return None
+    s.replaced += _owners([start, bound])
+    if not counted.is_signed and not _is_as_signed(s, counted, start, bound):
+        return None
     beyond = 0 if counted.tested_first else step
     if counted.predicate in ("sle", "ule"):
         beyond += 1
@@ -96,6 +95,16 @@ def _range(s: Structurer, counted: Counted, starts: Sequence[SSAValue]) -> _Rang
         return _Range(start, upper, step, constant(start) == 0 and step == 1, known)
     trips = builder.divide_up(builder.difference(distance), abs(step))
     return _Range(0, trips if exact else builder.at_least(trips, 1), 1, True, known)
+
+
+def _is_as_signed(s: Structurer, counted: Counted, start: SSAValue, bound: SSAValue) -> bool:
+    """Whether an unsigned comparison is one of signed numbers too. See Note [Trip counts]."""
+    facts = s.builder.facts
+    if lowest(start, facts) + min(counted.offset, 0) < 0:
+        return False
+    first = constant(start)
+    takes_too_long = counted.step > 0 and first is not None and first < 2**62
+    return takes_too_long or lowest(bound, facts) >= 0  # from so far below 2^63 nothing gets there
 
 
 def _equal_range(counted: Counted, start: SSAValue, bound: SSAValue) -> _Range | None:

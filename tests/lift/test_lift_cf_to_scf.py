@@ -114,6 +114,7 @@ COUNTED = [
         (1, "slt", 0, None),
         (1, "ne", 0, None),
         (1, "ult", 0, 9),
+        (2, "ult", 0, None),
         (2, "slt", 1, None),
         (3, "sle", None, None),
         (-1, "sgt", None, 0),
