@@ -26,8 +26,10 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
+from dialectad.ad.activity import Activity
 from dialectad.ad.memory import buffer_of, is_memory, is_origin
 from dialectad.ad.memory_form import MemoryForm
+from dialectad.ad.unspeculate import unspeculate
 from dialectad.errors import CompileError
 from dialectad.lift.raise_llvm import raise_function
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
@@ -110,6 +112,7 @@ class _Maker:
         shadow_types = [FunctionLowering.flat_types(t) for t in types[len(args) :]]
         form = MemoryForm(function, arguments, outs, _last(function), sizes)
         if derivative.kind == "vjp":
+            unspeculate(block, Activity.varied_by(block, arguments).varied)
             form.add_reverse_sweep([outs[i] for i in derivative.seeds], shadow_types)
         else:
             floats = [out for out, t in zip(outs, out_types, strict=True) if _holds_floats(t)]

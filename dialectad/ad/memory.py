@@ -29,10 +29,15 @@ from dialectad.lower.bufferization.functions import OUTS
 VIEWS: frozenset[type[Operation]] = frozenset(
     (
         *(memref.SubviewOp, memref.CastOp, memref.CollapseShapeOp, memref.ExpandShapeOp),
-        *(memref.ReinterpretCastOp, memref.ViewOp, llvm.GEPOp),
+        *(memref.ReinterpretCastOp, memref.ViewOp, llvm.GEPOp, UnrealizedConversionCastOp),
     )
 )
 """Ops that give a name to a part of their first operand."""
+
+BY_ELEMENT: frozenset[type[Operation]] = frozenset(
+    (memref.LoadOp, memref.StoreOp, llvm.LoadOp, llvm.StoreOp, memref.DimOp, *VIEWS)
+)
+"""Ops that touch single elements of memory, or none."""
 
 SLOTS: frozenset[type[Operation]] = frozenset((ad.ReserveOp, ad.PopOp))
 """Ops that give a part of a cache, if that holds memory."""
@@ -44,8 +49,10 @@ LOOPS: frozenset[type[Operation]] = frozenset((scf.ForOp, scf.WhileOp))
 
 def buffer_of(value: SSAValue) -> SSAValue:
     """The buffer (or cache) that a memref is a part of; any other value itself."""
-    while type(owner := value.owner) in VIEWS or (type(owner) in SLOTS and is_memory(value)):
-        value = owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+    while isinstance(owner := value.owner, Operation) and owner.operands:
+        if type(owner) not in VIEWS and not (type(owner) in SLOTS and is_memory(value)):
+            break
+        value = owner.operands[0]
     return value
 
 
@@ -53,12 +60,14 @@ def is_memory(value: SSAValue) -> bool:
     return isinstance(value.type, MemRefType | llvm.LLVMPointerType)
 
 
-def is_origin(pointer: SSAValue) -> bool:
-    """Whether a pointer is where memory begins that no other pointer of its kind points to."""
-    owner = pointer.owner
+def is_origin(buffer: SSAValue) -> bool:
+    """Whether a buffer is memory of its own; a pointer needn't be."""
+    if not isinstance(buffer.type, llvm.LLVMPointerType):
+        return True
+    owner = buffer.owner
     if isinstance(owner, Block):
-        return owner.parent_op() is not None and isinstance(owner.parent_op(), func.FuncOp)
-    return isinstance(owner, UnrealizedConversionCastOp | llvm.AddressOfOp)
+        return isinstance(owner.parent_op(), func.FuncOp)
+    return isinstance(owner, llvm.AddressOfOp)
 
 
 BULK: frozenset[type[Operation]] = frozenset((more_llvm.MemcpyOp, more_llvm.MemmoveOp, more_llvm.MemsetOp))
@@ -134,8 +143,7 @@ class Memory:
         owner = buffer.owner
         if isinstance(owner, ad.CacheOp) or (isinstance(owner, Operation) and owner.parent is not self.top):
             return False
-        # A pointer that isn't known to be the start of memory of its own may point anywhere.
-        if isinstance(buffer.type, llvm.LLVMPointerType) and not is_origin(buffer):
+        if not is_origin(buffer):  # it may point anywhere
             return False
         return not any(
             _may_follow(writer, op) and may_overwrite(writer, op) for writer in self.writers.get(buffer, ())

@@ -25,8 +25,7 @@ from dialectad.ad.forward import Forward
 from dialectad.ad.memory import is_memory
 from dialectad.ad.prepare import prepare
 from dialectad.ad.reverse import Reverse, body_ops
-from dialectad.ad.rules.llvm import clear_bytes
-from dialectad.ad.rules.memref import clear
+from dialectad.ad.rules.memref import clear, clear_bytes
 from dialectad.lower.bufferization.functions import OUTS
 
 

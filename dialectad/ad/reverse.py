@@ -19,7 +19,8 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter, name_after
-from dialectad.ad.memory import is_memory
+from dialectad.ad.cells import Cells
+from dialectad.ad.memory import BY_ELEMENT, is_memory
 from dialectad.ad.primals import Primals
 from dialectad.ad.rule import RULES
 from dialectad.errors import CompileError
@@ -48,6 +49,7 @@ class Reverse:
         self.cotangents: dict[SSAValue, SSAValue] = {}
         self.shadows: dict[SSAValue, SSAValue] = {}
         """The memory or cache of cotangents that belongs to memory or a cache of the top block."""
+        self.cells = Cells()
         self.pending: dict[SSAValue, list[tuple[Operation, InPlace]]] = {}
         """Contributions to parts of cotangents that don't exist yet."""
 
@@ -143,7 +145,10 @@ class Reverse:
                 if (rule := RULES.get(type(op))) is None:
                     raise no_rule(op)
                 with self.emitter.deriving(op):
+                    if type(op) not in BY_ELEMENT and (op.regions or any(map(is_memory, op.operands))):
+                        self.cells.flush()
                     rule.reverse(self, op)
+        self.cells.flush()
 
 
 def body_ops(block: Block) -> tuple[Operation, ...]:

@@ -117,7 +117,7 @@ class Slot(View):
             cache, reserves = _shadow(sweep, op.cache), not reserves
         slot = sweep.emitter.emit((ReserveOp if reserves else PopOp)(cache, sizes, type_))
         if reserves and isinstance(sweep, Reverse):
-            clear(sweep.emitter, slot)
+            clear(sweep.emitter, slot, op.result)
         return slot
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:

@@ -4,7 +4,6 @@
 |---|---|
 | `load` `store` | as in `memref`: add to the shadow; take from it and clear it |
 | `getelementptr` | the same address in the shadow |
-| a new allocation | its shadow is one too, of zeros |
 | `intr.memcpy` `intr.memmove` | the floats are added to the source's shadow; the destination's is cleared |
 | `intr.memset` | the shadow is cleared |
 | `call @cblas_*` | calls of the same routines on the shadows (`blas_calls.py`) |
@@ -15,15 +14,12 @@ shadow of what was there.
 
 from __future__ import annotations
 
-from xdsl.dialects import arith, llvm, memref, scf
+from xdsl.dialects import arith, llvm, scf
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     AnyFloat,
     DenseArrayBase,
     IntegerType,
-    MemRefType,
     UnrealizedConversionCastOp,
-    i8,
     i32,
     i64,
 )
@@ -36,7 +32,7 @@ from dialectad.ad.forward import Forward
 from dialectad.ad.memory import buffer_of
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, register
-from dialectad.ad.rules.memref import View
+from dialectad.ad.rules.memref import View, clear_bytes, width_of
 from dialectad.dialects import llvm as more_llvm
 from dialectad.errors import CompileError
 
@@ -65,6 +61,28 @@ def _store(value: SSAValue, pointer: SSAValue, like: Operation) -> llvm.StoreOp:
     return store
 
 
+class _Cell:
+    """What the shadow holds at a pointer."""
+
+    def __init__(self, sweep: Reverse, op: Operation, pointer: SSAValue, type_: Attribute):
+        self.sweep, self.op, self.type = sweep, op, type_
+        self.shadow = sweep.shadow(pointer)
+        self.key = (self.shadow, type_)
+        self.buffer = buffer_of(pointer)
+
+    def read(self) -> SSAValue | None:
+        load = _load(self.shadow, self.op, self.type)
+        return self.sweep.cells.read(self.key, self.buffer, lambda: self.sweep.emitter.emit(load))
+
+    def write(self, value: SSAValue | None) -> None:
+        self.sweep.cells.write(self.key, self.buffer, value, self._store)
+
+    def _store(self, value: SSAValue | None) -> None:
+        with self.sweep.emitter.deriving(self.op):
+            value = value or _zero(self.sweep.emitter, self.op, self.type)
+            self.sweep.emitter.insert(_store(value, self.shadow, self.op))
+
+
 class Load(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, llvm.LoadOp)
@@ -79,11 +97,10 @@ class Load(Rule):
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         assert isinstance(op, llvm.LoadOp)
         value = op.dereferenced_value
-        if not sweep.active(op.ptr) or (d := sweep.cotangent(value)) is None:
-            return
-        shadow = sweep.shadow(op.ptr)
-        total = sweep.emitter.add(sweep.emitter.emit(_load(shadow, op, value.type)), d)
-        sweep.emitter.insert(_store(total, shadow, op))
+        if sweep.active(op.ptr) and (d := sweep.cotangent(value)) is not None:
+            cell = _Cell(sweep, op, op.ptr, value.type)
+            old = cell.read()
+            cell.write(d if old is None else sweep.emitter.add(old, d))
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, llvm.LoadOp)
@@ -107,20 +124,19 @@ class Store(Rule):
         assert isinstance(op, llvm.StoreOp)
         if not sweep.active(op.ptr):
             return
-        shadow = sweep.shadow(op.ptr)
-        if sweep.active(op.value):
-            sweep.accumulate(op.value, sweep.emitter.emit(_load(shadow, op, op.value.type)))
-        sweep.emitter.insert(_store(_zero(sweep.emitter, op), shadow, op))
+        cell = _Cell(sweep, op, op.ptr, op.value.type)
+        if sweep.active(op.value) and (d := cell.read()) is not None:
+            sweep.accumulate(op.value, d)
+        cell.write(None)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, llvm.StoreOp)
         if sweep.active(op.ptr):
-            t = sweep.tangent(op.value) or _zero(sweep.emitter, op)
+            t = sweep.tangent(op.value) or _zero(sweep.emitter, op, op.value.type)
             sweep.emitter.insert(_store(t, sweep.shadow(op.ptr), op))
 
 
-def _zero(emitter: Emitter, op: llvm.StoreOp) -> SSAValue:
-    t = op.value.type
+def _zero(emitter: Emitter, op: Operation, t: Attribute) -> SSAValue:
     if isinstance(t, IntegerType):
         return emitter.integer(0, t)
     if isinstance(t, AnyFloat):
@@ -128,48 +144,7 @@ def _zero(emitter: Emitter, op: llvm.StoreOp) -> SSAValue:
     raise _refuse(op, f"a store of {t} to memory that holds active values")
 
 
-class Pointer(View):
-    """`unrealized_conversion_cast` of an allocation: the shadow is an allocation of its own."""
-
-    def shadow(self, sweep: Reverse | Forward, op: Operation) -> SSAValue:
-        memory = op.operands[0]
-        alloc = memory.owner
-        assert isinstance(alloc, memref.AllocOp | memref.AllocaOp)
-        assert isinstance(memory.type, MemRefType)
-        emitter = sweep.emitter
-        clone = alloc.clone()
-        clone.operands = [sweep.primal(o) for o in alloc.operands]
-        shadow = emitter.emit(clone)
-        pointer = emitter.emit(UnrealizedConversionCastOp.create(operands=[shadow], result_types=[_POINTER]))
-        (count,) = memory.type.get_shape()
-        if count == DYNAMIC_INDEX:
-            size = emitter.emit(arith.IndexCastOp(clone.operands[0], i64))
-        else:
-            size = emitter.integer(count * _width(memory.type.element_type), i64)
-        clear_bytes(emitter, pointer, size)
-        if isinstance(clone, memref.AllocOp) and isinstance(sweep, Reverse):
-            sweep.deallocate(shadow)
-        elif isinstance(clone, memref.AllocOp):
-            sweep.shadows[memory] = shadow  # which the rule of its `dealloc` gives back
-        return pointer
-
-
 _POINTER = llvm.LLVMPointerType()
-
-
-def _width(element: Attribute) -> int:
-    assert isinstance(element, IntegerType | AnyFloat)
-    return max(1, element.bitwidth // 8)
-
-
-def clear_bytes(emitter: Emitter, pointer: SSAValue, size: SSAValue) -> None:
-    """Set `size` bytes to zero."""
-    zero = emitter.integer(0, i8)
-    emitter.insert(
-        more_llvm.MemsetOp.create(
-            operands=[pointer, zero, size], properties={"isVolatile": more_llvm.BoolAttr.from_bool(False)}
-        )
-    )
 
 
 class Set(Rule):
@@ -225,7 +200,7 @@ def _add_floats(sweep: Reverse, op: Operation, to: SSAValue, addend: SSAValue, s
     if len(types) != 1:
         raise _refuse(op, "a copy of memory of which it isn't known what it holds")
     (element,) = types
-    width = emitter.integer(_width(element), i64)
+    width = emitter.integer(width_of(element), i64)
     count = emitter.emit(arith.DivSIOp(size, width))
     block = Block(arg_types=[i64])
     with emitter.inside(block):
@@ -255,7 +230,7 @@ def element_pointer(emitter: Emitter, pointer: SSAValue, index: SSAValue, elemen
 register(llvm.LoadOp, Load())
 register(llvm.StoreOp, Store())
 register(llvm.GEPOp, View())
-register(UnrealizedConversionCastOp, Pointer())
+register(UnrealizedConversionCastOp, View())
 register(more_llvm.MemcpyOp, Move())
 register(more_llvm.MemmoveOp, Move())
 register(more_llvm.MemsetOp, Set())

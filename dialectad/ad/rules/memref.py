@@ -17,8 +17,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from xdsl.dialects import arith, memref
-from xdsl.dialects.builtin import IndexType, IntegerType, MemRefType
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AnyFloat,
+    BoolAttr,
+    IndexType,
+    IntegerType,
+    MemRefType,
+    UnrealizedConversionCastOp,
+    i8,
+    i64,
+)
 from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.llvm import LLVMPointerType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
@@ -26,9 +37,41 @@ from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.build import PARALLEL, generic_of
 from dialectad.ad.forward import Forward
-from dialectad.ad.memory import ALLOCATIONS, VIEWS
+from dialectad.ad.memory import ALLOCATIONS, VIEWS, buffer_of
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, register
+from dialectad.dialects import llvm as more_llvm
+
+
+class _Cell:
+    """The element of the shadow that belongs to an element of memory."""
+
+    def __init__(self, sweep: Reverse, op: Operation, memory: SSAValue, indices: Sequence[SSAValue]):
+        self.sweep, self.op = sweep, op
+        self.type = _element(memory)
+        self.shadow = sweep.shadow(memory)
+        self.indices = tuple(sweep.primal(i) for i in indices)
+        self.key = (self.shadow, self.indices)
+        self.buffer = buffer_of(memory)
+
+    def read(self) -> SSAValue | None:
+        emitter = self.sweep.emitter
+        return self.sweep.cells.read(
+            self.key, self.buffer, lambda: emitter.emit(memref.LoadOp.get(self.shadow, self.indices))
+        )
+
+    def write(self, value: SSAValue | None) -> None:
+        self.sweep.cells.write(self.key, self.buffer, value, self._store)
+
+    def _store(self, value: SSAValue | None) -> None:
+        with self.sweep.emitter.deriving(self.op):
+            value = value or _zero(self.sweep.emitter, self.type)
+            self.sweep.emitter.insert(memref.StoreOp.get(value, self.shadow, self.indices))
+
+
+def _element(memory: SSAValue) -> Attribute:
+    assert isinstance(memory.type, MemRefType)
+    return memory.type.element_type
 
 
 class Load(Rule):
@@ -44,11 +87,10 @@ class Load(Rule):
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         assert isinstance(op, memref.LoadOp)
-        if (d := sweep.cotangent(op.res)) is None or not sweep.active(op.memref):
-            return
-        shadow, indices = sweep.shadow(op.memref), [sweep.primal(i) for i in op.indices]
-        total = sweep.emitter.add(sweep.emitter.emit(memref.LoadOp.get(shadow, indices)), d)
-        sweep.emitter.insert(memref.StoreOp.get(total, shadow, indices))
+        if (d := sweep.cotangent(op.res)) is not None and sweep.active(op.memref):
+            cell = _Cell(sweep, op, op.memref, op.indices)
+            old = cell.read()
+            cell.write(d if old is None else sweep.emitter.add(old, d))
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, memref.LoadOp)
@@ -72,11 +114,10 @@ class Store(Rule):
         assert isinstance(op, memref.StoreOp)
         if not sweep.active(op.memref):
             return
-        emitter = sweep.emitter
-        shadow, indices = sweep.shadow(op.memref), [sweep.primal(i) for i in op.indices]
-        if sweep.active(op.value):
-            sweep.accumulate(op.value, emitter.emit(memref.LoadOp.get(shadow, indices)))
-        emitter.insert(memref.StoreOp.get(_zero(emitter, op.value.type), shadow, indices))
+        cell = _Cell(sweep, op, op.memref, op.indices)
+        if sweep.active(op.value) and (d := cell.read()) is not None:
+            sweep.accumulate(op.value, d)
+        cell.write(None)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, memref.StoreOp)
@@ -147,7 +188,7 @@ class Allocation(View):
         clone = op.clone()
         clone.operands = [sweep.primal(o) for o in op.operands]
         shadow = sweep.emitter.emit(clone)
-        clear(sweep.emitter, shadow)
+        clear(sweep.emitter, shadow, op.results[0])
         if isinstance(clone, memref.AllocOp) and isinstance(sweep, Reverse):
             sweep.deallocate(shadow)
         return shadow
@@ -169,14 +210,44 @@ def _zero(emitter: Emitter, type_: Attribute) -> SSAValue:
     return emitter.scalar(0.0, type_)
 
 
-def clear(emitter: Emitter, memory: SSAValue) -> None:
-    """Fill memory with zeros."""
+def clear(emitter: Emitter, memory: SSAValue, like: SSAValue | None = None) -> None:
+    """Fill memory with zeros; `like` is used in the same way, by pointer or not."""
     assert isinstance(memory.type, MemRefType)
-    zero = _zero(emitter, memory.type.element_type)
-    if not memory.type.get_shape():
-        emitter.insert(memref.StoreOp.get(zero, memory, []))
+    if like is not None and any(isinstance(use.operation, UnrealizedConversionCastOp) for use in like.uses):
+        cast = UnrealizedConversionCastOp.create(operands=[memory], result_types=[LLVMPointerType()])
+        clear_bytes(emitter, emitter.emit(cast), _bytes(emitter, memory))
+    elif not memory.type.get_shape():
+        emitter.insert(memref.StoreOp.get(_zero(emitter, memory.type.element_type), memory, []))
     else:
+        zero = _zero(emitter, memory.type.element_type)
         emitter.insert(linalg.FillOp([zero], [memory], []))
+
+
+def _bytes(emitter: Emitter, memory: SSAValue) -> SSAValue:
+    """The size of memory."""
+    assert isinstance(memory.type, MemRefType)
+    size = emitter.integer(width_of(memory.type.element_type), i64)
+    for dim, extent in enumerate(memory.type.get_shape()):
+        if extent == DYNAMIC_INDEX:
+            count = emitter.emit(memref.DimOp(memory, emitter.integer(dim)))
+            factor = emitter.emit(arith.IndexCastOp(count, i64))
+        else:
+            factor = emitter.integer(extent, i64)
+        size = emitter.emit(arith.MuliOp(size, factor))
+    return size
+
+
+def width_of(element: Attribute) -> int:
+    """The bytes of an element."""
+    assert isinstance(element, IntegerType | AnyFloat)
+    return max(1, element.bitwidth // 8)
+
+
+def clear_bytes(emitter: Emitter, pointer: SSAValue, size: SSAValue) -> None:
+    """Set `size` bytes to zero."""
+    operands = [pointer, emitter.integer(0, i8), size]
+    volatile = {"isVolatile": BoolAttr.from_bool(False)}
+    emitter.insert(more_llvm.MemsetOp.create(operands=operands, properties=volatile))
 
 
 def add_into(emitter: Emitter, memory: SSAValue, addend: SSAValue) -> None:
