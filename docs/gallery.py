@@ -27,8 +27,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", default=[], metavar="PROGRAM", help="measure these only")
     parser.add_argument("--again", action="store_true", help="measure nothing")
-    parser.add_argument("--rounds", type=int, default=15, help="samples")
-    parser.add_argument("--seconds", type=float, default=0.02, help="length of a sample")
+    parser.add_argument("--rounds", type=int, default=41, help="samples")
+    parser.add_argument("--seconds", type=float, default=0.005, help="length of a sample")
     parser.add_argument("--limit", type=float, default=15.0, help="seconds to a first result, at most")
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"programs": {}}

@@ -54,7 +54,10 @@ def _machine(machine: Mapping[str, Any]) -> str:
         for package, title in (("numpy", "NumPy"), ("jax", "JAX"), ("torch", "PyTorch"))
         if versions.get(package)
     )
-    return f"{machine['time'][:10]}, {machine['cpu']}, one thread; Python {machine['python']}, {others}."
+    return (
+        f"{machine['time'][:10]}, {machine['cpu']}, one thread; Python {machine['python']}, {others}."
+        f" The machine's load was {machine['load']}, which the spreads show."
+    )
 
 
 def _overview(found: Found) -> str:
