@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import llvm
 from xdsl.dialects.builtin import (
+    ArrayAttr,
     BFloat16Type,
     DenseIntOrFPElementsAttr,
     DenseResourceAttr,
@@ -233,7 +234,7 @@ FUNCTION_FLAGS = frozenset(
     " ssp sspreq sspstrong sanitize_address sanitize_memory sanitize_thread sanitize_hwaddress"
     " nosanitize_bounds nosanitize_coverage safestack optforfuzzing optdebug hybrid_patchable"
     " disable_sanitizer_instrumentation nodivergencesource nocf_check shadowcallstack fn_ret_thunk_extern"
-    " jumptable".split()
+    " jumptable builtin".split()
 )
 FUNCTION_VALUED = frozenset("memory allockind allocsize uwtable alignstack vscale_range".split())
 """Attributes with something in parentheses: `memory(none)`."""
@@ -287,7 +288,10 @@ _UNIT_PROPERTIES = {
 
 
 def function_attributes(op: llvm.FuncOp) -> Iterable[str]:
-    """The attributes of a function: the named ones, and `passthrough` as it stands."""
+    """The attributes of a function: the named ones, and `passthrough` as it stands.
+
+    Upstream has them as properties; xDSL's parser takes them as attributes.
+    """
     named = op.properties | op.attributes
     for name, text in _UNIT_PROPERTIES.items():
         if isinstance(named.get(name), UnitAttr):
@@ -295,13 +299,13 @@ def function_attributes(op: llvm.FuncOp) -> Iterable[str]:
     for name, key in (("target_cpu", "target-cpu"), ("tune_cpu", "tune-cpu")):
         if isinstance(value := named.get(name), StringAttr):
             yield f"{string(key)}={string(value.data)}"
-    if op.target_features is not None:
-        features = ",".join(feature.data for feature in op.target_features.features)
+    if isinstance(target := named.get("target_features"), llvm.TargetFeaturesAttr):
+        features = ",".join(feature.data for feature in target.features)
         yield f'"target-features"={string(features)}'
-    if op.frame_pointer is not None:
-        yield f'"frame-pointer"={string(op.frame_pointer.data.value)}'
-    for entry in op.passthrough.data if op.passthrough is not None else ():
-        yield _passthrough(entry)
+    if isinstance(kind := named.get("frame_pointer"), llvm.FramePointerKindAttr):
+        yield f'"frame-pointer"={string(kind.data.value)}'
+    if isinstance(entries := named.get("passthrough"), ArrayAttr):
+        yield from map(_passthrough, entries)
 
 
 def _passthrough(entry: Attribute) -> str:

@@ -39,7 +39,7 @@ _REFUSED = frozenset("inalloca preallocated swiftself swiftasync swifterror".spl
 _FUNCTION_REFUSED = frozenset(
     "returns_twice naked presplitcoroutine coro_only_destroy_when_complete coro_elide_safe".split()
 )
-_CALL_MEANING = frozenset("strictfp returns_twice convergent".split())
+_CALL_MEANING = frozenset("strictfp convergent nobuiltin".split())
 """Function attributes of a call that aren't facts about the callee."""
 
 
