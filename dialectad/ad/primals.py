@@ -195,8 +195,9 @@ class Primals:
         """The shadow of memory that has its name from a block; `make` makes it where it is first needed."""
         scope = self.scopes[_block_of(memory)]
         if (known := scope.shadows.get(memory)) is None:
-            known = self._later(scope, memory.type, lambda: scope.shadows.setdefault(memory, make()))
-            scope.shadows[memory] = known
+            known = scope.shadows[memory] = self._later(
+                scope, memory.type, make if scope.deciding else lambda: self.shadow(memory, make)
+            )
         return known
 
     def _later(self, scope: Scope, type_: Attribute, make: Callable[[], SSAValue]) -> SSAValue:
