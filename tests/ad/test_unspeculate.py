@@ -1,4 +1,4 @@
-"""What LLVM computes without being asked has no part in a derivative: branches that aren't taken stay without."""
+"""Branches that are not taken have no part in a derivative, whatever LLVM made of them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def missing_values(x):
     return s
 
 
-@case(np.array([1e200, 1.0, np.inf, -2.0]))
+@case(np.array([1e200, 1.0, -1e180, -2.0]))
 def overflow(x):
     s = 0.0
     for i in range(4):
