@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import llvmlite.binding as binding
 from xdsl.context import Context
@@ -34,7 +35,6 @@ from dialectad.lift.llvm_reader import read
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 from dialectad.lower.llvm.requests import Derivative
 from dialectad.lower.llvm_ir import translate_parts
-from dialectad.runtime.host import LOCK, host, target_machine
 
 PASS_NAME = "optimize-llvm"
 
@@ -45,6 +45,13 @@ _NO_IDIOMS = '"no-builtin-memset" "no-builtin-memcpy" "no-builtin-memmove"'
 _LEVEL = 1
 
 
+@cache
+def _machine() -> binding.TargetMachine:
+    """A machine of this kind, without what only some of them have: code is generated later."""
+    binding.initialize_native_target()
+    return binding.Target.from_triple(binding.get_process_triple()).create_target_machine()
+
+
 def optimize_text(llvm_ir: str, *, only_registers: bool = False) -> str:
     """LLVM IR text after the passes of Note [Optimised for differentiation].
 
@@ -52,33 +59,32 @@ def optimize_text(llvm_ir: str, *, only_registers: bool = False) -> str:
     """
     llvm_ir = llvm_ir.replace('!"llvm.loop.unroll.full"', '!"dialectad.unroll"')
     llvm_ir = _DEFINE.sub(rf"\1 {_NO_IDIOMS}\2", llvm_ir)
-    with LOCK:
-        machine = target_machine(opt=2)  # initialises LLVM too
-        try:
-            module = binding.parse_assembly(llvm_ir, binding.create_context())
-            module.verify()
-        except RuntimeError as error:
-            raise CompileError(f"LLVM can't take its input: {error}", pass_name=PASS_NAME) from error
-        module.triple = host().triple
-        module.data_layout = str(machine.target_data)
-        tuning = binding.create_pipeline_tuning_options(speed_level=_LEVEL)
-        tuning.loop_vectorization = tuning.slp_vectorization = False
-        tuning.loop_interleaving = tuning.loop_unrolling = False
-        builder = binding.create_pass_builder(machine, tuning)
-        scalar = builder.getFunctionPassManager()
-        stores = binding.create_new_function_pass_manager()
-        stores.add_dead_store_elimination_pass()
-        stores.add_instruction_combine_pass()
-        canonical = binding.create_new_function_pass_manager()
-        canonical.add_loop_simplify_pass()
-        canonical.add_lcssa_pass()
-        registers = binding.create_new_function_pass_manager()
-        registers.add_sroa_pass()
-        for function in module.functions:
-            if not function.is_declaration:
-                for passes in (registers,) if only_registers else (scalar, stores, scalar, canonical):
-                    passes.run(function, builder)
-        return str(module)
+    machine = _machine()
+    try:
+        module = binding.parse_assembly(llvm_ir, binding.create_context())
+        module.verify()
+    except RuntimeError as error:
+        raise CompileError(f"LLVM can't take its input: {error}", pass_name=PASS_NAME) from error
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    tuning = binding.create_pipeline_tuning_options(speed_level=_LEVEL)
+    tuning.loop_vectorization = tuning.slp_vectorization = False
+    tuning.loop_interleaving = tuning.loop_unrolling = False
+    builder = binding.create_pass_builder(machine, tuning)
+    scalar = builder.getFunctionPassManager()
+    stores = binding.create_new_function_pass_manager()
+    stores.add_dead_store_elimination_pass()
+    stores.add_instruction_combine_pass()
+    canonical = binding.create_new_function_pass_manager()
+    canonical.add_loop_simplify_pass()
+    canonical.add_lcssa_pass()
+    registers = binding.create_new_function_pass_manager()
+    registers.add_sroa_pass()
+    for function in module.functions:
+        if not function.is_declaration:
+            for passes in (registers,) if only_registers else (scalar, stores, scalar, canonical):
+                passes.run(function, builder)
+    return str(module)
 
 
 def optimize(module: ModuleOp, names: Collection[str], *, only_registers: bool = False) -> None:
