@@ -411,6 +411,20 @@ def test_stock_mlir_takes_all_of_it():
     )
 
 
+def test_names():
+    """Values keep the names that mean something."""
+    text = """
+    define double @f(double %x, double %_5, double %x.3.7, double %"a b", double %v.1) {
+      %0 = fadd double %x, %_5
+      %exitcond.not = fadd double %0, %x.3.7
+      ret double %exitcond.not
+    }
+    """
+    function = next(op for op in read(text).walk() if op.name == "llvm.func")
+    assert [arg.name_hint for arg in function.regions[0].block.args] == ["x", None, "x", None, None]
+    assert [r.name_hint for op in function.walk() for r in op.results] == [None, "exitcond.not"]
+
+
 # Metadata
 
 ALIASING = """

@@ -36,8 +36,8 @@ from dialectad.lift.llvm_reader.lexer import Tokens, symbol_name
 from dialectad.lift.llvm_reader.metadata import Attached, Metadata
 from dialectad.lift.llvm_reader.types import Types
 
-_SERIAL = re.compile(r"(?:\.\d+)+$")
-"""What the writer, and LLVM, append to make a name unique."""
+_SERIAL = re.compile(r"(?:[._]\d+)+$")
+"""What the writer, LLVM and xDSL append to make a name unique."""
 
 
 @dataclass
@@ -115,7 +115,7 @@ class Function:
                 self.tokens.fail(f"{token} is of type {value.type}, {stand_in.type} expected", at)
             stand_in.replace_all_uses_with(value)
         hint = _SERIAL.sub("", token[1:])
-        if hint != "v" and SSAValue.is_valid_name(hint):
+        if hint not in ("", "v") and SSAValue.is_valid_name(hint):
             value.name_hint = hint
 
     def unnamed_token(self) -> str:
