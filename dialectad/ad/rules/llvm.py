@@ -14,6 +14,8 @@ shadow of what was there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from xdsl.dialects import arith, llvm, scf
 from xdsl.dialects.builtin import (
     AnyFloat,
@@ -169,7 +171,7 @@ class Move(Rule):
             activity.mark_useful(op.operands[1])
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
-        """Float by float, from the destination's shadow to the source's; they may be parts of one buffer."""
+        """Float by float, from the destination's shadow to the source's."""
         target, source = op.operands[:2]
         if not sweep.active(target):
             return
@@ -178,9 +180,10 @@ class Move(Rule):
             clear_bytes(sweep.emitter, shadow, size)
             return
         if buffer_of(target) is buffer_of(source):
-            raise _refuse(op, "a copy within one array")
-        _add_floats(sweep, op, sweep.shadow(source), shadow, size)
-        clear_bytes(sweep.emitter, shadow, size)
+            _take_floats(sweep, op, sweep.shadow(source), shadow, size)
+        else:
+            _add_floats(sweep, op, sweep.shadow(source), shadow, size)
+            clear_bytes(sweep.emitter, shadow, size)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         target, source, size = op.operands
@@ -195,18 +198,61 @@ class Move(Rule):
 
 
 def _add_floats(sweep: Reverse, op: Operation, to: SSAValue, addend: SSAValue, size: SSAValue) -> None:
-    emitter, memory = sweep.emitter, sweep.primals.memory
+    emitter, element = sweep.emitter, _element_of_copy(sweep, op)
+
+    def body(i: SSAValue) -> None:
+        here, there = (element_pointer(emitter, p, i, element) for p in (to, addend))
+        total = emitter.add(*(emitter.emit(llvm.LoadOp(p, element)) for p in (here, there)))
+        emitter.insert(llvm.StoreOp(total, here))
+
+    _each_float(emitter, size, element, body)
+
+
+def _take_floats(sweep: Reverse, op: Operation, to: SSAValue, taken: SSAValue, size: SSAValue) -> None:
+    """Move floats within a buffer and add them there.
+
+    A copy that goes from the last element to the first, as it must if its destination is behind its source,
+    goes backwards from the first to the last.
+    """
+    emitter, element = sweep.emitter, _element_of_copy(sweep, op)
+    last = ascends = None
+    if isinstance(op, more_llvm.MemmoveOp):
+        addresses = [emitter.emit(llvm.PtrToIntOp(p, i64)) for p in (taken, to)]  # pyright: ignore
+        ascends = emitter.emit(arith.CmpiOp(*addresses, "ugt"))
+        count = emitter.emit(arith.DivSIOp(size, emitter.integer(width_of(element), i64)))
+        last = emitter.emit(arith.SubiOp(count, emitter.integer(1, i64)))
+
+    def body(i: SSAValue) -> None:
+        if last is not None and ascends is not None:
+            i = emitter.emit(arith.SelectOp(ascends, i, emitter.emit(arith.SubiOp(last, i))))
+        there, here = (element_pointer(emitter, p, i, element) for p in (taken, to))
+        d = emitter.emit(llvm.LoadOp(there, element))
+        emitter.insert(llvm.StoreOp(emitter.scalar(0.0, element), there))
+        total = emitter.add(emitter.emit(llvm.LoadOp(here, element)), d)
+        emitter.insert(llvm.StoreOp(total, here))
+
+    _each_float(emitter, size, element, body)
+
+
+def _element_of_copy(sweep: Reverse, op: Operation) -> AnyFloat:
+    """What the memory holds that `op` copies."""
+    memory = sweep.primals.memory
     types = {t for o in op.operands[:2] for t in memory.floats.get(buffer_of(o), {})}
     if len(types) != 1:
         raise _refuse(op, "a copy of memory of which it isn't known what it holds")
     (element,) = types
-    width = emitter.integer(width_of(element), i64)
-    count = emitter.emit(arith.DivSIOp(size, width))
+    assert isinstance(element, AnyFloat)
+    return element
+
+
+def _each_float(
+    emitter: Emitter, size: SSAValue, element: AnyFloat, body: Callable[[SSAValue], None]
+) -> None:
+    """A loop over the floats in `size` bytes."""
+    count = emitter.emit(arith.DivSIOp(size, emitter.integer(width_of(element), i64)))
     block = Block(arg_types=[i64])
     with emitter.inside(block):
-        here, there = (element_pointer(emitter, p, block.args[0], element) for p in (to, addend))
-        total = emitter.add(*(emitter.emit(llvm.LoadOp(p, element)) for p in (here, there)))
-        emitter.insert(llvm.StoreOp(total, here))
+        body(block.args[0])
         emitter.insert(scf.YieldOp())
     zero, one = emitter.integer(0, i64), emitter.integer(1, i64)
     emitter.insert(scf.ForOp(zero, count, one, [], block))
