@@ -23,10 +23,10 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, StringAttr
 from xdsl.ir import Attribute, Block, Operation
 
-from dialectad import locations
+from dialectad.ad.isolate_memory import call_in_memory
 from dialectad.ad.prepare import inline_calls
-from dialectad.dialects.ad import LEVEL, MEMORY, POINTS, JVPOp, VJPOp, point_of
-from dialectad.errors import CompileError
+from dialectad.dialects.ad import LEVEL, POINTS, JVPOp, VJPOp, point_of
+from dialectad.lower.bufferization.functions import OUTS
 
 Request = VJPOp | JVPOp
 Functions = dict[str, func.FuncOp]
@@ -89,25 +89,20 @@ class Isolation:
 
     def _wrap(self, op: Request) -> None:
         """Make a request a call of a function that does nothing else."""
-        if point_of(op.level.data) in MEMORY and not op.results:
-            raise CompileError(
-                f"{op.name} of level {op.level.data} is in memory form already",
-                locations.of(op),
-                hint="run `differentiate` before `bufferize`",
-                pass_name="differentiate",
-            )
+        callee = self.functions[op.callee.root_reference.data]
+        if OUTS in callee.attributes:
+            call_in_memory(op, callee, lambda type_: add_private(self.functions, callee, "request", type_))
+            return
         key = (StringAttr(op.name), *op.properties.values())
         if (function := self.wrappers.get(key)) is None:
-            function = self.wrappers[key] = self._wrapper(op)
+            function = self.wrappers[key] = self._wrapper(op, callee)
         call = func.CallOp(function.sym_name.data, op.operands, op.result_types)
         call.attributes[LEVEL] = op.level
         replace(op, call)
 
-    def _wrapper(self, op: Request) -> func.FuncOp:
+    def _wrapper(self, op: Request, callee: func.FuncOp) -> func.FuncOp:
         type_ = FunctionType.from_lists(op.operand_types, op.result_types)
-        function = add_private(
-            self.functions, self.functions[op.callee.root_reference.data], "request", type_
-        )
+        function = add_private(self.functions, callee, "request", type_)
         block = function.body.block
         request = type(op).create(
             operands=block.args,

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import cf, func, memref
-from xdsl.dialects.builtin import IntegerAttr, StringAttr
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
+from dialectad.ad.extents import extents
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import buffer_of, is_memory
 from dialectad.ad.memory_form import in_memory_type
@@ -122,11 +123,11 @@ def _reverse_in_memory(sweep: Reverse, op: func.CallOp) -> None:
     seeds = [i for i, out in enumerate(outs) if sweep.active(out)]
     if not active or not seeds:
         return
-    own = [emitter.emit(memref.AllocOp([], [], out.type)) for out in outs]  # what it gives once more
+    own = [_like(sweep, out) for out in outs]  # what it gives once more
     cotangents: list[SSAValue] = []
     for i in seeds:
         shadow = sweep.shadow(outs[i])
-        cotangents.append(emitter.emit(memref.AllocOp([], [], outs[i].type)))
+        cotangents.append(_like(sweep, outs[i]))
         emitter.insert(memref.CopyOp(shadow, cotangents[-1]))
         clear(emitter, shadow)
     gradients: list[SSAValue] = []
@@ -155,10 +156,19 @@ def _reverse_in_memory(sweep: Reverse, op: func.CallOp) -> None:
 
 def _zeros(sweep: Reverse, argument: SSAValue) -> SSAValue:
     """Memory of its own for the cotangent of a scalar, or for memory that shares a buffer."""
-    sizes = sweep.primals.sizes(argument) if is_memory(argument) else []
-    buffer = sweep.emitter.emit(memref.AllocOp(sizes, [], in_memory_type(argument.type)))
+    buffer = _like(sweep, argument)
     clear(sweep.emitter, buffer)
     return buffer
+
+
+def _like(sweep: Reverse | Forward, value: SSAValue) -> SSAValue:
+    """Memory for what has the type and the extents of a value."""
+    type_ = in_memory_type(value.type)
+    assert isinstance(type_, MemRefType)
+    sizes: Sequence[SSAValue] = []
+    if is_memory(value):
+        sizes = sweep.primals.sizes(value) if isinstance(sweep, Reverse) else extents(value)
+    return sweep.emitter.emit(memref.AllocOp(sizes, [], MemRefType(type_.element_type, type_.shape)))
 
 
 def _forward_in_memory(sweep: Forward, op: func.CallOp) -> None:
@@ -176,7 +186,7 @@ def _forward_in_memory(sweep: Forward, op: func.CallOp) -> None:
         if sweep.active(out):
             tangents.append(sweep.shadow(out))
         else:
-            own.append(emitter.emit(memref.AllocOp([], [], out.type)))
+            own.append(_like(sweep, out))
             tangents.append(own[-1])
     emitter.insert(JVPOp(_callee(op), [*op.operands, *tangents], active, [], level))
     for buffer in own:
