@@ -217,7 +217,7 @@ def _take_floats(sweep: Reverse, op: Operation, to: SSAValue, taken: SSAValue, s
     emitter, element = sweep.emitter, _element_of_copy(sweep, op)
     last = ascends = None
     if isinstance(op, more_llvm.MemmoveOp):
-        addresses = [emitter.emit(llvm.PtrToIntOp(p, i64)) for p in (taken, to)]  # pyright: ignore
+        addresses = [emitter.emit(llvm.PtrToIntOp(p)) for p in (taken, to)]
         ascends = emitter.emit(arith.CmpiOp(*addresses, "ugt"))
         count = emitter.emit(arith.DivSIOp(size, emitter.integer(width_of(element), i64)))
         last = emitter.emit(arith.SubiOp(count, emitter.integer(1, i64)))
