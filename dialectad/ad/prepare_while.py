@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import UnitAttr
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType, UnitAttr, i1
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.algebra import INDEX, Emitter
@@ -24,6 +24,8 @@ def rotate(op: scf.WhileOp) -> scf.WhileOp:
     =>
     <before(init)>
     while (k = c, v = x) { condition(k) k, v } do (k, v) { <after(v)>; <before(y)>; yield c, x }
+
+    Where nothing comes after the condition, the code isn't doubled: see `_enter_first`.
     """
     before, after = op.before_region.block, op.after_region.block
     condition, last = before.last_op, after.last_op
@@ -33,6 +35,8 @@ def rotate(op: scf.WhileOp) -> scf.WhileOp:
     assert block is not None
     if list(condition.args) == list(before.args) and not any(map(_writes, op.before_region.walk())):
         return op
+    if last is after.first_op and all(_has_zero(v.type) for v in condition.args):
+        return _enter_first(op)
 
     def run(inputs: Sequence[SSAValue], put: Callable[[Operation], None]) -> list[SSAValue]:
         mapper: dict[SSAValue, SSAValue] = dict(zip(before.args, inputs, strict=True))
@@ -54,6 +58,51 @@ def rotate(op: scf.WhileOp) -> scf.WhileOp:
         old.replace_all_uses_with(result)
     block.erase_op(op)
     return new
+
+
+def _enter_first(op: scf.WhileOp) -> scf.WhileOp:
+    """A flag lets the loop run at least once.
+
+    while (a = init) { <before>; condition(c) x } do (x) { yield y }
+    =>
+    while (k = true, a = init, v = 0) { condition(k) k, a, v } do (k, a, v) { <before(a)>; yield c, y, x }
+    """
+    emitter = Emitter.before(op)
+    before, after = op.before_region.block, op.after_region.block
+    condition, last = before.last_op, after.last_op
+    assert isinstance(condition, scf.ConditionOp)
+    assert isinstance(last, scf.YieldOp)
+    results = list(condition.args)
+    inits = [emitter.integer(1, i1), *op.arguments, *(_zero(emitter, v.type) for v in results)]
+    types = [v.type for v in inits]
+    first = Block(arg_types=types)
+    first.add_op(scf.ConditionOp(first.args[0], *first.args))
+    mapper = dict(zip(after.args, results, strict=True))
+    yielded = [condition.operands[0], *(mapper.get(v, v) for v in last.operands), *results]
+    body = op.detach_region(op.before_region)
+    body.block.insert_arg(i1, 0)
+    for type_ in (v.type for v in results):
+        body.block.insert_arg(type_, len(body.block.args))
+    condition.detach()
+    body.block.add_op(scf.YieldOp(*yielded))
+    condition.erase()
+    new = scf.WhileOp(inits, types, Region(first), body)
+    emitter.insert(new)
+    for old, result in zip(op.results, new.results[len(new.results) - len(results) :], strict=True):
+        old.replace_all_uses_with(result)
+    op.detach()
+    op.erase()
+    return new
+
+
+def _has_zero(type_: Attribute) -> bool:
+    return isinstance(type_, AnyFloat | IntegerType | IndexType)
+
+
+def _zero(emitter: Emitter, type_: Attribute) -> SSAValue:
+    if isinstance(type_, IntegerType | IndexType):
+        return emitter.integer(0, type_)
+    return emitter.scalar(0.0, type_)
 
 
 def _writes(op: Operation) -> bool:

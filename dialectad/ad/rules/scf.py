@@ -29,6 +29,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
+from dialectad.ad.memory import written_by
 from dialectad.ad.prepare_while import COUNTED
 from dialectad.ad.primals import constant_of, trip_count
 from dialectad.ad.reverse import Reverse, body_ops
@@ -257,6 +258,9 @@ class While(Rule):
         assert isinstance(op, scf.WhileOp)
         assert COUNTED in op.attributes, "prepare counts the iterations of every while that varies"
         del op.attributes[COUNTED]
+        first = op.before_region.block
+        written = [memory for nested in first.walk() for memory in written_by(nested)]
+        assert not any(map(sweep.active, written)), "prepare moves all writing out of the first region"
         if _idle(sweep, op):
             return
         trips = sweep.primal(op.results[-1])
