@@ -57,7 +57,11 @@ UNARY: dict[str, Elementwise] = {
     "invert": Elementwise("invert", "~x0", {}, np.invert),
 }
 
-COPY = Elementwise("copy", "x0.copy()", {}, np.positive)
+COPIES = {
+    order: Elementwise("copy", f"x0.copy({'' if order == 'C' else repr(order)})", {}, np.positive)
+    for order in "CFAK"
+}
+"""`x.copy(order)`"""
 
 UFUNCS: dict[np.ufunc, Elementwise] = {}
 """The ufuncs that were called, each as an operation."""
@@ -107,4 +111,4 @@ def power(exponent: int) -> Elementwise | None:
     return found
 
 
-__all__ = ["BINARY", "COPY", "UFUNCS", "UNARY", "Elementwise", "math_operation", "power", "ufunc_operation"]
+__all__ = ["BINARY", "COPIES", "UFUNCS", "UNARY", "Elementwise", "math_operation", "power", "ufunc_operation"]

@@ -54,6 +54,8 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """`function(*args, **kwargs)`, recorded; at least one tape value is among the arguments."""
     found: list[Any] = []
     known = function in _KNOWN
+    if known:
+        args, kwargs = _with_known(args), _with_known(kwargs)
     template = _template(args, kwargs, found, known)
     tape = deepest(found)
     assert tape is not None
@@ -115,7 +117,19 @@ def _is_operand(x: Any, known: bool) -> bool:
 
 
 def _can_be_known(found: list[Any]) -> bool:
-    return any(not _is_operand(x, True) for x in found)
+    return any(not _is_operand(_with_known(x), True) for x in found)
+
+
+def _with_known(x: Any) -> Any:
+    """`x` with index arrays that nothing but a tape follows as plain ones."""
+    if isinstance(x, TapeValue):
+        plain = x
+        while isinstance(plain, TapeValue) and plain.dtype.kind != "f":
+            plain = plain.value
+        return plain if isinstance(plain, np.ndarray) else x
+    if isinstance(x, list | tuple) and holds_tape(x):
+        return type(x)([_with_known(item) for item in x])
+    return {k: _with_known(item) for k, item in x.items()} if isinstance(x, dict) else x
 
 
 def _operation(function: Any, args: Any, kwargs: dict[str, Any], known: bool) -> Operation:

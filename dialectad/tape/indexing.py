@@ -18,6 +18,10 @@ def get(x: TapeArray, key: Any) -> Any:
     if type(key) is not int:
         key = plain_key(key)
     value = x.value[key]
+    if type(x) is TapeView and x.derive is not None:
+        if memory.is_advanced(key) or _is_number(value):
+            return get(memory.content(x), key)
+        return view(x, value, itemgetter(key), key, lambda parent: get(memory.content(parent), key))
     if type(value) in _NUMBERS or isinstance(value, TapeScalar):
         return memory.read_item(x, key, value)
     if not memory.is_advanced(key):

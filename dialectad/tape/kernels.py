@@ -84,6 +84,8 @@ class Kernel:
     """The names of operands, results and cotangents that occur."""
     constants: dict[str, Any] = field(default_factory=dict)
     """Objects that the source refers to by name."""
+    is_native: bool = False
+    """Whether it is compiled, and so has seen to broadcasting."""
 
 
 def kernel(application: Application, spelling: Spelling) -> Kernel:
@@ -215,6 +217,7 @@ def native(application: Application, level: Level = LEVEL) -> Kernel:
         (True,) * results,
         frozenset(names),
         {"k": compiled},
+        is_native=True,
     )
 
 

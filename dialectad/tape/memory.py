@@ -91,7 +91,15 @@ def _derived(x: TapeView) -> Snapshot:
     assert x.derive is not None
     found = x.derive(x.parent)
     made = _new(Snapshot)
-    made.slot = found.slot
+    made.slot = snapshot(found).slot if type(found) is TapeView else found.slot
+    return made
+
+
+def content(x: TapeView) -> TapeArray:
+    """What a view holds now, as an array that shares no memory."""
+    now = snapshot(x)
+    made = _new(TapeArray)
+    made.value, made.kind, made.tape, made.slot, made.pins = now.value, now.kind, now.tape, now.slot, []
     return made
 
 
@@ -434,7 +442,7 @@ def gathered(c: Any, kind: kinds.Kind) -> Any:
     summed = unspread(c, kind.shape)
     if summed.dtype != kind.dtype:
         return summed.astype(kind.dtype)
-    return summed.copy() if summed is c and kind.shape else summed
+    return summed if isinstance(summed, np.generic) or summed is not c else summed.copy()
 
 
 def unspread(c: Any, shape: tuple[int, ...]) -> Any:

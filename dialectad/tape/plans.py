@@ -351,7 +351,8 @@ class Planner:
 
     def unspread(self, i: int) -> list[str]:
         """Bring `c{i}` to the shape of operand `i`, which was broadcast."""
-        if not self.operation.elementwise:
+        assert self.kernel is not None
+        if not self.operation.elementwise or self.kernel.is_native:
             return []
         kind, result = self.operands[i], self.forms[0]
         assert result is not None
@@ -441,7 +442,7 @@ class Planner:
             return made
 
         derive = None
-        if not is_writeable(result) and is_writeable(operands[k]):
+        if not is_writeable(result):
             derive = self.derived(i, k, operands)
         return view(wrapper, result, step, derive=derive)
 

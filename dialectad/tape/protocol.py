@@ -11,7 +11,7 @@ import numpy as np
 from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend.tracers import ConcretizationError, Tracer
 from dialectad.tape import elementwise, indexing, memory
-from dialectad.tape.elementwise import BINARY, COPY, UNARY, Elementwise, ufunc_operation
+from dialectad.tape.elementwise import BINARY, COPIES, UNARY, Elementwise, ufunc_operation
 from dialectad.tape.errors import error
 from dialectad.tape.functions import apply, holds_tape
 from dialectad.tape.kinds import PLAIN
@@ -414,12 +414,13 @@ def _scalar_getitem(self: TapeScalar, key: Any) -> Any:
 TapeScalar.__getitem__ = _scalar_getitem  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _copy(self: Any, *_: Any, **__: Any) -> Any:
-    return self if isinstance(self, TapeScalar) else COPY(self)
+def _copy(self: Any, order: str = "C") -> Any:
+    return self if isinstance(self, TapeScalar) else COPIES[order](self)
 
 
-for _name in ("copy", "__copy__", "__deepcopy__"):
-    setattr(TapeValue, _name, _copy)
+TapeValue.copy = _copy
+for _name in ("__copy__", "__deepcopy__"):
+    setattr(TapeValue, _name, lambda self, *_: _copy(self, "K"))
 
 
 def cast(x: Any, dtype: Any) -> Any:

@@ -164,14 +164,28 @@ class Playback:
 
     def _hosted(self, g: Cotangents, slot: int, like: Any) -> Any:
         d = g[slot]
-        if d is not None and slot in self.owned:
+        if d is not None and slot in self.owned and _strides(d) == self.owned[slot]:
             return d
         assert self.host is not None
-        made = g[slot] = self.host(np.zeros(like.shape, like.dtype))
-        self.owned[slot] = None
+        layout = _innermost(like)
+        made = np.zeros_like(layout) if isinstance(layout, np.ndarray) else np.zeros(like.shape, like.dtype)
+        self.owned[slot] = made.strides
+        made = g[slot] = self.host(made)
         if d is not None:
             made[...] = d
         return made
+
+
+def _innermost(array: Any) -> Any:
+    """What is under all tapes."""
+    while (value := getattr(array, "value", None)) is not None:
+        array = value
+    return array
+
+
+def _strides(array: Any) -> Any:
+    found = _innermost(array)
+    return found.strides if isinstance(found, np.ndarray) else np.empty(found.shape, found.dtype).strides
 
 
 class _Stack(threading.local):

@@ -25,6 +25,7 @@ _OPERATORS: dict[type[Operation], str] = {
     arith.MuliOp: "({} * {})",
     arith.AndIOp: "({} & {})",
     arith.OrIOp: "({} | {})",
+    arith.XOrIOp: "({} ^ {})",
     math.FmaOp: "({} * {} + {})",
     math.FPowIOp: "power({}, {})",
     math.PowFOp: "power({}, {})",
