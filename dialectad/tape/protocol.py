@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.errors import CompileError, UnsupportedTypeError
-from dialectad.frontend.tracers import ConcretizationError, Tracer
+from dialectad.frontend.tracers import Tracer
 from dialectad.tape import elementwise, indexing, memory
 from dialectad.tape.elementwise import BINARY, COPIES, UNARY, Elementwise, ufunc_operation
 from dialectad.tape.errors import error
@@ -336,18 +336,6 @@ TapeScalar.__array__ = _scalar_array  # pyright: ignore[reportAttributeAccessIss
 # --- Python's conversions ----------------------------------------------------------------------
 
 
-def _bool(self: TapeValue) -> bool:
-    try:
-        return bool(self.value)
-    except ConcretizationError as problem:
-        raise error(
-            "Python's control flow needs this value, which is known only when the compiled function around"
-            ' this derivative at level "tape" runs',
-            hint='differentiate at level "linalg", "loop" or "llvm", or don\'t compile what is around',
-            kind=ConcretizationError,
-        ) from problem
-
-
 def _float(self: TapeValue) -> float:
     if self.is_active or not isinstance(self.value, np.ndarray | float):
         self.lost("a Python float")
@@ -360,7 +348,7 @@ def _complex(self: TapeValue) -> complex:
     return complex(self.value)
 
 
-TapeValue.__bool__ = _bool  # pyright: ignore[reportAttributeAccessIssue]
+TapeValue.__bool__ = lambda self: bool(self.value)  # pyright: ignore[reportAttributeAccessIssue]
 TapeValue.__float__ = _float  # pyright: ignore[reportAttributeAccessIssue]
 TapeValue.__complex__ = _complex  # pyright: ignore[reportAttributeAccessIssue]
 TapeValue.__int__ = lambda self: int(self.value)  # pyright: ignore[reportAttributeAccessIssue]

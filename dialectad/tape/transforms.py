@@ -11,7 +11,7 @@ import numpy as np
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import pytrees
 from dialectad.frontend.request import Argnums
-from dialectad.frontend.tracers import Array, Tracer
+from dialectad.frontend.tracers import Array, ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
 from dialectad.tape.errors import error
 from dialectad.tape.kinds import Kind, Mode
@@ -68,10 +68,26 @@ def run(
         for name, arg in kwargs.items():
             leaves, structure = pytrees.flatten(arg)
             named[name] = structure.unflatten(iter([_followed(tape, leaf) for leaf in leaves]))
-        result = calls.call(function)(*made, **named)
+        try:
+            result = calls.call(function)(*made, **named)
+        except ConcretizationError as problem:
+            if tape.trace is None:
+                raise
+            raise undecided(problem) from problem
         leaves, structure = pytrees.flatten(result)
         leaves = [_settled(tape, leaf) for leaf in leaves]
     return Run(tape, [active[n] for n in numbers], [structures[n] for n in numbers], leaves, structure)
+
+
+def undecided(problem: ConcretizationError) -> ConcretizationError:
+    """The error of control flow that depends on what is known only when the compiled function around runs."""
+    return ConcretizationError(
+        "Python's control flow needs this value, which is known only when the compiled function around this"
+        " derivative runs",
+        problem.location,
+        hint='differentiate at level "linalg", "loop" or "llvm", or use level "tape" for what is around, too',
+        level="tape",
+    )
 
 
 def _settled(tape: Tape, leaf: Any) -> Any:
@@ -380,7 +396,8 @@ def _assembled(parts: list[Any], result: Kind, argument: Kind, *, last: bool) ->
     """An array of shape `result.shape + argument.shape`; the parts go along the last or the first axes."""
     shape = (*result.shape, *argument.shape)
     if result.form != "array" and argument.form != "array":
-        return parts[0]
+        both = result.form == argument.form == "python" or not isinstance(parts[0], float)
+        return parts[0] if both else np.float64(parts[0])
     if not parts:
         made = np.zeros(shape, result.dtype if last else argument.dtype)
         return hosted(made)
