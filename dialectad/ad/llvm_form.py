@@ -29,6 +29,7 @@ from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.memory import buffer_of, is_memory, is_origin
 from dialectad.ad.memory_form import MemoryForm
+from dialectad.ad.retype import retype_copies
 from dialectad.ad.unspeculate import unspeculate
 from dialectad.errors import CompileError
 from dialectad.lift.raise_llvm import raise_function
@@ -108,6 +109,12 @@ class _Maker:
         arguments = [args[i] for i in derivative.active]
         outs = args[first_out:]
         out_types = types[first_out : len(args)]
+        declared = {
+            value: t.element_type
+            for value, t in zip(args, types, strict=False)
+            if isinstance(t, MemRefType) and is_memory(value)
+        }
+        retype_copies(function, declared)
         sizes = {out: _bytes(t) for out, t in zip(outs, out_types, strict=True)}
         shadow_types = [FunctionLowering.flat_types(t) for t in types[len(args) :]]
         form = MemoryForm(function, arguments, outs, _last(function), sizes)
