@@ -7,6 +7,8 @@
 Three things are chosen with the machine in mind (see `Nest`): dimensions that every operand walks through
 without a gap are collapsed to one; the loop with the most contiguous accesses goes innermost; and what a
 reduction accumulates stays in a register while the loops that it doesn't depend on run.
+
+What is differentiated at the level `llvm` copies by loops, too: of bytes LLVM forgets that they are floats.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.llvm.memref import is_contiguous
+from dialectad.lower.llvm.requests import differentiated
 from dialectad.lower.loops.emit import PASS_NAME, Constants, Emitter, Site
 from dialectad.lower.loops.nest import Access, Nest, choose_order, collapse
 
@@ -157,8 +160,8 @@ _OTHERS: dict[type[Operation], Callable[[Operation, Site], None]] = {
 }
 
 
-def _is_ours(op: Operation) -> bool:
-    if isinstance(op, memref.CopyOp):
+def _is_ours(op: Operation, copies: bool) -> bool:
+    if isinstance(op, memref.CopyOp) and not copies:
         types = (op.source.type, op.destination.type)
         return not all(isinstance(t, MemRefType) and is_contiguous(t) for t in types)
     return isinstance(op, LinalgStructuredOperation) or type(op) in _OTHERS
@@ -203,9 +206,9 @@ def _reduction_after(fill: linalg.FillOp) -> Operation | None:
     return op if all(operand.owner is not fill for operand in op.operands) else None
 
 
-def convert_function(op: func.FuncOp) -> None:
-    """Replace every linalg op of a function, and the copies of arrays with gaps."""
-    todo = [inner for inner in op.body.walk() if _is_ours(inner)]
+def convert_function(op: func.FuncOp, *, copies: bool = False) -> None:
+    """Replace every linalg op of a function, and the copies of arrays with gaps, or all copies."""
+    todo = [inner for inner in op.body.walk() if _is_ours(inner, copies)]
     if not todo:
         return
     constants = Constants(op.body.block)
@@ -224,6 +227,7 @@ class ConvertLinalgToLoopsPass(ModulePass):
     name = "convert-linalg-to-loops"
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        later = differentiated(op)
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp) and function.body.first_block is not None:
-                convert_function(function)
+                convert_function(function, copies=function.sym_name.data in later)

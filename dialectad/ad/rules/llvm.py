@@ -9,7 +9,7 @@
 | `call @cblas_*` | calls of the same routines on the shadows (`blas_calls.py`) |
 
 What memory holds shows in what is loaded from it and stored to it. An integer that is stored clears the
-shadow of what was there.
+shadow of what was there; one that is loaded may carry the bits of a float elsewhere, and is refused.
 """
 
 from __future__ import annotations
@@ -88,8 +88,12 @@ class _Cell:
 class Load(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, llvm.LoadOp)
-        if isinstance(op.dereferenced_value.type, AnyFloat) and activity.is_varied(op.ptr):
+        if not activity.is_varied(op.ptr):
+            return
+        if isinstance(op.dereferenced_value.type, AnyFloat):
             activity.mark_varied(op.dereferenced_value)
+        elif not all(isinstance(use.operation, arith.CmpiOp) for use in op.dereferenced_value.uses):
+            raise _refuse(op, f"floats that are read as {op.dereferenced_value.type}")
 
     def use(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, llvm.LoadOp)
@@ -217,8 +221,8 @@ def _take_floats(sweep: Reverse, op: Operation, to: SSAValue, taken: SSAValue, s
     emitter, element = sweep.emitter, _element_of_copy(sweep, op)
     last = ascends = None
     if isinstance(op, more_llvm.MemmoveOp):
-        addresses = [emitter.emit(llvm.PtrToIntOp(p)) for p in (taken, to)]
-        ascends = emitter.emit(arith.CmpiOp(*addresses, "ugt"))
+        behind, before = (emitter.emit(llvm.PtrToIntOp(p)) for p in (taken, to))
+        ascends = emitter.emit(arith.CmpiOp(behind, before, "ugt"))
         count = emitter.emit(arith.DivSIOp(size, emitter.integer(width_of(element), i64)))
         last = emitter.emit(arith.SubiOp(count, emitter.integer(1, i64)))
 
