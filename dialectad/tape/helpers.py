@@ -22,7 +22,7 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
 def copy(x: Any, like: Any = 0.0) -> Any:
     """A copy of an array to write `like` into."""
     if type(x) is not np.ndarray:
-        return x.copy()
+        return x if type(x) in _PYTHON else x.copy()
     return x.copy() if type(like) in _PLAIN else _hosted(x.copy(), like)
 
 

@@ -151,7 +151,7 @@ class Playback:
         d = g[slot]
         if self.host is not None:
             return self._hosted(g, slot, like)
-        if d is not None and slot in self.owned and d.strides == self.owned[slot]:
+        if type(d) is np.ndarray and slot in self.owned and d.strides == self.owned[slot]:
             return d
         if d is None:
             made = np.zeros_like(like)
@@ -164,7 +164,7 @@ class Playback:
 
     def _hosted(self, g: Cotangents, slot: int, like: Any) -> Any:
         d = g[slot]
-        if d is not None and slot in self.owned and _strides(d) == self.owned[slot]:
+        if hasattr(d, "__setitem__") and slot in self.owned and _strides(d) == self.owned[slot]:
             return d
         assert self.host is not None
         layout = _innermost(like)

@@ -173,6 +173,15 @@ def zero_dimensional(x):
     return y * x
 
 
+def zero_dimensional_views(x):
+    y = np.array(x[0])
+    v = y[...]
+    z = v * x[1]
+    w = y.reshape(1)
+    w[0] = z * x[2]
+    return v * w, np.where(x[0] > -9.0, x[1], x[2]) * 2.0
+
+
 def numbers_of_single_precision(x):
     y = x.astype(np.float32)
     z = np.zeros(6)
@@ -198,6 +207,7 @@ VECTORS = [
     made_from_numbers,
     swapped,
     zero_dimensional,
+    zero_dimensional_views,
 ]
 MATRICES = [write_of_fewer_axes, gathers, read_only_views, rows_while_iterating, list_of_views]
 
