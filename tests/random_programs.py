@@ -29,7 +29,7 @@ import numpy as np
 DIRECTIONS = 2
 """How many directions a program can be differentiated along by differences."""
 
-SIZES = (3, 5, 8)
+SIZES = (2, 3, 5)
 """About how many statements the programs have that are checked by default, in turn."""
 
 _STEPS = (1e-4, 1e-5, 1e-6)
