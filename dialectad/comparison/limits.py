@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -19,6 +19,17 @@ class TimeUp(BaseException):
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
     kind = None if exception is None else ctypes.py_object(exception)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
+
+
+_AGAIN = 1.0
+"""Seconds after which `TimeUp` is raised again: inside of a destructor or a callback it was lost."""
+
+
+def _started(seconds: float, fire: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, fire)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 @contextmanager
@@ -36,15 +47,14 @@ def time_limit(seconds: float) -> Iterator[None]:
     over = fired = False
 
     def fire() -> None:
-        nonlocal fired
+        nonlocal fired, timer
         with lock:
             if not over:
                 fired = True
                 _raise_in(thread, TimeUp)
+                timer = _started(_AGAIN, fire)
 
-    timer = threading.Timer(seconds, fire)
-    timer.daemon = True
-    timer.start()
+    timer = _started(seconds, fire)
     try:
         yield
     finally:

@@ -128,6 +128,25 @@ def test_time_limit_stops_python():
     assert time.perf_counter() - start < 5.0
 
 
+class _Swallows:
+    """Python ignores what is raised in a destructor."""
+
+    def __del__(self):
+        end = time.perf_counter() + 0.3
+        while time.perf_counter() < end:
+            pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_time_limit_is_not_lost_in_a_destructor():
+    start = time.perf_counter()
+    with pytest.raises(TimeUp), time_limit(0.05):
+        _Swallows()
+        while time.perf_counter() - start < 10.0:
+            pass
+    assert time.perf_counter() - start < 9.0
+
+
 def test_time_limit_that_comes_too_late_does_not_strike():
     for _ in range(20):
         try:
