@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="measure nothing")
     parser.add_argument("--rounds", type=int, default=41, help="samples")
     parser.add_argument("--seconds", type=float, default=0.005, help="length of a sample")
-    parser.add_argument("--limit", type=float, default=15.0, help="seconds to a first result, at most")
+    parser.add_argument("--limit", type=float, default=8.0, help="seconds to a first result, at most")
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"programs": {}}
     if not options.again:
