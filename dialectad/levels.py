@@ -28,6 +28,7 @@ _TO_LLVM = "convert-scf-to-cf,convert-to-llvm"
 _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "traced": (),
     "linalg": (
+        ("auto", "choose-level"),
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
         (None, "canonicalize,hoist,cse,dce,raise-to-blas"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
@@ -55,12 +56,12 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "loop": ("blas_rules",),
     "llvm": ("optimize_first",),
     "mixed": (),
-    "auto": (),
+    "auto": ("tune",),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
 
-_ALIASES = {"auto": "linalg"}
-"""Levels that another stands for."""
+_MAY_BECOME = {"auto": ("linalg", "loop")}
+"""Points that others are chosen for."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Level:
     @property
     def point(self) -> str:
         """The point of the pipeline that replaces the requests of this level."""
-        point = _ALIASES.get(self.name, self.name)
+        point = self.name
         if not self.optimize_first:
             point += "-unoptimized"
         if not self.blas_rules:
@@ -151,13 +152,19 @@ def levels() -> tuple[Level, ...]:
     return tuple(Level(name) for name in _OPTIONS)
 
 
-def pipeline(points: Iterable[str], stage: str = "llvm") -> str:
-    """The passes up to the end of a stage, for a program whose requests name these points."""
+def pipeline(points: Iterable[str], stage: str = "llvm", auto: str = "") -> str:
+    """The passes up to the end of a stage, for a program whose requests name these points.
+
+    `auto` is the level that stands for `auto`; without one it is chosen for each request.
+    """
     if stage not in STAGES:
         raise ValueError(f"stage {stage!r}: one of {', '.join(STAGES)} expected")
-    wanted = {None, "linalg", *(point_of(point) for point in points)}
+    wanted: set[str | None] = {None, "linalg"}
+    for point in points:
+        wanted |= {point_of(point), *((point_of(auto),) if auto else _MAY_BECOME.get(point, ()))}
+    choose = f"choose-level{{only={auto}}}" if auto else "choose-level"
     parts = [
-        passes
+        choose if point == "auto" else passes
         for name in STAGES[: STAGES.index(stage) + 1]
         for point, passes in _PASSES[name]
         if point in wanted

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAtt
 from dialectad import locations, passes
 from dialectad.dialects import context
 from dialectad.errors import CompileError
-from dialectad.frontend import pytrees
+from dialectad.frontend import pytrees, tuning
 from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static, plain
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
@@ -213,23 +213,76 @@ def _ctype(parameter: Any) -> Any:
     return np.ctypeslib.as_ctypes_type(parameter.dtype)
 
 
-def compile_program(program: Program, level: Level) -> Compiled:
-    """Lower a traced program at a level and load it; machine code on disk is used where it fits."""
-    pipeline = program.pipeline(level)
+def compile_program(program: Program, level: Level, leaves: Sequence[Any] | None = None) -> Compiled:
+    """Lower a traced program at a level and load it; machine code on disk is used where it fits.
+
+    With `leaves`, arguments to try it on, the level `auto` can be chosen by measuring.
+    """
+    if level.tune and leaves is not None:
+        return _fastest(program, level, leaves)
+    try:
+        return _compile(program, level)
+    except CompileError as problem:
+        if level.name != "auto" or problem.level in (None, FALLBACK):
+            raise
+    return _compile(program, level, FALLBACK)
+
+
+FALLBACK = "linalg"
+"""What the level `auto` means where the one that was chosen can't do a program."""
+
+
+def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
+    """Compile at a level, or at what `auto` says that stands for the level `auto`."""
+    pipeline = program.pipeline(level, auto=auto)
     key = cache.key(str(program.module), pipeline, _locations(program.module))
-    if (entry := cache.load(key)) is not None:
-        checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]
-        return Compiled(program, level, engine.load(entry.object_code), checks)
+    if (known := _load(program, level, key)) is not None:
+        return known
     module = program.module.clone()
     try:
         passes.run(context(), module, pipeline)
     except CompileError as problem:
         problem.level = problem.level or level.name
         raise
-    library = engine.load(translate(module))
-    checks = checks_of(module)
-    cache.store(key, library.object_code, {"checks": [[c.message, c.location] for c in checks]})
-    return Compiled(program, level, library, checks)
+    compiled = Compiled(program, level, engine.load(translate(module)), checks_of(module))
+    _store(compiled, key)
+    return compiled
+
+
+def _load(program: Program, level: Level, key: str) -> Compiled | None:
+    if (entry := cache.load(key)) is None:
+        return None
+    checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]
+    return Compiled(program, level, engine.load(entry.object_code), checks)
+
+
+def _store(compiled: Compiled, key: str) -> None:
+    checks = [[c.message, c.location] for c in compiled.checks]
+    cache.store(key, compiled.library.object_code, {"checks": checks})
+
+
+def _fastest(program: Program, level: Level, leaves: Sequence[Any]) -> Compiled:
+    """Compile at every level that `auto` may stand for, measure, and remember the fastest on disk."""
+    key = cache.key(str(program.module), f"fastest of {TUNED}", _locations(program.module))
+    if (known := _load(program, level, key)) is not None:
+        return known
+    tried: list[Compiled] = []
+    problems: list[CompileError] = []
+    for auto in TUNED:
+        try:
+            tried.append(_compile(program, level, auto))
+        except CompileError as problem:
+            problems.append(problem)
+    if not tried:
+        raise problems[0]
+    times = tuning.best_times([lambda args, c=c: c(args) for c in tried], leaves)
+    best = tried[times.index(min(times))]
+    _store(best, key)
+    return best
+
+
+TUNED = ("linalg", "loop", "llvm")
+"""The levels that are measured."""
 
 
 def _locations(module: ModuleOp) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Function:
         signature, leaves = self._signature(args, kwargs)
         if signature is None:
             return staging.call(self._function)(*args, **kwargs)
-        compiled = self._specialize(signature)
+        compiled = self._specialize(signature, leaves)
         return compiled(leaves)
 
     def _signature(self, args: Any, kwargs: Any) -> tuple[Signature | None, list[Any]]:
@@ -74,13 +74,13 @@ class Function:
             return None, []
         return Signature.of(args, kwargs)
 
-    def _specialize(self, signature: Signature) -> Compiled:
+    def _specialize(self, signature: Signature, leaves: Sequence[Any]) -> Compiled:
         compiled = self._compiled.get(signature)
         if compiled is None:
             with _LOCK:
                 compiled = self._compiled.get(signature)
                 if compiled is None:
-                    compiled = compile_program(self.program(signature), self._level)
+                    compiled = compile_program(self.program(signature), self._level, leaves)
                     self._compiled[signature] = compiled
                     self._chain(compiled)
         return compiled
@@ -98,10 +98,10 @@ class Function:
 
     def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
         """The machine code that a call with these arguments runs, compiled now if it isn't yet."""
-        signature, _ = self._signature(args, kwargs)
+        signature, leaves = self._signature(args, kwargs)
         if signature is None:
             raise CompileError("compiled() takes concrete arguments")
-        return self._specialize(signature)
+        return self._specialize(signature, leaves)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The IR of the program that a call with these arguments would run, at every rung.

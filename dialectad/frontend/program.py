@@ -165,13 +165,16 @@ class Program:
     results: tuple[ResultType, ...]
     """Per leaf of what the function returns."""
 
-    def pipeline(self, level: Level, stage: str = "llvm") -> str:
-        """The passes that take the module to the end of a stage: those that its requests need."""
+    def pipeline(self, level: Level, stage: str = "llvm", auto: str = "") -> str:
+        """The passes that take the module to the end of a stage: those that its requests need.
+
+        `auto` is what stands for the level `auto`, where that isn't to be chosen.
+        """
         points = {level.point}
         points |= {op.level.data for op in self.module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
-        if "mixed" in points:
+        if points & {"mixed", "auto"}:
             points |= {op.attributes[ad.LEVEL].data for op in self.module.ops if ad.LEVEL in op.attributes}
-        return pipeline(points, stage)
+        return pipeline(points, stage, auto)
 
 
 @dataclass
