@@ -54,3 +54,13 @@ func.func private @stop(%x: tensor<4xf64>) -> tensor<4xf64> {
   %y = "ad.stop"(%x) : (tensor<4xf64>) -> tensor<4xf64>
   func.return %y : tensor<4xf64>
 }
+
+// A call that is differentiated on its own stays a call.
+// CHECK-LABEL: func.func private @calls
+// CHECK:         %[[Y:.*]] = memref.alloc() : memref<f64>
+// CHECK-NEXT:    func.call @f(%x, %s, %[[Y]], %out0) {dialectad.level = "llvm", dialectad.outs = 2 : i64} : (memref<4xf64>, f64, memref<f64>, memref<4xf64>) -> ()
+// CHECK-NEXT:    %y = memref.load %[[Y]][]
+func.func private @calls(%x: tensor<4xf64>, %s: f64) -> (tensor<4xf64>, f64) {
+  %y, %t = func.call @f(%x, %s) {dialectad.level = "llvm"} : (tensor<4xf64>, f64) -> (f64, tensor<4xf64>)
+  func.return %t, %y : tensor<4xf64>, f64
+}

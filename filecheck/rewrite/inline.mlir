@@ -50,3 +50,24 @@ func.func @in_memory(%x: memref<4xf64>, %y: memref<f64>) attributes {dialectad.o
   func.call @first(%x, %y) : (memref<4xf64>, memref<f64>) -> ()
   func.return
 }
+
+// A call that is differentiated on its own stays in what is still to be differentiated, and only there.
+// CHECK-LABEL: func.func private @requested
+// CHECK:         func.call @part(%x) {dialectad.level = "llvm"}
+// CHECK-LABEL: func.func @around
+// CHECK:         "ad.jvp"
+// CHECK-NEXT:    %y_1 = math.exp
+// CHECK-NEXT:    func.return
+func.func private @part(%x: f64) -> f64 {
+  %y = math.exp %x : f64
+  func.return %y : f64
+}
+func.func private @requested(%x: f64) -> f64 {
+  %y = func.call @part(%x) {dialectad.level = "llvm"} : (f64) -> f64
+  func.return %y : f64
+}
+func.func @around(%x: f64) -> f64 {
+  %y, %t = "ad.jvp"(%x, %x) <{callee = @requested, active = array<i64: 0>, level = "loop"}> : (f64, f64) -> (f64, f64)
+  %z = func.call @requested(%t) : (f64) -> f64
+  func.return %z : f64
+}

@@ -1,0 +1,28 @@
+"""Random programs of which parts have a level of their own, differentiated at the level `mixed`.
+
+`pytest tests/test_annotated_programs.py --programs 1000` checks many.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from dialectad.levels import Level
+from tests.annotated_programs import annotated
+from tests.check_program import check
+from tests.random_programs import program
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(int(metafunc.config.getoption("--programs") or 30)))
+
+
+def test_random_program(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIALECTAD_CACHE", "0")
+    made = annotated(program(seed), seed)
+    try:
+        check(made, [Level("mixed")], turn=seed, every=seed % 2 == 0)
+    except Exception as problem:
+        problem.add_note(f"seed {seed}, arguments {made.args}:\n{made.source}")
+        raise
