@@ -36,6 +36,7 @@ from xdsl.dialects.builtin import (
     BoolAttr,
     LocationAttr,
     MemRefType,
+    StringAttr,
     UnitAttr,
     UnrealizedConversionCastOp,
     i8,
@@ -50,7 +51,7 @@ from dialectad.ad.choose import Graph, size_of
 from dialectad.ad.extents import extents
 from dialectad.ad.memory import VIEWS, Memory
 from dialectad.dialects import llvm as more_llvm
-from dialectad.dialects.ad import MIRRORED, CacheOp, CacheType, PopOp, PushOp, ReserveOp
+from dialectad.dialects.ad import MIRRORED, REASON, CacheOp, CacheType, PopOp, PushOp, ReserveOp
 
 _INTEGER_OPS: tuple[type[Operation], ...] = (
     *(arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp),
@@ -116,6 +117,8 @@ class Primals:
         self.top = top
         self.emitter = emitter
         self.memory = Memory(top)
+        self.arguments = frozenset(top.args)
+        """Those of the primal function; cotangents are added later."""
         self.scopes: dict[Block, Scope] = {}
         self.finally_: list[Operation] = []
         """What has to be done when the reverse sweep has ended."""
@@ -183,7 +186,7 @@ class Primals:
                 save(copy)
                 self.finally_.append(memref.DeallocOp.get(copy))
                 return copy
-            cache, location = self._cache(op, type_)
+            cache, location = self._cache(op, type_, f"{op.name} needs all of it, and it is written again")
             slot = ReserveOp(cache, sizes, type_)
             slot.location = location
             save(self.emitter.emit(slot))
@@ -273,7 +276,7 @@ class Primals:
         def in_scope(value: SSAValue) -> bool:
             owner = value.owner
             if isinstance(owner, Block):
-                return owner is self.top
+                return value in self.arguments
             return owner.parent is self.top and owner.is_before_in_block(top)
 
         outer = {
@@ -331,14 +334,27 @@ class Primals:
 
     def _cached(self, value: SSAValue, scope: Scope) -> SSAValue:
         sizes = self.sizes(value)
-        cache, location = self._cache(value.owner, value.type)
+        cache, location = self._cache(value.owner, value.type, self._reason(value))
         push = PushOp(cache, value)
         push.location = location
         at = InsertPoint.at_start(o) if isinstance(o := value.owner, Block) else InsertPoint.after(o)
         self.emitter.builder.insert(push, at)
         return self._pop(scope, cache, sizes, location)
 
-    def _cache(self, at: Operation | Block, type_: Attribute) -> tuple[SSAValue, LocationAttr]:
+    def _reason(self, value: SSAValue) -> str:
+        """Why `value` is cached."""
+        op = value.owner
+        if isinstance(op, Block):
+            return "the loop changes it"
+        if isinstance(op, memref.LoadOp | llvm.LoadOp):
+            return "its memory is written again before the reverse sweep"
+        if op.regions:
+            return "it is the result of a loop or a branch"
+        if not self._is_cheap(op):
+            return f"{op.name} costs more to do again than to keep"
+        return "what it is computed of would have to be cached, and takes no less memory"
+
+    def _cache(self, at: Operation | Block, type_: Attribute, reason: str) -> tuple[SSAValue, LocationAttr]:
         """A new cache for what there is at an op, or at the start of a block; and the location of its ops."""
         block = at if isinstance(at, Block) else at.parent
         assert block is not None
@@ -350,7 +366,7 @@ class Primals:
         with self.emitter.at(InsertPoint.before(outermost)):
             cache = CacheOp(type_, self._capacity(block, outermost))
             cache.location = location
-            cache.attributes[MIRRORED] = UnitAttr()
+            cache.attributes |= {MIRRORED: UnitAttr(), REASON: StringAttr(reason)}
             return self.emitter.emit(cache), location
 
     def _pop(self, scope: Scope, cache: SSAValue, sizes: list[SSAValue], location: LocationAttr) -> SSAValue:

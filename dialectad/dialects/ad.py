@@ -63,6 +63,9 @@ from xdsl.irdl import (
 )
 from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
 
+REASON = "dialectad.reason"
+"""Says of a cache why what it holds can't be reloaded or recomputed."""
+
 MIRRORED = "dialectad.mirrored"
 """Marks a cache of which every pop is in a loop that mirrors that of the push: it runs equally often."""
 

@@ -71,7 +71,7 @@ func.func @elements(%a : tensor<9xf64>, %b : tensor<9xf64>, %dr : tensor<9xf64>)
 }
 
 // CHECK-LABEL: func.func @elements(
-// CHECK:         %[[C:.*]] = "ad.cache"(%{{.*}}) : (index) -> !ad.cache<f64>
+// CHECK:         %[[C:.*]] = "ad.cache"(%{{.*}}) {{{.*}}} : (index) -> !ad.cache<f64>
 // CHECK-NOT:     "ad.cache"
 // CHECK:         scf.for
 // CHECK:           %[[Y:.*]] = tensor.extract %s[
@@ -106,7 +106,7 @@ func.func @counted(%x : f64, %dr : f64) -> (f64, f64) {
 }
 
 // CHECK-LABEL: func.func @counted(
-// CHECK:         %[[C:.*]] = "ad.cache"() : () -> !ad.cache<f64>
+// CHECK:         %[[C:.*]] = "ad.cache"() {{{.*}}} : () -> !ad.cache<f64>
 // CHECK:         %[[R:[a-z0-9_]+]], %[[N:[a-z0-9_]+]] = scf.while
 // CHECK:           "ad.push"(%[[C]], %{{.*}})
 // CHECK:         %[[DX:.*]] = scf.for %{{.*}} = %{{.*}} to %[[N]] step %{{.*}} iter_args(%[[D:.*]] = %dr)
