@@ -383,6 +383,18 @@ def while_inside_for(x):
 
 
 @sample(V)
+def rows_chosen_by_a_while(x):
+    rows = np.outer(x, np.cos(x))
+    s = 1.0
+    for i in range(3):
+        k = i + 1
+        while k > 0:
+            k -= 1
+            s = 0.5 * s + rows[k] @ np.sin(rows[k]) * s
+    return s
+
+
+@sample(V)
 def while_that_writes(x):
     y = x * 1.5
     i = 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -86,6 +87,24 @@ def test_conditional_assignment_is_carried():
         {"i": "", "n": "live carried", "swapped": "carried"},
         {"i": "", "n": "live carried", "swapped": "live carried"},
     ]
+
+
+def test_what_a_with_surely_binds_is_not_carried():
+    def f(xs):
+        total = 0.0
+        for x in xs:
+            with nullcontext():
+                t = x * 2
+            total += t
+        for x in xs:
+            with suppress(ValueError):
+                u = x * 2
+            total += u
+        return total
+
+    first, second = flows(f, [1.0, 2.0])
+    assert first["t"] == ""
+    assert second["u"] == "carried"
 
 
 def test_break_flag():

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import pytest
 
@@ -354,6 +354,25 @@ def test_with():
 
     check(f, ([], 1), ([], 0), ([], 9), ([], -1))
     check(g, ([], 1), ([], 0))
+
+
+def test_with_that_lets_exceptions_through():
+    def f(log, x):
+        for i in range(3):
+            with nullcontext(i) as j, nullcontext():
+                if x == i:
+                    break
+                y = 6 / (x - j)
+                if x < 0:
+                    continue
+            log.append(y)
+        with nullcontext():
+            if x == 1:
+                return log
+            else:
+                return log, y
+
+    check(f, ([], 0), ([], 1), ([], 7), ([], -1))
 
 
 def test_try():
