@@ -66,6 +66,29 @@ def python_scalar(x):
     return math.sin(x) * math.exp(-x) + math.sqrt(x)
 
 
+@sample(V)
+def arrays_that_grow(x):
+    """Arrays of a size of their own in each iteration."""
+    total = 0.0
+    for n in range(x.shape[0]):
+        y = np.zeros(n)
+        for i in range(n):
+            y[i] = x[i] * 0.1 * total + x[n]
+        total += np.sum(y * y) * 0.1 + 0.5
+    return total
+
+
+@sample(V)
+def newton_on_all(x):
+    """A `while` whose condition is a reduction: LLVM makes a do-while of it."""
+    y, largest = x, 1.0
+    while largest > 1e-9:
+        step = (y - 0.4 * np.sin(y) - x) / (1 - 0.4 * np.cos(y))
+        y = y - step
+        largest = np.max(np.abs(step))
+    return np.sum(y * y)
+
+
 @sample(PARAMS, V)
 def mlp(params, x):
     for W, b in params:

@@ -162,6 +162,8 @@ class Bufferizer(Memory):
         if isinstance(known, SSAValue):
             known = [n for n in self.extents(known) if not isinstance(n, int)]
         elif known is None:
+            if value not in self.places and isinstance(op := value.owner, scf.ForOp):
+                return self.extents(op.iter_args[op.results.index(value)])  # a loop keeps shapes
             return self.place_extents(self.read(value))
         dynamic = iter(known)
         return [next(dynamic) if n == DYNAMIC_INDEX else n for n in shape]
