@@ -22,8 +22,37 @@ from dialectad.tape.guarded.pairs import Pair, both, concrete, holds_pair, paire
 from dialectad.tape.operators import Undefined, and_, assert_, cond, for_, if_, load, not_, or_, while_
 
 
+_ITERATION = frozenset((range, enumerate, zip, reversed))
+"""Python's own, on the values of this run."""
+
+_CHANGES = frozenset((setattr, delattr))
+"""What changes Python's objects, and so is refused where that would happen only once."""
+
+
 def call(function: Any) -> Any:
     """What to call instead of `function`."""
+    try:
+        replacement = CALLS.get(function)
+    except TypeError:  # not hashable
+        replacement = None
+    if replacement is None:
+        return _other(function)
+    if function in _ITERATION:
+        return function
+    if function in _CHANGES:
+        return replacement
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        args = tuple([list(a) if hasattr(a, "__next__") else a for a in args])
+        if function in CREATORS or holds_pair(args) or holds_pair(kwargs):
+            return both(function, args, kwargs)
+        return replacement(*args, **kwargs)
+
+    return run
+
+
+def _other(function: Any) -> Any:
+    """What is neither NumPy's nor Python's: the user's functions are rewritten."""
     if isinstance(function, types.FunctionType):
         return _converted(function)
     if isinstance(function, types.MethodType) and isinstance(function.__func__, types.FunctionType):
@@ -32,25 +61,7 @@ def call(function: Any) -> Any:
         return types.MethodType(_converted(function.__func__), function.__self__)
     if isinstance(function, functools.partial):
         return functools.partial(call(function.func), *function.args, **function.keywords)
-    try:
-        replacement = CALLS.get(function)
-    except TypeError:  # not hashable
-        replacement = None
-    if replacement is None:
-        return function if isinstance(function, type) else _checked(function)
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        if function in CREATORS or holds_pair(args) or holds_pair(kwargs):
-            return both(function, args, kwargs)
-        return replacement(*args, **kwargs)
-
-    return run
-
-
-def _checked(function: Any) -> Any:
-    """A function that isn't the user's: what happens only once, while tracing, is refused."""
-    found = staging.call(function)
-    return found if not isinstance(function, types.FunctionType) else function
+    return function if isinstance(function, type) else staging.call(function)
 
 
 def _converted(function: types.FunctionType) -> Any:

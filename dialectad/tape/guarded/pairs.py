@@ -192,7 +192,14 @@ def paired(mine: Any, theirs: Any, operands: Any = ()) -> Any:
     if isinstance(theirs, list | tuple):
         items = [paired(a, b, operands) for a, b in zip(mine, theirs, strict=True)]
         return type(theirs)(*items) if hasattr(theirs, "_fields") else type(theirs)(items)
+    if not isinstance(theirs, _CONSTANTS):
+        raise error(
+            f"a result of type {type(theirs).__name__!r} can't be followed", kind=UnsupportedTypeError
+        )
     return mine
+
+
+_CONSTANTS = (bool, int, float, complex, str, type(None), np.generic, np.ndarray, np.dtype, type)
 
 
 def both(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
