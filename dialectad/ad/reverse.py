@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from xdsl.dialects import memref
+from xdsl.dialects import memref, scf
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
@@ -84,7 +84,9 @@ class Reverse:
         if block is self.primals.top:
             self.primals.finally_.append(memref.DeallocOp.get(memory))
         else:
-            self.emitter.builder.insert(memref.DeallocOp.get(memory), InsertPoint.at_end(block))
+            last = block.last_op
+            assert isinstance(last, scf.YieldOp), "shadows are made when the block is complete"
+            self.emitter.builder.insert(memref.DeallocOp.get(memory), InsertPoint.before(last))
 
     def cotangent(self, value: SSAValue) -> SSAValue | None:
         """The sum of what has been contributed so far."""
