@@ -52,7 +52,7 @@ func.func @in_place(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %d
 // CHECK:           "memref.copy"(%x, %y)
 // CHECK:           %[[V:.*]] = "ad.cache"(%{{.*}}){{.*}} : (index) -> !ad.cache<f64>
 // CHECK:           scf.for %[[I:.*]] = %{{.*}} to %{{.*}} step %{{.*}} {
-// CHECK:             %[[J:.*]] = arith.addi %[[I]], %
+// CHECK:             %[[J:.*]] = arith.addi %[[I]], %{{.*}}
 // CHECK:             %[[A:.*]] = memref.load %y[%[[J]]]
 // CHECK:             %[[B:.*]] = memref.load %y[%[[I]]]
 // CHECK:             "ad.push"(%[[V]], %[[B]])
@@ -71,7 +71,7 @@ func.func @in_place(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %d
 // CHECK:             %[[V6:.*]] = arith.addf %[[V5]], %[[DA]]
 // CHECK:             memref.store %[[V6]], %dy[%[[J2]]]
 // CHECK:           linalg.generic {{.*}} ins(%dy{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%dy
 
 // -----
@@ -141,10 +141,10 @@ func.func @views(%x: memref<3x4xf64>, %i: index, %y: memref<4xf64>, %dx: memref<
 // CHECK:           %[[ROW2:.*]] = memref.subview %[[M2]][%i, 0] [1, 4] [1, 1] : memref<3x4xf64> to memref<4xf64, strided<[1], offset: ?>>
 // CHECK:           "memref.copy"(%[[ROW]], %y)
 // CHECK:           linalg.generic {{.*}} ins(%dy{{.*}} outs(%[[ROW2]]
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%dy
 // CHECK:           linalg.generic {{.*}} ins(%[[M2]]{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%[[M2]]
 // CHECK:           memref.dealloc %[[M2]]
 // CHECK:           memref.dealloc %[[M]]
@@ -195,10 +195,10 @@ func.func @swap(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %dy: m
 // CHECK:           %[[V8:.*]] = "ad.cache"(%{{.*}}){{.*}} : (index) -> !ad.cache<index>
 // CHECK:           %[[V9:.*]] = "ad.cache"(%{{.*}}){{.*}} : (index) -> !ad.cache<index>
 // CHECK:           %[[V10:.*]], %{{.*}} = scf.for %[[T:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%[[V12:.*]] = %{{.*}}, %[[V13:.*]] = %{{.*}}) -> (index, index) {
-// CHECK:             %[[V14:.*]] = arith.muli %[[V13]], %
+// CHECK:             %[[V14:.*]] = arith.muli %[[V13]], %{{.*}}
 // CHECK:             "ad.push"(%[[V8]], %[[V14]])
 // CHECK:             %[[B:.*]] = memref.view %[[V]][%[[V14]]][] : memref<128xi8> to memref<4xf64>
-// CHECK:             %[[V15:.*]] = arith.muli %[[V12]], %
+// CHECK:             %[[V15:.*]] = arith.muli %[[V12]], %{{.*}}
 // CHECK:             "ad.push"(%[[V9]], %[[V15]])
 // CHECK:             %[[A:.*]] = memref.view %[[V]][%[[V15]]][] : memref<128xi8> to memref<4xf64>
 // CHECK:             %[[V16:.*]] = memref.load %[[A]][%[[T]]]
@@ -207,12 +207,12 @@ func.func @swap(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %dy: m
 // CHECK:             %[[V17:.*]] = math.cos %[[V16]]
 // CHECK:             "ad.push"(%[[V7]], %[[V17]])
 // CHECK:             scf.yield %[[V13]], %[[V12]]
-// CHECK:           %[[V18:.*]] = arith.muli %[[V10]], %
+// CHECK:           %[[V18:.*]] = arith.muli %[[V10]], %{{.*}}
 // CHECK:           %[[R:.*]] = memref.view %[[V]][%[[V18]]][] : memref<128xi8> to memref<4xf64>
 // CHECK:           %[[R2:.*]] = memref.view %[[V2]][%[[V18]]][] : memref<128xi8> to memref<4xf64>
 // CHECK:           "memref.copy"(%[[R]], %y)
 // CHECK:           linalg.generic {{.*}} ins(%dy{{.*}} outs(%[[R2]]
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%dy
 // CHECK:           scf.for %[[V20:.*]] = %{{.*}} to %{{.*}} step %{{.*}} {
 // CHECK:             %[[V21:.*]] = arith.subi %{{.*}}, %[[V20]]
@@ -229,10 +229,10 @@ func.func @swap(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %dy: m
 // CHECK:             memref.store %[[V26]], %[[A2]][%[[V21]]]
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%[[V6]]
 // CHECK:           linalg.generic {{.*}} ins(%[[V4]]{{.*}} outs(%[[M2]]
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%[[V4]]
 // CHECK:           linalg.generic {{.*}} ins(%[[M2]]{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%[[M2]]
 // CHECK:           memref.dealloc %[[V2]]
 // CHECK:           memref.dealloc %[[M2]]
@@ -270,12 +270,12 @@ func.func @while(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %dy: 
 // CHECK:           %[[V:.*]] = "ad.cache"(){{.*}} : () -> !ad.cache<f64>
 // CHECK:           %[[V2:.*]] = scf.while (%[[V3:.*]] = %{{.*}}) : (index) -> index {
 // CHECK:             %[[V4:.*]] = memref.load %y[%{{.*}}]
-// CHECK:             %[[GO:.*]] = arith.cmpf ogt, %[[V4]], %
+// CHECK:             %[[GO:.*]] = arith.cmpf ogt, %[[V4]], %{{.*}}
 // CHECK:             scf.condition(%[[GO]]) %[[V3]]
 // CHECK:             %[[V5:.*]] = memref.load %y[%{{.*}}]
 // CHECK:             %[[W:.*]] = math.sin %[[V5]]
 // CHECK:             memref.store %[[W]], %y[%{{.*}}]
-// CHECK:             %[[V6:.*]] = arith.addi %{{.*}}, %
+// CHECK:             %[[V6:.*]] = arith.addi %{{.*}}, %{{.*}}
 // CHECK:             %[[V7:.*]] = math.cos %[[V5]]
 // CHECK:             "ad.push"(%[[V]], %[[V7]])
 // CHECK:             scf.yield %[[V6]]
@@ -285,7 +285,7 @@ func.func @while(%x: memref<4xf64>, %y: memref<4xf64>, %dx: memref<4xf64>, %dy: 
 // CHECK:             %[[DV:.*]] = arith.mulf %[[DW]], %[[V9]]
 // CHECK:             memref.store %[[DV]], %dy[%{{.*}}]
 // CHECK:           linalg.generic {{.*}} ins(%dy{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%dy
 
 // -----
@@ -322,7 +322,7 @@ func.func @branch(%x: memref<4xf64>, %c: i1, %y: memref<4xf64>, %dx: memref<4xf6
 // CHECK:             %[[DV2:.*]] = arith.addf %[[DV]], %[[DV]]
 // CHECK:             memref.store %[[DV2]], %dy[%{{.*}}]
 // CHECK:           linalg.generic {{.*}} ins(%dy{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%dy
 
 // -----
@@ -499,17 +499,17 @@ func.func @gemv(%a: memref<4x4xf64>, %x: memref<4xf64>, %y: memref<4xf64>, %da: 
 // CHECK:           scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} {
 // CHECK:             %[[V4:.*]] = "ad.pop"(%[[V]])
 // CHECK:             linalg.generic {{.*}} ins(%[[M2]]{{.*}} outs(%dy
-// CHECK:               %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:               %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:             linalg.fill ins(%{{.*}} : f64) outs(%[[M2]]
 // CHECK:             "blas.ger"(%dy, %[[V4]], %da) <{alpha = 2.000000e+00 : f64, beta = 1.000000e+00 : f64}>
 // CHECK:             "blas.gemv"(%a, %dy, %[[M2]]) <{alpha = 2.000000e+00 : f64, beta = 1.000000e+00 : f64, trans}>
 // CHECK:             linalg.generic {{.*}} outs(%dy
-// CHECK:               %{{.*}} = arith.mulf %{{.*}}, %
+// CHECK:               %{{.*}} = arith.mulf %{{.*}}, %{{.*}}
 // CHECK:           linalg.generic {{.*}} ins(%dy{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%dy
 // CHECK:           linalg.generic {{.*}} ins(%[[M2]]{{.*}} outs(%dx
-// CHECK:             %{{.*}} = arith.addf %{{.*}}, %
+// CHECK:             %{{.*}} = arith.addf %{{.*}}, %{{.*}}
 // CHECK:           linalg.fill ins(%{{.*}} : f64) outs(%[[M2]]
 // CHECK:           memref.dealloc %[[M2]]
 // CHECK:           memref.dealloc %[[M]]
@@ -613,7 +613,7 @@ func.func @nested(%x: memref<4xf64>, %n: index, %y: memref<f64>, %dx: memref<4xf
 
 // CHECK-LABEL: func.func @nested(
 // CHECK:           memref.store %{{.*}}, %y[]
-// CHECK:           %[[V:.*]] = arith.maxsi %n, %
+// CHECK:           %[[V:.*]] = arith.maxsi %n, %{{.*}}
 // CHECK:           %[[V2:.*]] = arith.muli %{{.*}}, %[[V]]
 // CHECK:           %[[V3:.*]] = "ad.cache"(%[[V2]]){{.*}} : (index) -> !ad.cache<f64>
 // CHECK:           scf.for %{{.*}} = %{{.*}} to %n step %{{.*}} {
