@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", default=[], metavar="PROGRAM", help="measure these only")
     parser.add_argument("--again", action="store_true", help="measure nothing")
-    parser.add_argument("--rounds", type=int, default=41, help="samples")
+    parser.add_argument("--rounds", type=int, default=21, help="samples")
     parser.add_argument("--seconds", type=float, default=0.005, help="length of a sample")
     parser.add_argument("--limit", type=float, default=8.0, help="seconds to a first result, at most")
     options = parser.parse_args()

@@ -65,7 +65,7 @@ def _mlp() -> Story:
 LSTM_SIZE = (16, 16, 32, 64)
 """A short sequence, so that a static graph of it is compiled in seconds."""
 
-GROWTH_SIZES = (64, 256, 1024, 4096)
+GROWTH_SIZES = (64, 512, 4096)
 BEFORE = Level("linalg", optimize_first=False)
 
 

@@ -43,7 +43,8 @@ def found() -> dict[str, Any]:
     story = Story(
         "test", "5 points", (loss,), 0, lambda: (POINTS,), case, (da.Level("loop", blas_rules=False),)
     )
-    made = measuring.of_story(story, QUICK)
+    levels = measuring.of_levels(story, QUICK)
+    made = {"levels": levels, "race": measuring.of_race(story, levels, QUICK)}
     return json.loads(json.dumps(made))
 
 
