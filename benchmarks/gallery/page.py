@@ -73,11 +73,16 @@ def _overview(found: Found) -> str:
         for level in names:
             mark = "**" if ours.get(level) == best else ""
             cells.append(
-                f"{mark}{ours[level] / best:.2f}{mark}" if level in ours else _short(f["levels"], level)
+                f"{mark}{_factor(ours[level] / best)}{mark}" if level in ours else _short(f["levels"], level)
             )
-        cells.append(f"{times['c'] / best:.2f}" if "c" in times else "")
+        cells.append(_factor(times["c"] / best) if "c" in times else "")
         lines.append(_row(cells))
     return "\n".join(lines)
+
+
+def _factor(value: float) -> str:
+    """Three digits: 1.23, 12.3, 123."""
+    return units.ratio(value).removesuffix("×")
 
 
 def _short(levels: Mapping[str, Any], level: str) -> str:
@@ -117,6 +122,8 @@ def _speed(race: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _cells(facts: Mapping[str, Any]) -> list[str]:
+    if facts["ops"] is None:  # no IR: the level records what Python does
+        return ["", units.size(facts["memory"]), *[""] * 4]
     kept = facts["cached"]
     sizes = [c["bytes"] for c in kept]
     total = f" ({units.size(sum(sizes))})" if kept and None not in sizes else ""
@@ -142,7 +149,7 @@ def _fastest(found: Mapping[str, Any]) -> str:
     said += f", {over:.1f} times the loss alone" if over else ""
     said += f" and {best / times['c']:.2f} times C's" if "c" in times else ""
     said += f". Within {CLOSE - 1:.0%} of it: {', '.join(near)}" if near else ""
-    said += f". `{label(last)}` takes {worst / best:.1f} times as long" if worst > CLOSE * best else ""
+    said += f". `{label(last)}` takes {_factor(worst / best)} times as long" if worst > CLOSE * best else ""
     return said + "."
 
 
