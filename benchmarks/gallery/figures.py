@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def bars(found: Mapping[str, Any], title: str, path: Path) -> None:
     names = [f"{OURS}:{level}" for level in found["levels"]] + [n for n in LABELS if n in seconds]
     names += [n for n in LABELS if n in race["refusals"] or n in race["failures"]]
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.3 * len(names)))
-    shortest = min(seconds.values())
+    primal = race["primal_seconds"].get(OURS, {}).get("median")
+    shortest = min([*seconds.values(), primal or math.inf])
     axes.set_xscale("log")
     axes.set_xlim(shortest / 2, max(seconds.values()) * 12)
     for place, name in enumerate(names):
@@ -52,10 +54,9 @@ def bars(found: Mapping[str, Any], title: str, path: Path) -> None:
         axes.barh(place, time, color=color(name), alpha=0.45 if "(" in name else 1.0)
         over = "" if name == "c" or "c" not in seconds else f", {units.ratio(time / seconds['c'])} C's"
         axes.text(time * 1.06, place, units.seconds(time) + over, va="center", fontsize=8)
-    primal = race["primal_seconds"].get(OURS)
     if primal is not None:
-        axes.axvline(primal["median"], color="#59a14f", linestyle=":", linewidth=1.5)
-        axes.text(primal["median"], -0.75, "the loss alone", ha="center", va="bottom", fontsize=7)
+        axes.axvline(primal, color="#59a14f", linestyle=":", linewidth=1.5)
+        axes.text(primal, -0.75, "the loss alone", ha="center", va="bottom", fontsize=7)
     axes.set_yticks(range(len(names)), labels=[label(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.8)
     axes.set_xlabel("seconds per value and gradient")
