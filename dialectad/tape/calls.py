@@ -144,15 +144,21 @@ def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
     return fresh
 
 
+_FRESH_FROM = (int, float, complex, np.generic, list, tuple, str, type(None))
+"""What arrays are made of that share no memory with it."""
+
+
 def _creator(function: Callable[..., Any]) -> Callable[..., Any]:
     plain = _fresh(function)
 
     def create(*args: Any, **kwargs: Any) -> Any:
         if holds_tape(args) or (kwargs and holds_tape(kwargs)):
             return apply(function, args, kwargs)
-        if args and type(args[0]) is np.ndarray:
+        if not args or isinstance(args[0], _FRESH_FROM):
+            return plain(*args, **kwargs)
+        if type(args[0]) is np.ndarray:
             return _aliasing(function, args, kwargs)
-        return plain(*args, **kwargs)
+        return function(*args, **kwargs)  # it may give the memory of anything
 
     return create
 

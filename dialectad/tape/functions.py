@@ -21,9 +21,13 @@ from dialectad.frontend.tracers import Tracer
 from dialectad.tape.errors import error
 from dialectad.tape.memory import deepest, settle
 from dialectad.tape.plans import Forward, Operation, kind_in, planned
-from dialectad.tape.values import TapeValue
+from dialectad.tape.values import TapeArray, TapeScalar, TapeValue
 
 _PLANS: dict[tuple[Any, ...], Forward] = {}
+
+_SIMPLE: dict[tuple[Any, ...], Forward] = {}
+"""The plans of calls with nothing but tape values, by the function and their kinds."""
+
 _MOST = 8192
 """How many plans are kept."""
 
@@ -52,6 +56,8 @@ def holds_tape(x: Any) -> bool:
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`function(*args, **kwargs)`, recorded; at least one tape value is among the arguments."""
+    if not kwargs and (forward := _SIMPLE.get((function, *[_quick_kind(x) for x in args]))) is not None:
+        return forward(*args)
     found: list[Any] = []
     known = function in _KNOWN
     if known:
@@ -66,6 +72,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if forward is None:
         if len(_PLANS) >= _MOST:
             _PLANS.clear()
+            _SIMPLE.clear()
         try:
             forward = planned(_operation(function, args, kwargs, known), operands, keys)
         except CompileError:
@@ -78,7 +85,14 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
                 _KNOWN.discard(function)
             raise
         _PLANS[key] = forward
+    if not kwargs and all(type(x) in (TapeArray, TapeScalar) for x in args):
+        _SIMPLE[(function, *[x.kind for x in args])] = forward
     return forward(*operands)
+
+
+def _quick_kind(x: Any) -> Any:
+    """The kind of an operand that needs no settling."""
+    return x.kind if type(x) is TapeArray or type(x) is TapeScalar else None
 
 
 def _template(args: Any, kwargs: dict[str, Any], found: list[Any], known: bool) -> Hashable:

@@ -35,6 +35,11 @@ def expand(x: Any, shape: tuple[int, ...], dtype: Any, like: Any = 0.0) -> Any:
     return made if type(like) in _PLAIN else _hosted(made, like)
 
 
+def number(x: Any) -> Any:
+    """The one element of an array without axes, or the number that stands for it."""
+    return x[()] if hasattr(x, "__setitem__") else x
+
+
 def cast(x: Any, dtype: Any) -> Any:
     """`x` in another dtype."""
     return dtype(x) if type(x) in _PYTHON else x.astype(dtype)
@@ -73,6 +78,7 @@ NAMESPACE: dict[str, Any] = {
     "copy": copy,
     "expand": expand,
     "cast": cast,
+    "number": number,
     "join": join,
 }
 """The names that kernels use."""

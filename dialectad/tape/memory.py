@@ -46,7 +46,7 @@ def settle(x: Any, tape: Tape) -> Any:
 
 def check_alias(x: np.ndarray[Any, Any], tape: Tape) -> None:
     """Refuse a plain array of which the content depends on active values."""
-    if any(np.shares_memory(x, other) for other in tape.written):
+    if any(np.shares_memory(x, other) for other in tape.written.values()):
         raise error(
             "this array shares memory with one that was written into, so its derivative would be lost",
             hint="use the argument itself, or copy this array before",
@@ -262,8 +262,6 @@ def activate(base: TapeArray) -> None:
     if base.slot >= 0:
         return
     tape = base.tape
-    if isinstance(base.value, np.ndarray) and id(base) in tape.externals:
-        tape.written.append(base.value)
     if base.exposed:
         raise error(
             "a value with a derivative is written into an array that was handed out as a plain one before",
@@ -272,6 +270,13 @@ def activate(base: TapeArray) -> None:
     base.slot = tape.new_slot()
     base.kind = kinds.of_value(base.value, tape.flavour, True)
     base.pins = []  # what views held before isn't active
+
+
+def note_write(base: TapeArray) -> None:
+    """Plain arrays that share this memory have content now of which the derivative isn't known."""
+    tape = base.tape
+    if base.slot >= 0 and id(base) in tape.externals and isinstance(base.value, np.ndarray):
+        tape.written[id(base)] = base.value
 
 
 def operand_of(x: Any, base: TapeArray) -> tuple[Any, bool]:
@@ -293,6 +298,7 @@ def store(x: TapeArray, key: Any, value: Any) -> None:
         activate(base)
     elif base.slot < 0:
         return
+    note_write(base)
     play = _pull_store if tape.flavour.mode == "reverse" else _push_store
     slot, kind = (value.slot, value.kind) if active else (-1, None)
     last = _last(x.value, key) if active else None
@@ -382,6 +388,7 @@ def increment(x: TapeArray, value: Any, sign: int) -> None:
         activate(base)
         play = _pull_increment if tape.flavour.mode == "reverse" else _push_increment
         tape.append([play, base.slot, x.path, base.value, value.slot, value.kind, sign])
+    note_write(base)
 
 
 def _pull_increment(g: Cotangents, play: Playback, record: Record) -> None:
@@ -413,6 +420,7 @@ def scatter(x: TapeArray, key: Any, value: Any, sign: int) -> None:
         activate(base)
         play = _pull_scatter if tape.flavour.mode == "reverse" else _push_scatter
         tape.append([play, base.slot, x.path, kept(key), base.value, value.slot, value.kind, sign])
+    note_write(base)
 
 
 def _pull_scatter(g: Cotangents, play: Playback, record: Record) -> None:

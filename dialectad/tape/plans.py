@@ -87,6 +87,8 @@ class Planner:
     def plan(self) -> Forward:
         """The function that runs and records."""
         floats = [i for i, k in enumerate(self.forms) if k is not None and k.is_float]
+        if self.active:
+            self.check_results()
         if self.active and floats:
             self.differentiate(floats)
         play = self.write("play", self.play_source()) if self.kernel is not None else None
@@ -122,6 +124,18 @@ class Planner:
         return names[name]
 
     # --- the kernel ---
+
+    def check_results(self) -> None:
+        """No derivative may be lost in results of other types."""
+        for leaf, kind in zip(self.leaves, self.forms, strict=True):
+            if kind is None:
+                known = isinstance(leaf, str | np.dtype | type)
+                what = type(leaf).__name__
+            else:
+                known = kind.dtype.kind in "biu" or kind.dtype in (np.float32, np.float64)
+                what = str(kind.dtype)
+            if not known:
+                raise self.refused(f"its result is of type {what}")
 
     def differentiate(self, floats: Sequence[int]) -> None:
         kinds_ = [self.forms[i] for i in range(len(self.leaves))]
@@ -205,10 +219,11 @@ class Planner:
             arrays = [k for k, operand in enumerate(self.operands) if operand.form == "array"]
             values = ", ".join(f"x{k}" for k in arrays) + ("," if len(arrays) == 1 else "")
             wraps = ", ".join(f"a{k}" for k in arrays) + ("," if len(arrays) == 1 else "")
-            lines += [
-                f" b{i} = shared({i}, r{i}, ({values}), ({wraps}), ({self.all_operands()}))",
-                f" if b{i} is None:",
-            ]
+            shared = f"shared({i}, r{i}, ({values}), ({wraps}), ({self.all_operands()}))"
+            if not self.flavour.nested:  # what the call would find out, without it
+                apart = " and ".join([f"r{i}.base is None", *(f"r{i} is not x{k}" for k in arrays)])
+                shared = f"None if {apart} else {shared}"
+            lines += [f" b{i} = {shared}", f" if b{i} is None:"]
             indent = "  "
         wrapper = "TapeArray" if kind.form == "array" else "TapeScalar"
         name = f"K{i}"

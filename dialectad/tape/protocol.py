@@ -253,15 +253,29 @@ def _array_function(self: Any, function: Callable[..., Any], types: Any, args: A
     return call_function(function, args, kwargs)
 
 
-_WRITERS: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""NumPy functions that write into an argument."""
+_SPECIAL: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""NumPy functions that write into an argument, or give arrays whose elements share memory."""
+
+
+def _refuse(function: Callable[..., Any], hint: str) -> None:
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise error(f"numpy.{function.__name__} is not supported on a tape", hint=hint)
+
+    _SPECIAL[function] = refused
+
+
+_refuse(np.put, "write `x.reshape(-1)[indices] = values`")
+_refuse(np.place, "write `x[mask] = values`")
+_refuse(np.lib.stride_tricks.sliding_window_view, "index with x[np.arange(n)[:, None] + np.arange(width)]")
 
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function with tape values among its arguments."""
-    if (writer := _WRITERS.get(function)) is not None:
-        return writer(*args, **kwargs)
+    if (special := _SPECIAL.get(function)) is not None:
+        return special(*args, **kwargs)
     out = kwargs.get("out")
+    if function is np.nan_to_num and kwargs.get("copy") is False:
+        raise error("numpy.nan_to_num(copy=False) is not supported on a tape", hint="assign its result")
     if out is None:
         return apply(function, args, kwargs)
     kwargs = {k: v for k, v in kwargs.items() if k != "out"}
@@ -273,7 +287,7 @@ def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -
     write_result(np.positive, dst, src, where, casting)
 
 
-_WRITERS[np.copyto] = _copyto
+_SPECIAL[np.copyto] = _copyto
 
 
 def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
@@ -283,7 +297,7 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     a[n, n] = val
 
 
-_WRITERS[np.fill_diagonal] = _fill_diagonal
+_SPECIAL[np.fill_diagonal] = _fill_diagonal
 
 
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
@@ -296,7 +310,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
     arr[tuple(keys)] = values
 
 
-_WRITERS[np.put_along_axis] = _put_along_axis
+_SPECIAL[np.put_along_axis] = _put_along_axis
 
 
 def _putmask(a: Any, mask: Any, values: Any) -> None:
@@ -305,7 +319,7 @@ def _putmask(a: Any, mask: Any, values: Any) -> None:
     a[mask] = repeated[mask]
 
 
-_WRITERS[np.putmask] = _putmask
+_SPECIAL[np.putmask] = _putmask
 
 for _method, _function in {
     "__array_ufunc__": _array_ufunc,
@@ -391,15 +405,6 @@ TapeArray.T = property(lambda self: apply(np.transpose, (self,), {}))  # pyright
 TapeArray.mT = property(lambda self: apply(np.matrix_transpose, (self,), {}))  # pyright: ignore
 TapeScalar.T = property(lambda self: self)  # pyright: ignore
 TapeValue.real = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _scalar_getitem(self: TapeScalar, key: Any) -> Any:
-    if key == () or key is Ellipsis:
-        return self
-    raise TypeError("a number can't be indexed")
-
-
-TapeScalar.__getitem__ = _scalar_getitem  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _copy(self: Any, order: str = "C") -> Any:

@@ -65,7 +65,7 @@ class Tape:
         """How many of those each one that is written into is known to be apart from."""
         self.exposed: dict[int, Any] = {}
         """The wrapped arrays whose memory was handed out to plain NumPy, by their identity."""
-        self.written: list[np.ndarray[Any, Any]] = []
+        self.written: dict[int, np.ndarray[Any, Any]] = {}
         """Memory from outside of which the content depends on active values by now."""
 
     def new_slot(self) -> int:

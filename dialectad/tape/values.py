@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend.recorded import Recorded
 from dialectad.tape import kinds
 from dialectad.tape.errors import error
@@ -64,16 +63,22 @@ class TapeValue(Recorded):
         return compiled.call(function, args, kwargs)
 
     def lost(self, what: str) -> NoReturn:
-        """Refuse to become a plain value, which would have no derivative."""
+        """Refuse to become a plain value, which would have no derivative.
+
+        The error is no TypeError: NumPy would catch it.
+        """
         raise error(
             f"{what} is needed here, which would lose the derivative of this value",
-            hint="use functions of numpy, or da.stop_gradient(x) if it is to be a constant",
-            kind=UnsupportedTypeError,
+            hint="use functions of numpy, and arrays that are arguments or created in the differentiated"
+            " function; or da.stop_gradient(x), if the value is to be a constant",
         )
 
 
 class TapeScalar(TapeValue):
-    """A number that depends on what is differentiated by."""
+    """A number that depends on what is differentiated by.
+
+    It has no subscripts: NumPy would take it for a sequence, and hide the error of `__float__`.
+    """
 
     __slots__ = ()
 
@@ -119,6 +124,10 @@ class TapeView(TapeArray):
     @property
     def base(self) -> TapeArray:
         return self._base
+
+    @property
+    def is_active(self) -> bool:
+        return self._base.slot >= 0
 
     @property
     def path(self) -> tuple[Step, ...]:

@@ -27,7 +27,7 @@ def mixed(x):
 def branching(x):
     total = 0.0
     for v in x:
-        if v > 0:
+        if v > 0:  # noqa: SIM108  (a statement, not an expression)
             total = total + v * v * v
         else:
             total = total * v

@@ -65,13 +65,21 @@ class Transformation:
         return paired(mine, theirs, args)
 
 
+@dataclass(frozen=True)
+class Way:
+    """A compiled trace: `function` gives the result, and whether the guards hold."""
+
+    function: Function
+    program: Program
+
+
 class TraceFunction(Function):
     """A transformation of a function, compiled for each way that its runs take."""
 
     def __init__(self, transformation: Transformation, level: Level):
         super().__init__(transformation.eager, level)
         self._transformation = transformation
-        self._traces: dict[Signature, list[Function]] = {}
+        self._ways: dict[Signature, list[Way]] = {}
         self._entry = self._dispatch
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
@@ -81,31 +89,31 @@ class TraceFunction(Function):
         if any(isinstance(leaf, Recorded | Tracer) for leaf in leaves):
             return self._function(*args, **kwargs)
         signature, _ = Signature.of(args, kwargs)
-        traces = self._traces.setdefault(signature, [])
-        for trace in tuple(traces):
-            ok, result = _tried(trace, args, kwargs)
+        ways = self._ways.setdefault(signature, [])
+        for way in tuple(ways):
+            ok, result = _tried(way, args, kwargs)
             if ok:
-                if trace is not traces[0]:
-                    traces.remove(trace)
-                    traces.insert(0, trace)
+                if way is not ways[0]:
+                    ways.remove(way)
+                    ways.insert(0, way)
                 return result
-        if len(traces) < MOST and (trace := self._recorded(args, kwargs)) is not None:
-            ok, result = _tried(trace, args, kwargs)
+        if len(ways) < MOST and (way := self._recorded(args, kwargs)) is not None:
+            ok, result = _tried(way, args, kwargs)
             if ok:
-                traces.insert(0, trace)
+                ways.insert(0, way)
                 return result
         return self._function(*args, **kwargs)
 
-    def _recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Function | None:
+    def _recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Way | None:
         """The compiled way of a run with these arguments; None if the run raises."""
         made = self._along(args, kwargs)
         try:
-            made.compiled(*args, **kwargs)
+            program = made.compiled(*args, **kwargs).program
         except CompileError as problem:
             raise unsupported(problem) from problem
         except Exception:  # of the user's: it is raised again by a run that isn't traced
             return None
-        return made
+        return Way(made, program)
 
     def _along(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Function:
         transformation = self._transformation
@@ -122,28 +130,30 @@ class TraceFunction(Function):
         return self._along(args, kwargs).lower(*args, **kwargs)
 
 
-def _tried(trace: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
-    """Whether a trace is that of this call, and what it gives."""
-    program = trace.compiled(*args, **kwargs).program
+def _tried(way: Way, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether a way is that of this call, and what it gives."""
+    written = way.program.inout
+    if not written:
+        return _followed(way, args, kwargs)
     leaves, structure = pytrees.flatten([list(args), kwargs])
-    if program.inout:
-        _check_apart(leaves, program)
-    copies = [x.copy() if i in program.inout else x for i, x in enumerate(leaves)]
-    given, named = structure.unflatten(iter(copies))
-    try:
-        result, holds = trace(*given, **named)
-    except (ArithmeticError, LookupError, ValueError, AssertionError, RuntimeError):
-        return (
-            False,
-            None,
-        )  # a check failed on a way that this run doesn't take, or it is to raise that itself
-    if holds != 1.0:
+    _check_apart(leaves, way.program)
+    copies = [x.copy() if i in written else x for i, x in enumerate(leaves)]
+    ok, result = _followed(way, *structure.unflatten(iter(copies)))
+    if not ok:
         return False, None
-    for i in program.inout:
+    for i in written:
         leaves[i][...] = copies[i]
     mine = {id(c): x for c, x in zip(copies, leaves, strict=True) if c is not x}
     found, shape = pytrees.flatten(result)
     return True, shape.unflatten(iter([mine.get(id(x), x) for x in found]))
+
+
+def _followed(way: Way, args: Any, kwargs: dict[str, Any]) -> tuple[bool, Any]:
+    try:
+        result, holds = way.function(*args, **kwargs)
+    except (ArithmeticError, LookupError, ValueError, AssertionError, RuntimeError):
+        return False, None  # a check failed, maybe on a way that this run doesn't take
+    return holds == 1.0, result
 
 
 def _check_apart(leaves: list[Any], program: Program) -> None:

@@ -21,7 +21,6 @@ from dialectad.tape.creators import CREATORS
 from dialectad.tape.guarded.pairs import Pair, both, concrete, holds_pair, paired, traced
 from dialectad.tape.operators import Undefined, and_, assert_, cond, for_, if_, load, not_, or_, while_
 
-
 _ITERATION = frozenset((range, enumerate, zip, reversed))
 """Python's own, on the values of this run."""
 

@@ -19,7 +19,7 @@ import numpy as np
 from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend import staging
 from dialectad.frontend.recorded import Recorded
-from dialectad.frontend.tracers import CALLS, Array, Tracer
+from dialectad.frontend.tracers import Array, Tracer
 from dialectad.frontend.transforms import stop_gradient
 from dialectad.tape.errors import error
 from dialectad.tape.guarded import record
@@ -77,7 +77,6 @@ class Pair(Recorded):
         raise error(
             f"{what} is needed here, which would lose how this value depends on the arguments",
             hint="use functions of numpy",
-            kind=UnsupportedTypeError,
         )
 
     def number(self) -> Any:
@@ -131,11 +130,17 @@ class Pair(Recorded):
     def stopped(self) -> Any:
         return Pair(stop_gradient(self.concrete), stop_gradient(self.traced))
 
+    def __copy__(self) -> Pair:
+        return self.copy() if isinstance(self.traced, Array) else self
+
+    def __deepcopy__(self, memo: Any) -> Pair:
+        return self.__copy__()
+
     def __repr__(self) -> str:
-        return repr(self.concrete)
+        return repr(self.traced)  # the value isn't the same in all runs
 
     def __format__(self, spec: str) -> str:
-        return format(self.concrete, spec)
+        return repr(self)
 
 
 _KNOWN = frozenset("shape ndim size dtype itemsize nbytes".split())
@@ -240,6 +245,3 @@ def unsupported(problem: CompileError) -> CompileError:
     return type(problem)(
         problem.message, problem.location, hint=hint, level="tape", pass_name=problem.pass_name
     )
-
-
-__all__ = ["CALLS", "Pair", "both", "concrete", "holds_pair", "paired", "traced", "unsupported"]

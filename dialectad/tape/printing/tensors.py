@@ -89,7 +89,7 @@ def _extract(printer: Printer, op: tensor.ExtractOp) -> Text:
     if source.form is Form.NUMBER:
         return Text(source.source, Form.NUMBER)
     if not indices:
-        return Text(f"{source.source}[()]", Form.NUMBER)
+        return Text(f"number({source.source})", Form.NUMBER)
     return Text(f"{printer.whole(op.operands[0]).source}[{', '.join(map(str, indices))}]", Form.NUMBER)
 
 
