@@ -264,6 +264,8 @@ def test_long_blocks_lose_what_is_quadratic():
     assert effort.effort(short).slp
     assert not effort.effort(chain(3000, "contract")).slp
     assert effort.effort(chain(effort.OPTIMIZED_BLOCK + 10, "")).codegen == 0
+    many = "\n".join([chain(1000, "contract")] * 9)
+    assert not effort.effort(many).slp
     both = short + "\n" + long.replace("@f", "@g")
     assert "reassoc" in effort.effort(both).llvm_ir.split("@g")[0]
     assert "reassoc" not in effort.effort(both).llvm_ir.split("@g")[1]
