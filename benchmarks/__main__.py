@@ -16,7 +16,16 @@ from benchmarks.race import Options, chooser, race
 
 PROBLEMS = (
     *("empty_call", "mlp_gradient", "lstm", "ode_gradient", "loop_access", "heat", "seidel", "lorenz"),
-    *("kepler", "small_calls", "normalize", "nbody", "floyd_warshall", "cholesky", "matmul_loops"),
+    *(
+        "tape_overhead",
+        "kepler",
+        "small_calls",
+        "normalize",
+        "nbody",
+        "floyd_warshall",
+        "cholesky",
+        "matmul_loops",
+    ),
 )
 CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")
 

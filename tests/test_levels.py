@@ -32,6 +32,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "bounds_from_carried_state": NO_DYNAMIC_LOOP,
         "while_inside_for": NO_DYNAMIC_LOOP,
         "while_that_writes": NO_DYNAMIC_LOOP,
+        "newton_on_all": NO_DYNAMIC_LOOP,
         "loop_that_does_not_run": NO_DYNAMIC_LOOP,
         "dynamic_slices": NO_DYNAMIC_SHAPE,
         "writes_into_its_argument": NO_WRITTEN_ARGUMENT,

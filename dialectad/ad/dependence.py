@@ -135,7 +135,7 @@ def _offset(memory: SSAValue) -> Linear:
             dynamic = iter(op.offsets)
             strides = _strides(_memref_type(op.source))
             for static, stride in zip(op.static_offsets.get_values(), strides, strict=True):
-                offset = linear(next(dynamic)) if static == DYNAMIC_INDEX else {ONE: int(static)}
+                offset: Linear = linear(next(dynamic)) if static == DYNAMIC_INDEX else {ONE: int(static)}
                 total = plus(total, offset, stride)
             return total
         case memref.CastOp() | memref.CollapseShapeOp() | memref.ExpandShapeOp():
@@ -159,7 +159,7 @@ def _pointer(pointer: SSAValue) -> Linear:
             if not isinstance(element, llvm.LLVMArrayType):
                 raise _NotLinear
             element = element.type
-        index = linear(next(dynamic)) if raw == llvm.GEP_USE_SSA_VAL else {ONE: int(raw)}
+        index: Linear = linear(next(dynamic)) if raw == llvm.GEP_USE_SSA_VAL else {ONE: int(raw)}
         total = plus(total, index, _bytes(element))
     return total
 

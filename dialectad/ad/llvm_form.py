@@ -76,7 +76,8 @@ class _Maker:
         function.properties["function_type"] = FunctionType.from_lists(
             [argument.type for argument in function.body.block.args], []
         )
-        function.properties["arg_attrs"] = declaration.arg_attrs or function.properties.get("arg_attrs")
+        if declaration.arg_attrs is not None:
+            function.properties["arg_attrs"] = declaration.arg_attrs
         Rewriter.insert_op(function, InsertPoint.before(declaration))
         declaration.detach()
         declaration.erase()
@@ -103,7 +104,9 @@ class _Maker:
         block = function.body.block
         _check_pointers(function)
         flat = derivative.flat
-        args = [block.args[flat[i].start] for i in range(derivative.arguments + derivative.outs)]
+        args: list[SSAValue] = [
+            block.args[flat[i].start] for i in range(derivative.arguments + derivative.outs)
+        ]
         types = derivative.types
         first_out = derivative.arguments
         arguments = [args[i] for i in derivative.active]

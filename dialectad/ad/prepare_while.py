@@ -77,7 +77,7 @@ def _enter_first(op: scf.WhileOp) -> scf.WhileOp:
     types = [v.type for v in inits]
     first = Block(arg_types=types)
     first.add_op(scf.ConditionOp(first.args[0], *first.args))
-    mapper = dict(zip(after.args, results, strict=True))
+    mapper: dict[SSAValue, SSAValue] = dict(zip(after.args, results, strict=True))
     yielded = [condition.operands[0], *(mapper.get(v, v) for v in last.operands), *results]
     body = op.detach_region(op.before_region)
     body.block.insert_arg(i1, 0)

@@ -279,7 +279,7 @@ class Primals:
                 return value in self.arguments
             return owner.parent is self.top and owner.is_before_in_block(top)
 
-        outer = {
+        outer: dict[SSAValue, SSAValue] = {
             placeholder.results[0]: value
             for other in self.scopes.values()
             if other is not scope

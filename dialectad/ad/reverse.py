@@ -80,7 +80,9 @@ class Reverse:
 
     def deallocate(self, memory: SSAValue) -> None:
         """Give memory back when nothing needs it any more."""
-        block = memory.owner.parent  # pyright: ignore[reportAttributeAccessIssue]
+        assert isinstance(memory.owner, Operation)
+        block = memory.owner.parent
+        assert block is not None
         if block is self.primals.top:
             self.primals.finally_.append(memref.DeallocOp.get(memory))
         else:

@@ -173,7 +173,8 @@ class Program:
         points = {level.point}
         points |= {op.level.data for op in self.module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
         if points & {"mixed", "auto"}:
-            points |= {op.attributes[ad.LEVEL].data for op in self.module.ops if ad.LEVEL in op.attributes}
+            found = [op.attributes.get(ad.LEVEL) for op in self.module.ops]
+            points |= {level.data for level in found if isinstance(level, StringAttr)}
         return pipeline(points, stage, auto)
 
 

@@ -173,9 +173,7 @@ def raise_function(lifted: llvm.FuncOp, name: str, module: ModuleOp) -> func.Fun
     """A `func.func` that does what an `llvm.func` of one block does; it gives no status."""
     region = Region()
     lifted.body.clone_into(region)
-    function = func.FuncOp(
-        name, (list(lifted.function_type.inputs), []), region, visibility="private"
-    )
+    function = func.FuncOp(name, (list(lifted.function_type.inputs), []), region, visibility="private")
     function.location = lifted.location
     _Raiser(function.body.block, module).run()
     return function
@@ -238,7 +236,8 @@ class _Raiser:
 
     def fma(self, op: Operation) -> None:
         if not _is_vector(op):
-            self.replace(op, math.FmaOp(*op.operands))
+            a, b, c = op.operands
+            self.replace(op, math.FmaOp(a, b, c))
 
     def constant(self, op: Operation) -> None:
         assert isinstance(op, llvm.ConstantOp)

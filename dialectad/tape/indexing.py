@@ -15,9 +15,15 @@ _NUMBERS = frozenset((float, int, bool, *np.sctypeDict.values()))
 
 def get(x: TapeArray, key: Any) -> Any:
     """`x[key]`: a number, a view, or (by arrays) a copy."""
-    if type(key) is not int:
+    kind = type(key)
+    if kind is not int:
         key = plain_key(key)
     value = x.value[key]
+    if type(x) is TapeArray:  # the common cases first
+        if kind is int and type(value) in _NUMBERS:
+            return memory.read_item(x, key, value)
+        if type(value) is np.ndarray and (kind is int or kind is slice):
+            return view(x, value, itemgetter(key), key)
     if type(x) is TapeView and x.derive is not None:
         if memory.is_advanced(key) or _is_number(value):
             return get(memory.content(x), key)
@@ -66,8 +72,11 @@ def _is_plain(key: Any) -> bool:
     return type(key) is int or key is None or key is Ellipsis or (type(key) is slice and _is_plain_slice(key))
 
 
+_PLAIN_BOUNDS = (int, type(None))
+
+
 def _is_plain_slice(key: slice) -> bool:
-    return not isinstance(key.start, TapeValue) and not isinstance(key.stop, TapeValue)
+    return type(key.start) in _PLAIN_BOUNDS and type(key.stop) in _PLAIN_BOUNDS
 
 
 def _concrete(x: Any) -> Any:

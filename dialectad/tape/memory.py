@@ -64,7 +64,7 @@ def deepest(values: Sequence[Any]) -> Tape | None:
 
 def snapshot(x: TapeView) -> TapeArray:
     """The content of a view as an operand."""
-    base = x.base
+    base = x._base
     content = x.content
     if content is not None and content.pins is base.pins:
         return content
@@ -75,9 +75,10 @@ def snapshot(x: TapeView) -> TapeArray:
         made.slot = -1
         if base.slot >= 0:
             tape = x.tape
-            made.slot = tape.new_slot()
+            made.slot = o = tape.slots
+            tape.slots = o + 1
             play = _pull_read if tape.flavour.mode == "reverse" else _push_read
-            tape.append([play, made.slot, base.slot, x.path, base.value])
+            tape.append([play, o, base.slot, x._path, base.value])
     made.value = x.value
     made.kind = kinds.of_value(x.value, x.tape.flavour, made.slot >= 0)
     made.tape = x.tape

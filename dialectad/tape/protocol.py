@@ -59,7 +59,7 @@ def _slow(op: Elementwise, *operands: Any) -> Any:
 
 
 def _as_operand(x: Any) -> Any:
-    if isinstance(x, _OPERANDS):
+    if type(x) is TapeArray or isinstance(x, _OPERANDS):
         return x
     if isinstance(x, list | tuple):
         return apply(np.array, (x,), {}) if holds_tape(x) else np.array(x)
@@ -96,11 +96,17 @@ TapeValue.__pow__ = _power  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _matmul(self: Any, other: Any) -> Any:
-    return apply(np.matmul, (self, other), {}) if _as_operand(other) is not NotImplemented else NotImplemented
+    return _product(self, other)
 
 
 def _rmatmul(self: Any, other: Any) -> Any:
-    return apply(np.matmul, (other, self), {}) if _as_operand(other) is not NotImplemented else NotImplemented
+    return _product(other, self)
+
+
+def _product(a: Any, b: Any) -> Any:
+    if _as_operand(a) is NotImplemented or _as_operand(b) is NotImplemented:
+        return NotImplemented
+    return apply(np.matmul, (a, b), {})
 
 
 TapeValue.__matmul__ = _matmul  # pyright: ignore[reportAttributeAccessIssue]

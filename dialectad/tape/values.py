@@ -182,8 +182,12 @@ def view(parent: TapeArray, value: Any, step: Step, key: Any = None, derive: Any
     made.tape = parent.tape
     made.slot = -1
     made.pins = []
-    made._base = parent.base
-    made._path = (*parent.path, step)
+    if type(parent) is TapeView:
+        made._base = parent._base
+        made._path = (*parent._path, step)
+    else:
+        made._base = parent
+        made._path = (step,)
     made.content = None
     made.parent = parent
     made.key = key

@@ -63,7 +63,7 @@ def _argument_parser() -> argparse.ArgumentParser:
     add("--emit", choices=["mlir", "llvm-ir", "asm"], default="mlir", help="what to print (default: mlir)")
     add("--run", metavar="FUNC", help="call this function and print its results")
     add("--args", nargs="*", help="with --run: Python literals or .npy files; without, random values")
-    add("--read-llvm-ir", action="store_true", help="the input is LLVM IR, as it is where the file ends in .ll")
+    add("--read-llvm-ir", action="store_true", help="the input is LLVM IR, as in a file ending in .ll")
     add("--seed", type=int, default=0, help="with --run: seed of the random values")
     add("--print-pipeline", action="store_true", help="print the pipeline and exit")
     add("--list-passes", action="store_true", help="print the names of all passes and exit")

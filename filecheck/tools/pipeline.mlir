@@ -9,7 +9,7 @@
 // STAGE: differentiate
 // STAGE-NOT: bufferize
 // NOLEVEL: there is no level 'nonsense'
-// NOLEVEL-NEXT: hint: the levels are: linalg
+// NOLEVEL-NEXT: hint: the levels are: tape, graph, linalg, loop, llvm, mixed, auto
 
 // IR: IR Dump After cse
 // IR: arith.addf

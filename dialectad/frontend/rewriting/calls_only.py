@@ -25,14 +25,14 @@ _AS_THEY_ARE = frozenset("super globals locals vars dir eval exec".split())
 """Builtins that look at the calling frame."""
 
 _REWRITTEN: weakref.WeakKeyDictionary[CodeType, dict[str, CodeType | None]] = weakref.WeakKeyDictionary()
-"""By code object and file, as code objects that differ only in their file are equal; None where it can't be."""
+"""By code object and file, as code objects that differ only in their file are equal; None: it can't be."""
 
 _ORIGINALS: dict[CodeType, CodeType] = {}
 """From the code objects made here to those of the user."""
 
 
 def rewrite_calls(fn: FunctionType, call: Callable[[Any], Any]) -> FunctionType:
-    """`fn` with every call `f(...)` replaced by `call(f)(...)`; `call.outer` sees what is read from outside."""
+    """`fn` with calls `f(...)` replaced by `call(f)(...)`; `call.outer` sees what is read from outside."""
     code = fn.__code__
     if code in _ORIGINALS:
         return fn

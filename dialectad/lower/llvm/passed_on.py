@@ -57,6 +57,7 @@ _OPS: tuple[type[Operation], ...] = (
     *(more_llvm.MemcpyOp, more_llvm.MemmoveOp, more_llvm.MemsetOp),
 )
 
+
 def _call(f: FunctionLowering, op: llvm.CallOp) -> None:
     """Declare the function, if it is one of a library that nothing has called yet."""
     if op.callee is not None and (name := op.callee.root_reference.data) not in f.module.defined:
