@@ -97,7 +97,7 @@ def _part(story: Story, found: Mapping[str, Any]) -> str:
 
 def source(functions: tuple[Callable[..., Any], ...]) -> list[str]:
     """The functions as code of the page."""
-    return ["```python", "\n\n".join(inspect.getsource(f).rstrip() for f in functions), "```"]
+    return ["```python", "\n\n\n".join(inspect.getsource(f).rstrip() for f in functions), "```"]
 
 
 def _levels(found: Mapping[str, Any]) -> list[str]:
