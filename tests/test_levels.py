@@ -41,7 +41,7 @@ REFUSED: dict[str, dict[str, str]] = {
 """Level -> program -> part of the reason why it is refused."""
 
 REFUSED_INSIDE: dict[str, dict[str, str]] = {
-    "tape": {"value_only_in_one_branch": "a bool is needed here"},
+    "tape": {"value_only_in_one_branch": "Python's control flow needs this value"},
 }
 """Level -> program -> part of the reason why its derivative is refused where that is compiled: to be
 differentiated at another level, for instance."""

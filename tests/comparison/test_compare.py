@@ -55,7 +55,7 @@ def test_levels_agree(function, args, argnums):
     for result in ran:
         assert result.value == pytest.approx(found.primal.value, rel=1e-5)
         assert result.timing.median > 0
-        assert result.compile_seconds > 0
+        assert result.compile_seconds > 0 or result.level.name == "tape"
         assert result.memory > 0
         assert np.asarray(result.error if result.error is not None else 0.0) < 1e-4
 
