@@ -143,8 +143,12 @@ class Generator:
         return self.value(f"memref.load {name}[{self.index()}] : {_V}")
 
     def index(self, end: int = _SIZE - 1) -> str:
-        """An index of at most `end`: affine in that of a loop, or of two, where such a one fits."""
+        """An index of at most `end`: mostly affine in that of a loop, or of two, where such a one fits."""
         r = self.random
+        if self.indices and r.random() < 0.15:
+            a, b = r.choice(self.indices)[0], r.choice(self.indices)[0]
+            product = self.value(f"arith.muli {a}, {b} : index")
+            return self.value(f"arith.remui {product}, %c{end + 1} : index")
         candidates: list[tuple[str, str, str, int, int]] = []
         for name, low, high in self.indices:
             for c in range(-2, 3):
