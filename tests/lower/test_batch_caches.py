@@ -21,7 +21,7 @@ def differentiated(program: Program) -> ModuleOp:
 
 
 def gradient(module: ModuleOp, *args: np.ndarray | float) -> list[np.ndarray]:
-    """What `@pullback` writes, on arrays of the program's one extent, with a scalar for its second argument."""
+    """What `@pullback` writes, on arrays of one extent, with a scalar for its second argument."""
     x, s = args
     assert isinstance(x, np.ndarray)
     written = [np.zeros_like(x), np.zeros_like(x), np.zeros(()), np.linspace(-1.0, 1.0, len(x))]
