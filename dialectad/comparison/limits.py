@@ -25,6 +25,10 @@ _AGAIN = 1.0
 """Seconds after which `TimeUp` is raised again: inside of a destructor or a callback it was lost."""
 
 
+_AT_MOST = 5
+"""How often it is raised: it must never be raised in what has nothing to do with it."""
+
+
 def _started(seconds: float, fire: Callable[[], None]) -> threading.Timer:
     timer = threading.Timer(seconds, fire)
     timer.daemon = True
@@ -44,23 +48,27 @@ def time_limit(seconds: float) -> Iterator[None]:
     """
     thread = threading.get_ident()
     lock = threading.Lock()
-    over = fired = False
+    over = False
+    fired = 0
 
     def fire() -> None:
         nonlocal fired, timer
         with lock:
-            if not over:
-                fired = True
+            if not over and fired < _AT_MOST:
+                fired += 1
                 _raise_in(thread, TimeUp)
                 timer = _started(_AGAIN, fire)
 
     timer = _started(seconds, fire)
     try:
-        yield
-    finally:
-        with lock:
+        try:
+            yield
+        finally:
             over = True
-        timer.cancel()
+    finally:
+        over = True  # again, as `TimeUp` may have come just before
+        with lock:  # so nothing is being raised now
+            timer.cancel()
         if fired:
             _raise_in(thread, None)  # if it hasn't arrived yet, it must not do so later
     if fired:
