@@ -82,7 +82,20 @@ class _Maker:
         declaration.detach()
         declaration.erase()
         self.made[name] = function
+        self._declare_calls(function)
         return function
+
+    def _declare_calls(self, function: func.FuncOp) -> None:
+        """Declare the functions of libraries that only derivatives call."""
+        for op in function.walk():
+            if isinstance(op, llvm.CallOp) and op.callee is not None:
+                name = op.callee.root_reference.data
+                if name not in self.functions:
+                    result = op.results[0].type if op.results else None
+                    type_ = llvm.LLVMFunctionType([operand.type for operand in op.operands], result)
+                    new = llvm.FuncOp(name, type_, llvm.LinkageAttr("external"))
+                    self.functions[name] = new
+                    self.module.body.block.add_op(new)
 
     def _inline(self, function: func.FuncOp) -> None:
         """Put the derivatives that `function` calls in the place of the calls; they always succeed."""

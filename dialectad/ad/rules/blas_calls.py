@@ -60,8 +60,8 @@ class Product:
 
     @staticmethod
     def of(op: llvm.CallOp) -> Product:
-        found = blas_routine(op)
-        assert found is not None
+        if (found := blas_routine(op)) is None:
+            raise _unknown(op)
         routine, letter = found
         element = Float32Type() if letter == "s" else Float64Type()
         o = list(op.operands)
@@ -124,6 +124,11 @@ def _refuse(op: Operation, message: str) -> CompileError:
         hint="differentiate it at level loop or linalg",
         pass_name="differentiate",
     )
+
+
+def _unknown(op: llvm.CallOp) -> CompileError:
+    called = "a function pointer" if op.callee is None else repr(op.callee.root_reference.data)
+    return _refuse(op, f"a call of {called}, of which no derivative is known")
 
 
 class Calls:
@@ -249,8 +254,7 @@ class Call(Rule):
         if not any(activity.is_varied(o) for o in op.operands):
             return
         if blas_routine(op) is None:
-            name = op.callee.root_reference.data if op.callee is not None else "a function pointer"
-            raise _refuse(op, f"a call of {name!r}, of which no derivative is known")
+            raise _unknown(op)
         if any(activity.is_varied(o) for o in op.operands if not is_memory(o)):
             raise _refuse(op, "a call of BLAS with a scalar that is differentiated")
         for written in written_by_call(op):

@@ -52,22 +52,13 @@ def _pointer(f: FunctionLowering, op: UnrealizedConversionCastOp) -> None:
 
 _OPS: tuple[type[Operation], ...] = (
     *(llvm.LoadOp, llvm.StoreOp, llvm.GEPOp, llvm.ICmpOp, llvm.SelectOp, llvm.ZeroOp, llvm.AddressOfOp),
-    *(llvm.CallIntrinsicOp, llvm.PtrToIntOp, llvm.IntToPtrOp, llvm.ConstantOp),
+    *(llvm.CallOp, llvm.CallIntrinsicOp, llvm.PtrToIntOp, llvm.IntToPtrOp, llvm.ConstantOp),
     *(llvm.ExtractValueOp, llvm.InsertValueOp, llvm.UndefOp, more_llvm.PoisonOp, more_llvm.FreezeOp),
     *(more_llvm.MemcpyOp, more_llvm.MemmoveOp, more_llvm.MemsetOp),
 )
 
 
-def _call(f: FunctionLowering, op: llvm.CallOp) -> None:
-    """Declare the function, if it is one of a library that nothing has called yet."""
-    if op.callee is not None and (name := op.callee.root_reference.data) not in f.module.defined:
-        result = op.results[0].type if op.results else None
-        f.module.declare(name, result, tuple(operand.type for operand in op.operands))
-    _pass_on(f, op)
-
-
 HANDLERS: dict[type[Operation], Handler] = {
     **dict.fromkeys(_OPS, _pass_on),
-    llvm.CallOp: _call,
     UnrealizedConversionCastOp: _pointer,
 }
