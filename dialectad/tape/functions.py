@@ -56,8 +56,10 @@ def holds_tape(x: Any) -> bool:
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`function(*args, **kwargs)`, recorded; at least one tape value is among the arguments."""
-    if not kwargs and (forward := _SIMPLE.get((function, *[_quick_kind(x) for x in args]))) is not None:
-        return forward(*args)
+    if not kwargs:
+        kinds = [x.kind if type(x) is TapeArray or type(x) is TapeScalar else None for x in args]
+        if (forward := _SIMPLE.get((function, *kinds))) is not None:
+            return forward(*args)
     found: list[Any] = []
     known = function in _KNOWN
     if known:
@@ -88,11 +90,6 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if not kwargs and all(type(x) in (TapeArray, TapeScalar) for x in args):
         _SIMPLE[(function, *[x.kind for x in args])] = forward
     return forward(*operands)
-
-
-def _quick_kind(x: Any) -> Any:
-    """The kind of an operand that needs no settling."""
-    return x.kind if type(x) is TapeArray or type(x) is TapeScalar else None
 
 
 def _template(args: Any, kwargs: dict[str, Any], found: list[Any], known: bool) -> Hashable:

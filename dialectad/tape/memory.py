@@ -228,15 +228,24 @@ def before_write(x: TapeArray) -> None:
 
 def save(base: TapeArray) -> None:
     """Give copies to the records that keep the memory of `base`: see Note [Values that are overwritten]."""
-    plain = isinstance(base.value, np.ndarray)
+    value = base.value
+    own = type(value) is np.ndarray and value.base is None
+    copies: dict[int, tuple[Any, Any]] = {}
+    """By identity: what was kept, and its copy."""
     for record in base.pins:
         for i in range(2, len(record)):
             item = record[i]
-            if plain:
-                if type(item) is np.ndarray and np.may_share_memory(item, base.value):
-                    record[i] = item.copy()
-            elif isinstance(item, TapeArray | Tracer) and shares_memory(item, base.value):
-                record[i] = item.copy()  # pyright: ignore[reportAttributeAccessIssue]
+            if type(item) is np.ndarray:
+                if item is not value and own and item.base is None:
+                    continue  # both have memory of their own
+            elif not isinstance(item, TapeArray | Tracer):
+                continue
+            known = copies.get(id(item))
+            if known is None:
+                if not shares_memory(item, value):
+                    continue
+                known = copies[id(item)] = item, item.copy()  # pyright: ignore[reportAttributeAccessIssue]
+            record[i] = known[1]
 
 
 def _check_apart(base: TapeArray) -> None:

@@ -104,6 +104,8 @@ def _rmatmul(self: Any, other: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
+    if type(a) is TapeArray and type(b) is TapeArray:
+        return apply(np.matmul, (a, b), {})
     if _as_operand(a) is NotImplemented or _as_operand(b) is NotImplemented:
         return NotImplemented
     return apply(np.matmul, (a, b), {})
