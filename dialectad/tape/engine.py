@@ -16,7 +16,7 @@ from dialectad.frontend.program import Program, Signature
 from dialectad.frontend.request import Argnums, named
 from dialectad.frontend.transforms import value_and_grad as traced_value_and_grad
 from dialectad.levels import Level
-from dialectad.tape import transforms
+from dialectad.tape import calls, transforms
 from dialectad.tape.errors import error
 from dialectad.tape.guarded.function import COMPILED, TraceFunction, Transformation
 from dialectad.tape.guarded.pairs import Pair, concrete, paired, traced
@@ -120,8 +120,10 @@ class TapeEngine:
     def jit(self, function: Call, level: Level) -> Function:
         """Without `compile_trace` it is Python that runs the function."""
 
+        called = calls.in_place_of(function)
+
         def run(*args: Any, **kwargs: Any) -> Any:
-            return function(*args, **kwargs)
+            return called(*args, **kwargs)
 
         def along(function: Call, args: Any, kwargs: Any) -> tuple[Any, Any]:
             return function(*args, **kwargs)
