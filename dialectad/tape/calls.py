@@ -83,7 +83,8 @@ def converted(function: types.FunctionType) -> Any:
     if known is not None and known[0]() is function:
         return known[1]
     if not staging.is_users(function.__code__):
-        return function
+        inner = operators.without_level(function)
+        return function if inner is function else call(inner)
     new = rewrite(function, operators) if is_rewritten(function) else rewrite_calls(function, call)
     reference = weakref.ref(function, lambda _: _CONVERTED.pop(key, None))
     if new is not function:

@@ -6,12 +6,23 @@ For functions within a compiled one, whose control flow is rewritten already, th
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
+from dialectad.frontend import regions
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.staging import load
 
 Thunk = Callable[[], Any]
+
+
+def without_level(function: Any) -> Any:
+    """The function that `da.at_level` decorates: a tape has one level only."""
+    while isinstance(function, FunctionType) and function.__code__.co_filename == regions.__file__:
+        if (inner := getattr(function, "__wrapped__", None)) is None:
+            break
+        function = inner
+    return function
 
 
 def call(function: Any) -> Any:

@@ -181,6 +181,26 @@ def test_a_pullback_may_be_differentiated_later():
     np.testing.assert_allclose(gradient, 2 * slope**2)
 
 
+@da.at_level("loop")
+def at_its_level(x):
+    y = np.zeros(4)
+    for i in range(1, 4):
+        y[i] = y[i - 1] + x[i] * x[i]
+    return y if x[0] < 9 else x
+
+
+def test_parts_at_other_levels():
+    def f(x):
+        with da.at_level("llvm"):
+            z = np.ones(4)
+            z[1:] *= x[:-1]
+        return np.sum(at_its_level(x) * z)
+
+    expected = da.grad(f, level="linalg")(V)
+    for level in ("tape", TRACED):
+        np.testing.assert_allclose(da.grad(f, level=level)(V), expected)
+
+
 def test_closures_over_outer_values():
     def f(x):
         return da.grad(lambda y: np.sum(y * y * x) * x[0], level="tape")(x * 2.0)[1]

@@ -19,7 +19,19 @@ from dialectad.frontend.tracers import CALLS, lift
 from dialectad.frontend.tracing import current, foreign_write
 from dialectad.tape.creators import CREATORS
 from dialectad.tape.guarded.pairs import Pair, both, concrete, holds_pair, paired, traced
-from dialectad.tape.operators import Undefined, and_, assert_, cond, for_, if_, load, not_, or_, while_
+from dialectad.tape.operators import (
+    Undefined,
+    and_,
+    assert_,
+    cond,
+    for_,
+    if_,
+    load,
+    not_,
+    or_,
+    while_,
+    without_level,
+)
 
 _ITERATION = frozenset((range, enumerate, zip, reversed))
 """Python's own, on the values of this run."""
@@ -65,7 +77,8 @@ def _other(function: Any) -> Any:
 
 def _converted(function: types.FunctionType) -> Any:
     if not staging.is_users(function.__code__):
-        return function
+        inner = without_level(function)
+        return function if inner is function else call(inner)
     from dialectad.tape.guarded import operators
 
     return rewrite(function, operators)
