@@ -72,23 +72,29 @@ def _builtin(function: Any) -> Any:
     return function
 
 
-_CONVERTED: dict[int, tuple[Any, Any]] = {}
-"""By identity: a reference to the function, and what it became."""
+_CONVERTED: dict[int, tuple[Any, Any, Any]] = {}
+"""By identity: a reference to the function, its code, and what it became."""
 
 
 def converted(function: types.FunctionType) -> Any:
     """`function` with its calls rewritten, if it is the user's."""
     key = id(function)
     known = _CONVERTED.get(key)
-    if known is not None and known[0]() is function:
-        return known[1]
+    if known is not None:
+        reference, code, new = known
+        if (
+            reference() is function
+            and function.__code__ is code
+            and new.__defaults__ is function.__defaults__
+        ):
+            return new
     if not staging.is_users(function.__code__):
         inner = operators.without_level(function)
         return function if inner is function else call(inner)
     new = rewrite(function, operators) if is_rewritten(function) else rewrite_calls(function, call)
     reference = weakref.ref(function, lambda _: _CONVERTED.pop(key, None))
     if new is not function:
-        _CONVERTED[key] = reference, new
+        _CONVERTED[key] = reference, function.__code__, new
     return new
 
 

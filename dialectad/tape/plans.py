@@ -214,6 +214,8 @@ class Planner:
         if kind is None or (kind.form != "array" and not active):
             return [f" b{i} = r{i}"]
         lines: list[str] = []
+        if kind.form == "python" and self.operation.name == "power":
+            lines.append(f" if type(r{i}) is complex: changed()")
         indent = " "
         if not self.operation.elementwise and kind.form == "array":
             arrays = [k for k, operand in enumerate(self.operands) if operand.form == "array"]
@@ -482,7 +484,7 @@ class Planner:
         return derive
 
     def changed(self) -> None:
-        raise self.refused("the shape of its result depends on values")
+        raise self.refused("the shape or type of its result depends on values")
 
 
 class Repeated:

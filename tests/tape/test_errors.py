@@ -86,6 +86,15 @@ def _complex(x: Any, base: Any) -> Any:
     return abs((x - 10.0) ** 0.5)
 
 
+def test_results_whose_type_depends_on_values():
+    for function in (lambda x: abs(x**0.5), lambda x: abs(x**x), lambda x: abs((x - 3.0) ** 1.5)):
+        gradient = da.grad(function, level=LEVEL)
+        gradient(4.5)
+        with pytest.raises(CompileError, match=r"depends on values|of type complex"):
+            gradient(-4.5)
+    assert np.isnan(da.grad(lambda x: abs(x**0.5), level=LEVEL)(np.float64(-2.0)))
+
+
 def test_conversions_that_lose_nothing():
     def f(x):
         total = 0.0

@@ -181,6 +181,17 @@ def test_python(function):
     check(function, V)
 
 
+def test_functions_that_change():
+    def helper(x, factor=2.0):
+        return np.sum(x) * factor
+
+    assert da.grad(lambda x: helper(x), level=LEVEL)(V)[0] == 2.0
+    helper.__defaults__ = (3.0,)
+    assert da.grad(lambda x: helper(x), level=LEVEL)(V)[0] == 3.0
+    helper.__code__ = (lambda x, factor=2.0: np.sum(x * x) * factor).__code__
+    assert da.grad(lambda x: helper(x), level=LEVEL)(V)[0] == 6.0 * V[0]
+
+
 def test_side_effects_happen_once():
     decorated.count = 0
     da.grad(lambda x: np.sum(decorated(x)), level=LEVEL)(V)
