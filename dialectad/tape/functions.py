@@ -193,5 +193,5 @@ class _Writer:
         if isinstance(x, dict):
             return f"{{{', '.join(f'{k!r}: {self.source(v)}' for k, v in x.items())}}}"
         name = f"static{len(self.names)}"
-        self.names[name] = x
+        self.names[name] = x.copy() if isinstance(x, np.ndarray) else x
         return name

@@ -161,6 +161,19 @@ def test_known_arguments() -> None:
     check(lambda x: [np.linalg.norm(x, ord=3.0) * x, np.split(x, np.array([1, 2]))], floats(3))
 
 
+def test_known_arrays_may_change() -> None:
+    places = np.array([1, 2])
+
+    def sizes(x: Any) -> Any:
+        return [part.size for part in np.split(x, places)], np.sum(np.split(x, places)[0])
+
+    for first in (1, 0, 1):
+        places[0] = first
+        (found, _), pullback = da.vjp(sizes, floats(3), level=LEVEL)
+        assert found == [first, 2 - first, 1]
+        np.testing.assert_array_equal(pullback(([0, 0, 0], 1.0))[0], [float(first), 0.0, 0.0])
+
+
 def test_ints_and_bools_have_no_derivative() -> None:
     def function(x: Any) -> Any:
         index = np.argmax(x)
