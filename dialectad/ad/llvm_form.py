@@ -3,7 +3,10 @@
     llvm.func @f(...) -> i64 attributes {dialectad.differentiated}      // optimised, one block
     llvm.func @f.vjp_0_of_0(...) -> i64 attributes {dialectad.derivative = {callee = @f, ...}}
     =>
-    func.func private @f.vjp_0_of_0(...) { <the code of @f, raised>; <the reverse sweep> }
+    llvm.func @f.vjp_0_of_0(...) -> i64
+    func.func @f.vjp_0_of_0.body(...) attributes {dialectad.body_of = @f.vjp_0_of_0} {
+      <the code of @f, raised>; <the reverse sweep>
+    }
 
 A derivative that `@f` itself calls is made first, and inlined.
 """
@@ -20,6 +23,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     MemRefType,
     ModuleOp,
+    SymbolRefAttr,
     i64,
 )
 from xdsl.ir import Attribute, SSAValue
@@ -35,7 +39,7 @@ from dialectad.errors import CompileError
 from dialectad.lift.raise_llvm import raise_function
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 from dialectad.lower.llvm.function import FunctionLowering, byte_size
-from dialectad.lower.llvm.requests import Derivative
+from dialectad.lower.llvm.requests import BODY_OF, DERIVATIVE, Derivative
 
 
 def make_derivatives(module: ModuleOp) -> None:
@@ -65,7 +69,8 @@ class _Maker:
             return known
         declaration, derivative = self.declared[name]
         callee = self.functions[derivative.callee]
-        function = raise_function(callee, name, self.module)
+        function = raise_function(callee, f"{name}.body", self.module)
+        function.attributes[BODY_OF] = SymbolRefAttr(name)
         function.location = callee.location
         try:
             self._inline(function)
@@ -78,9 +83,8 @@ class _Maker:
         )
         if declaration.arg_attrs is not None:
             function.properties["arg_attrs"] = declaration.arg_attrs
-        Rewriter.insert_op(function, InsertPoint.before(declaration))
-        declaration.detach()
-        declaration.erase()
+        Rewriter.insert_op(function, InsertPoint.after(declaration))
+        del declaration.attributes[DERIVATIVE]
         self.made[name] = function
         self._declare_calls(function)
         return function

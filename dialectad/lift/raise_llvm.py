@@ -173,7 +173,7 @@ def raise_function(lifted: llvm.FuncOp, name: str, module: ModuleOp) -> func.Fun
     """A `func.func` that does what an `llvm.func` of one block does; it gives no status."""
     region = Region()
     lifted.body.clone_into(region)
-    function = func.FuncOp(name, (list(lifted.function_type.inputs), []), region, visibility="private")
+    function = func.FuncOp(name, (list(lifted.function_type.inputs), []), region)
     function.location = lifted.location
     _Raiser(function.body.block, module).run()
     return function

@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     MemRefType,
     StringAttr,
+    SymbolRefAttr,
     UnitAttr,
     UnrankedMemRefType,
     i1,
@@ -104,7 +105,7 @@ def _parameters(op: func.FuncOp) -> Parameters:
 
 def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
     """The `llvm.func` for `op`, without its body yet."""
-    name = op.sym_name.data
+    name = _symbol(op)
     outputs = op.function_type.outputs.data
     if op.body.first_block is None:
         if len(outputs) > 1:
@@ -120,7 +121,9 @@ def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
             f"@{name} still gives results", locations.of(op), hint="run bufferize first", pass_name=PASS_NAME
         )
     parameters = _parameters(op)
-    private = op.sym_visibility is not None and op.sym_visibility.data == "private"
+    private = requests.BODY_OF in op.attributes or (
+        op.sym_visibility is not None and op.sym_visibility.data == "private"
+    )
     return llvm.FuncOp(
         name,
         llvm.LLVMFunctionType(parameters.types, i64),
@@ -130,9 +133,15 @@ def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
     )
 
 
+def _symbol(op: func.FuncOp) -> str:
+    """What the `llvm.func` for `op` is called."""
+    declared = op.attributes.get(requests.BODY_OF)
+    return declared.root_reference.data if isinstance(declared, SymbolRefAttr) else op.sym_name.data
+
+
 def _lower_body(op: func.FuncOp, lowered: llvm.FuncOp, module: ModuleLowering) -> None:
     kind = DifferentiatedLowering if DIFFERENTIATED in lowered.attributes else FunctionLowering
-    f = kind(module, op.sym_name.data, lowered.body)
+    f = kind(module, _symbol(op), lowered.body)
     lowered.location = op.location
     order = _reverse_postorder(op.body)
     entry, *others = order
@@ -227,7 +236,7 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
     top = _take_over(module_op, module)
     functions = [op for op in top if isinstance(op, func.FuncOp)]
     for op in functions:
-        module.defined[op.sym_name.data] = _declare(op, module)
+        module.defined[_symbol(op)] = _declare(op, module)
     for op in top:
         if isinstance(op, memref.GlobalOp):
             memref_lowering.lower_global(module.globals, op)
@@ -237,7 +246,7 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
             )
     for op in functions:
         if op.body.first_block is not None:
-            _lower_body(op, module.defined[op.sym_name.data], module)
+            _lower_body(op, module.defined[_symbol(op)], module)
     for op in list(module_op.body.block.ops):
         op.detach()
     for op in top:

@@ -1,5 +1,8 @@
 """The rungs of the ladder as data: which ops and types are legal on each.
 
+Between the loop and the llvm rung lies `lifted`: what is read back from LLVM to be differentiated, and its
+derivative, in the `llvm` dialect with structured control flow, scalar ops, caches and new memory.
+
 An entry of `legal` is the name of an op (`tensor.empty`) or of a whole dialect (`arith`).
 """
 
@@ -54,10 +57,18 @@ RUNGS: dict[str, Rung] = {
         | _names("ad", "vjp jvp stop cache reserve push pop"),
         (TensorType, LLVMPointerType),
     ),
+    "lifted": Rung(
+        frozenset({"builtin.module", "builtin.unrealized_conversion_cast", "func", "cf.assert"})
+        | frozenset({"arith", "math", "llvm"})
+        | _names("scf", "for if while yield condition")
+        | _names("memref", "alloc alloca dealloc load store")
+        | _names("ad", "stop cache reserve push pop"),
+        (TensorType,),
+    ),
     "llvm": Rung(frozenset({"builtin.module", "llvm"}), (TensorType, MemRefType, IndexType)),
 }
 
-REACHED_BY = {"bufferize": "loop", "convert-to-llvm": "llvm"}
+REACHED_BY = {"bufferize": "loop", "lift-cf-to-scf": "lifted", "convert-to-llvm": "llvm"}
 """Pass -> the rung that it ends on."""
 
 

@@ -42,19 +42,6 @@ llvm.func @f.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attri
 
 // -----
 
-// The shadow of a pointer is known where that of what it is made of is.
-llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %c: i1, %y: !llvm.ptr {llvm.noalias}, %z: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
-  %zero = llvm.mlir.constant(0 : i64) : i64
-  %v = llvm.load %x : !llvm.ptr -> f64
-  %p = llvm.select %c, %y, %z : i1, !llvm.ptr
-  // expected-error@+1 {{memory whose place depends on control flow}}
-  llvm.store %v, %p : f64, !llvm.ptr
-  llvm.return %zero : i64
-}
-llvm.func @f.vjp_0_of_0(!llvm.ptr, i1, !llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 2 : i64, outs = 2 : i64, types = [memref<f64>, i1, memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
-
-// -----
-
 // A pointer that is read from memory may point anywhere.
 llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
   %zero = llvm.mlir.constant(0 : i64) : i64

@@ -13,7 +13,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %i: i64, %y: !llvm.ptr {llvm
 llvm.func @tanh(f64) -> f64
 llvm.func @load_store.vjp_0_of_0(!llvm.ptr, i64, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 2 : i64, outs = 1 : i64, types = [memref<4xf64>, index, memref<f64>, memref<4xf64>, memref<f64>]}}
 
-// CHECK-LABEL: func.func private @load_store.vjp_0_of_0(
+// CHECK-LABEL: func.func @load_store.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[P:.*]] = llvm.getelementptr inbounds %x[%i]
 // CHECK:           %[[P2:.*]] = llvm.getelementptr inbounds %[[DX]][%i]
@@ -42,7 +42,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %s: f64, %y: !llvm.ptr {llvm
 }
 llvm.func @forward.jvp_0_1(!llvm.ptr, f64, !llvm.ptr, !llvm.ptr, f64, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "jvp", active = array<i64: 0, 1>, seeds = array<i64>, level = "llvm", arguments = 2 : i64, outs = 1 : i64, types = [memref<4xf64>, f64, memref<f64>, memref<4xf64>, f64, memref<f64>]}}
 
-// CHECK-LABEL: func.func private @forward.jvp_0_1(
+// CHECK-LABEL: func.func @forward.jvp_0_1.body(
 // CHECK-SAME:      %[[TX:[0-9]+]]: !llvm.ptr, %ts: f64, %[[TY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[P:.*]] = llvm.getelementptr inbounds %x[1]
 // CHECK:           %[[P2:.*]] = llvm.getelementptr inbounds %[[TX]][1]
@@ -79,7 +79,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %n: i64, %y: !llvm.ptr {llvm
 }
 llvm.func @loop.vjp_0_of_0(!llvm.ptr, i64, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 2 : i64, outs = 1 : i64, types = [memref<4xf64>, index, memref<f64>, memref<4xf64>, memref<f64>]}}
 
-// CHECK-LABEL: func.func private @loop.vjp_0_of_0(
+// CHECK-LABEL: func.func @loop.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[S:.*]] = scf.for %[[I:.*]] = %{{.*}} to %n step %{{.*}} iter_args(%[[S2:.*]] = %{{.*}}) -> (f64) : i64 {
 // CHECK:             %[[P:.*]] = llvm.getelementptr inbounds %x[%[[I]]]
@@ -124,7 +124,7 @@ llvm.func @malloc(i64) -> !llvm.ptr
 llvm.func @free(!llvm.ptr)
 llvm.func @allocations.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
 
-// CHECK-LABEL: func.func private @allocations.vjp_0_of_0(
+// CHECK-LABEL: func.func @allocations.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[V:.*]] = memref.alloc() {alignment = 64 : i64} : memref<32xi8>
 // CHECK:           %[[V2:.*]] = memref.alloc() {alignment = 64 : i64} : memref<32xi8>
@@ -173,7 +173,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}
 }
 llvm.func @copies.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<4xf64>, memref<4xf64>, memref<4xf64>, memref<4xf64>]}}
 
-// CHECK-LABEL: func.func private @copies.vjp_0_of_0(
+// CHECK-LABEL: func.func @copies.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           "llvm.intr.memcpy"(%y, %x, %{{.*}}) <{isVolatile = false}>
 // CHECK:           %[[V:.*]] = llvm.load %y
@@ -204,7 +204,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}
 }
 llvm.func @move.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<4xf64>, memref<4xf64>, memref<4xf64>, memref<4xf64>]}}
 
-// CHECK-LABEL: func.func private @move.vjp_0_of_0(
+// CHECK-LABEL: func.func @move.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[V:.*]] = llvm.load %x
 // CHECK:           llvm.store %[[V]], %y
@@ -250,7 +250,7 @@ llvm.func internal @f(%a: !llvm.ptr {llvm.noalias}, %x: !llvm.ptr {llvm.noalias}
 llvm.func @cblas_dgemv(i32, i32, i32, i32, f64, !llvm.ptr, i32, !llvm.ptr, i32, f64, !llvm.ptr, i32)
 llvm.func @gemv.vjp_0_1_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0, 1>, seeds = array<i64: 0>, level = "llvm", arguments = 2 : i64, outs = 1 : i64, types = [memref<3x4xf64>, memref<4xf64>, memref<3xf64>, memref<3x4xf64>, memref<4xf64>, memref<3xf64>]}}
 
-// CHECK-LABEL: func.func private @gemv.vjp_0_1_of_0(
+// CHECK-LABEL: func.func @gemv.vjp_0_1_of_0.body(
 // CHECK-SAME:      %[[DA:[0-9]+]]: !llvm.ptr, %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[V:.*]] = llvm.load %x
 // CHECK:           llvm.store %[[V]], %y
@@ -290,7 +290,7 @@ module attributes {dialectad.asserts = [{message = "IndexError: no such element"
   llvm.func @stop.vjp_0_of_0(!llvm.ptr, i64, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 2 : i64, outs = 1 : i64, types = [memref<4xf64>, index, memref<f64>, memref<4xf64>, memref<f64>]}}
 }
 
-// CHECK-LABEL: func.func private @stop.vjp_0_of_0(
+// CHECK-LABEL: func.func @stop.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[OK:.*]] = arith.cmpi ult, %i, %{{.*}}
 // CHECK:           cf.assert %[[OK]], "IndexError: no such element"
@@ -322,7 +322,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}
 }
 llvm.func @guard.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
 
-// CHECK-LABEL: func.func private @guard.vjp_0_of_0(
+// CHECK-LABEL: func.func @guard.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[V:.*]] = llvm.load %x
 // CHECK:           %[[POSITIVE:.*]] = arith.cmpf ogt, %[[V]], %{{.*}}
@@ -351,7 +351,7 @@ llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}
 }
 llvm.func @retyped.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
 
-// CHECK-LABEL: func.func private @retyped.vjp_0_of_0(
+// CHECK-LABEL: func.func @retyped.vjp_0_of_0.body(
 // CHECK-SAME:      %[[DX:[0-9]+]]: !llvm.ptr, %[[DY:[0-9]+]]: !llvm.ptr)
 // CHECK:           %[[V:.*]] = llvm.load %x{{.*}} -> f64
 // CHECK:           llvm.store %[[V]], %y

@@ -11,7 +11,8 @@
     llvm.func internal @f(...) -> i64 attributes {dialectad.differentiated} { ... }
 
 `types` are those of the request's operands, which are passed as to every function of ours: a memref is a
-pointer and an `i64` for each dynamic extent, a bool is a byte. A status that isn't 0 is passed on.
+pointer and an `i64` for each dynamic extent, a bool is a byte. A status that isn't 0 is passed on. Once made,
+the body is a `func.func` of its own, until that is lowered too.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ from dialectad.lower.llvm.function import PASS_NAME, FunctionLowering, Handler
 from dialectad.lower.llvm.signature import Parameters
 
 DERIVATIVE = "dialectad.derivative"
+
+BODY_OF = "dialectad.body_of"
+"""On a `func.func`: the declaration of an `llvm.func` that it is the body of. Calls are of that one."""
 
 
 @dataclass(frozen=True)
