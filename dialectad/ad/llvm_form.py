@@ -31,6 +31,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
 from dialectad.ad.activity import Activity
+from dialectad.ad.chosen_pointers import resolve_chosen_pointers
 from dialectad.ad.memory import buffer_of, is_memory, is_origin
 from dialectad.ad.memory_form import MemoryForm
 from dialectad.ad.retype import retype_copies
@@ -119,6 +120,7 @@ class _Maker:
 
     def _differentiate(self, function: func.FuncOp, derivative: Derivative) -> None:
         block = function.body.block
+        resolve_chosen_pointers(function)
         _check_pointers(function)
         flat = derivative.flat
         args: list[SSAValue] = [

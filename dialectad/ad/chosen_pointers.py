@@ -1,0 +1,146 @@
+"""Access memory in each branch, where LLVM chooses a pointer first and accesses memory through it.
+
+LLVM makes one load of two that end branches. Which memory that reads, and so what its shadow is, depends on
+the condition then:
+
+    %p = llvm.select %c, %a, %b;  %v = llvm.load %p
+    =>
+    %v = scf.if %c { %x = llvm.load %a;  yield %x } else { %y = llvm.load %b;  yield %y }
+
+The same for stores, and through address arithmetic. A pointer that an `scf.if` gives is a select where both
+ways only compute an address:
+
+    %p = scf.if %c { %a = llvm.getelementptr ...;  yield %a } else { yield %b }
+    =>
+    %a = llvm.getelementptr ...;  %p = llvm.select %c, %a, %b
+
+Pointers that loops carry stay as they are.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import arith, func, llvm, scf
+from xdsl.ir import Block, Operation, Region, SSAValue, Use
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from dialectad.rewrite import structure
+
+_ADDRESS_OPS: tuple[type[Operation], ...] = (
+    *(llvm.GEPOp, llvm.SelectOp, arith.ConstantOp, arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.ShLIOp),
+    *(arith.ExtSIOp, arith.ExtUIOp, arith.TruncIOp, arith.IndexCastOp, arith.SelectOp),
+    *(arith.CmpiOp, arith.CmpfOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp),
+)
+"""What an address is computed by, and may be computed early."""
+
+
+def resolve_chosen_pointers(function: func.FuncOp) -> None:
+    """Rewrite the accesses to memory through pointers that a condition has chosen."""
+    # The inner branches first: the selects that they become may leave the outer ones.
+    for op in reversed([op for op in function.walk() if isinstance(op, scf.IfOp)]):
+        if any(_is_pointer(result) for result in op.results):
+            _select_pointers(op)
+    # The last choice first: what is accessed through it may be accessed through an earlier one then.
+    for op in reversed([op for op in function.walk() if isinstance(op, llvm.SelectOp)]):
+        if _is_pointer(op.res):
+            _resolve(op)
+
+
+def _is_pointer(value: SSAValue) -> bool:
+    return isinstance(value.type, llvm.LLVMPointerType)
+
+
+# Branches that give pointers
+
+
+def _select_pointers(op: scf.IfOp) -> None:
+    """Let selects after `op` take the place of the pointers that it gives."""
+    keep: list[bool] = []
+    values: list[SSAValue] = []
+    ends = [region.block.last_op for region in op.regions]
+    for i, result in enumerate(op.results):
+        ways = [end.operands[i] for end in ends if end is not None]
+        if _is_pointer(result) and all(_can_leave(way, op) for way in ways):
+            a, b = (_moved_out(way, op) for way in ways)
+            select = llvm.SelectOp(op.cond, a, b)
+            _insert_before(op, select)
+            keep.append(False)
+            values.append(select.res)
+        else:
+            keep.append(True)
+            values.append(result)
+    if not all(keep):
+        structure.shrink_if(op, keep, values)
+
+
+def _can_leave(value: SSAValue, branch: Operation) -> bool:
+    owner = value.owner
+    if isinstance(owner, Block) or not branch.is_ancestor(owner):
+        return True
+    return type(owner) in _ADDRESS_OPS and all(_can_leave(operand, branch) for operand in owner.operands)
+
+
+def _moved_out(value: SSAValue, branch: Operation) -> SSAValue:
+    """`value`, with what it is computed by moved to before `branch`."""
+    owner = value.owner
+    if isinstance(owner, Operation) and branch.is_ancestor(owner):
+        for operand in owner.operands:
+            _moved_out(operand, branch)
+        owner.detach()
+        _insert_before(branch, owner)
+    return value
+
+
+# Selected pointers
+
+
+def _resolve(select: llvm.SelectOp) -> None:
+    for use in tuple(select.res.uses):
+        match use.operation:
+            case llvm.GEPOp() as user:
+                _resolve_address(select, use, user)
+            case llvm.LoadOp() as user:
+                _access(select, use, user)
+            case llvm.StoreOp() as user if use.index == 1:
+                _access(select, use, user)
+            case _:
+                continue
+    if select.res.first_use is None:
+        _erase(select)
+
+
+def _resolve_address(select: llvm.SelectOp, use: Use, op: llvm.GEPOp) -> None:
+    """gep (select %c, %a, %b)  =>  select %c, (gep %a), (gep %b)"""
+    ways = [_with_operand(op, use.index, pointer) for pointer in (select.lhs, select.rhs)]
+    chosen = llvm.SelectOp(select.cond, *(way.results[0] for way in ways))
+    _insert_before(op, *ways, chosen)
+    op.result.replace_all_uses_with(chosen.res)
+    _erase(op)
+    _resolve(chosen)
+
+
+def _access(select: llvm.SelectOp, use: Use, op: Operation) -> None:
+    """load (select %c, %a, %b)  =>  scf.if %c { load %a } else { load %b }"""
+    ways = [_with_operand(op, use.index, pointer) for pointer in (select.lhs, select.rhs)]
+    then, otherwise = (Region(Block([way, scf.YieldOp(*way.results)])) for way in ways)
+    branch = scf.IfOp(select.cond, op.result_types, then, otherwise)
+    _insert_before(op, branch)
+    for old, new in zip(op.results, branch.results, strict=True):
+        old.replace_all_uses_with(new)
+    _erase(op)
+
+
+def _with_operand(op: Operation, index: int, value: SSAValue) -> Operation:
+    copy = op.clone()
+    copy.operands[index] = value
+    return copy
+
+
+def _insert_before(op: Operation, *new: Operation) -> None:
+    for n in new:
+        n.location = op.location
+    Rewriter.insert_op(new, InsertPoint.before(op))
+
+
+def _erase(op: Operation) -> None:
+    op.detach()
+    op.erase()
