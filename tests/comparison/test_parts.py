@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from io import StringIO
 from pathlib import Path
@@ -161,6 +163,26 @@ def test_time_limit_that_comes_too_late_does_not_strike():
         except TimeUp:
             pass
     time.sleep(0.02)  # nothing may arrive here
+
+
+def test_time_limit_leaves_nothing_behind():
+    """A profiler runs after limits that came too late: CPython 3.11 hung, in a call that never began."""
+    program = """
+import sys, time
+from dialectad.comparison.limits import TimeUp, time_limit
+for _ in range(20):
+    try:
+        with time_limit(0.001):
+            time.sleep(0.001)
+    except TimeUp:
+        pass
+sys.setprofile(lambda *_: None)
+(lambda: print("went on"))()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "went on\n"
 
 
 def test_other_exceptions_pass_a_time_limit():
