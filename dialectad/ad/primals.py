@@ -49,6 +49,7 @@ from dialectad import locations
 from dialectad.ad.algebra import INDEX, Emitter
 from dialectad.ad.choose import Graph, size_of
 from dialectad.ad.extents import extents
+from dialectad.ad.known import replace_known
 from dialectad.ad.memory import VIEWS, Memory
 from dialectad.dialects import llvm as more_llvm
 from dialectad.dialects.ad import MIRRORED, REASON, CacheOp, CacheType, PopOp, PushOp, ReserveOp
@@ -234,6 +235,9 @@ class Primals:
     # whole (see `choose.py`), then on what is left in the order of definition.
 
     def _decide(self, scope: Scope) -> None:
+        reverse = scope.marker.parent
+        assert reverse is not None
+        replace_known(reverse, scope.forward, self._primals(), self.value)
         scope.deciding = True
         asked: list[SSAValue] = [arg for arg in scope.forward.args if arg in scope.placeholders]
         asked += [r for op in scope.forward.ops for r in op.results if r in scope.placeholders]
@@ -279,12 +283,7 @@ class Primals:
                 return value in self.arguments
             return owner.parent is self.top and owner.is_before_in_block(top)
 
-        outer: dict[SSAValue, SSAValue] = {
-            placeholder.results[0]: value
-            for other in self.scopes.values()
-            if other is not scope
-            for value, placeholder in other.placeholders.items()
-        }
+        outer = {p: v for p, v in self._primals().items() if _block_of(v) is not scope.forward}
         graph = Graph(asked, outer, operands, is_free, in_scope)
         reverse = scope.marker.parent
         assert reverse is not None
@@ -297,6 +296,14 @@ class Primals:
                 else:
                     scope.values[value] = self._cached(value, scope)
         graph.prune(keep=set(scope.values.values()))
+
+    def _primals(self) -> dict[SSAValue, SSAValue]:
+        """The placeholders of all blocks whose reverse is being built, and what they stand for."""
+        return {
+            placeholder.results[0]: value
+            for scope in self.scopes.values()
+            for value, placeholder in scope.placeholders.items()
+        }
 
     def _compute(self, value: SSAValue, scope: Scope) -> SSAValue:
         op = value.owner

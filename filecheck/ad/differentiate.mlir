@@ -207,3 +207,35 @@ func.func @stopped(%x : f64, %dr : f64) -> (f64, f64) {
 // CHECK-NEXT:    %[[R:.*]] = arith.mulf %x, %x
 // CHECK-NEXT:    %[[DX:.*]] = arith.mulf %dr, %x
 // CHECK-NEXT:    func.return %[[R]], %[[DX]]
+
+// -----
+
+// The derivative of the sine is the cosine that the loop computes anyway, and so the other way round: both are
+// cached, and the reverse loop computes neither.
+func.func private @f(%x : f64) -> f64 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c9 = arith.constant 9 : index
+  %r = scf.for %i = %c0 to %c9 step %c1 iter_args(%s = %x) -> (f64) {
+    %a = math.sin %s : f64
+    %b = math.cos %s : f64
+    %y = arith.mulf %a, %b : f64
+    scf.yield %y : f64
+  }
+  func.return %r : f64
+}
+
+func.func @known(%x : f64, %dr : f64) -> (f64, f64) {
+  %r, %dx = "ad.vjp"(%x, %dr) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "linalg"}> : (f64, f64) -> (f64, f64)
+  func.return %r, %dx : f64, f64
+}
+
+// CHECK-LABEL: func.func @known(
+// CHECK:         scf.for
+// CHECK:           %[[A:.*]] = math.sin
+// CHECK-NEXT:      "ad.push"(%{{.*}}, %[[A]])
+// CHECK-NEXT:      %[[B:.*]] = math.cos
+// CHECK-NEXT:      "ad.push"(%{{.*}}, %[[B]])
+// CHECK:         scf.for
+// CHECK-NOT:       math
+// CHECK:         func.return

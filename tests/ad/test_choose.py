@@ -93,3 +93,13 @@ def test_single_precision() -> None:
     %t = arith.extf %k : f32 to f64
     scf.yield %t : f64"""
     assert caches(body) == ["f32"]
+
+
+def test_what_the_loop_computes_anyway_is_not_computed_again() -> None:
+    """sin(s) and cos(s), whose derivatives are one another, and not s."""
+    body = """
+        %t = math.sin %s : f64
+        %u = math.cos %s : f64
+        %v = arith.mulf %t, %u : f64
+        scf.yield %v : f64"""
+    assert caches(body) == ["f64", "f64"]
