@@ -175,6 +175,15 @@ def may_overwrite(store: Operation, load: Operation) -> bool:
     return any(is_feasible(system) for system in _systems(written, read))
 
 
+def may_meet(later: Operation, earlier: Operation, loop: scf.ForOp) -> bool:
+    """Whether `later`, in a later iteration of `loop`, may touch what `earlier` touches."""
+    a, b = access(later), access(earlier)
+    if a is None or b is None:
+        return True
+    shared = _shared(later, earlier)
+    return is_feasible(_system(a, b, shared, shared.index(loop), loop))
+
+
 def _around(op: Operation) -> list[Operation]:
     """The loops around `op`, the outermost first."""
     found: list[Operation] = []
@@ -186,9 +195,14 @@ def _around(op: Operation) -> list[Operation]:
     return found[::-1]
 
 
+def _shared(op: Operation, other: Operation) -> list[Operation]:
+    """The loops around both."""
+    return [a for a, b in zip(_around(op), _around(other), strict=False) if a is b]
+
+
 def _systems(written: Access, read: Access) -> Iterator[list[Linear]]:
     """One system for each way in which the store can come after the load."""
-    shared = [a for a, b in zip(_around(written.op), _around(read.op), strict=False) if a is b]
+    shared = _shared(written.op, read.op)
     for depth, loop in enumerate(shared):
         yield _system(written, read, shared, depth, loop)
     if _follows(written.op, read.op):

@@ -19,14 +19,13 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad.dialects.ad import MIRRORED, CacheOp, PopOp, PushOp, ReserveOp
-
-_INDEX = IndexType()
+from dialectad.lower.counted import constant_trips, insert, insert_constant, number_of, trip_count
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,14 @@ def _batch(cache: CacheOp) -> None:
     extent = DYNAMIC_INDEX if trips is None else trips
     type_ = MemRefType(push.value.type, [extent])
     slot = _before(forward, push, cache, type_, reserve=True)
-    index = _number(forward, push)
+    index = number_of(forward, push)
     store = memref.StoreOp.get(push.value, slot, [index])
     store.location = push.location
     Rewriter.insert_op(store, InsertPoint.before(push))
     popped = _before(backward, pop, cache, type_, reserve=False)
-    count = _trip_count(backward, pop)
-    last = _insert(arith.SubiOp(count, _constant(1, pop)), pop)
-    number = _insert(arith.SubiOp(last, _number(backward, pop)), pop)
+    count = trip_count(backward, pop)
+    last = insert(arith.SubiOp(count, insert_constant(1, pop)), pop)
+    number = insert(arith.SubiOp(last, number_of(backward, pop)), pop)
     load = memref.LoadOp.get(popped, [number])
     load.location = pop.location
     Rewriter.insert_op(load, InsertPoint.before(pop))
@@ -77,7 +76,7 @@ def _batch(cache: CacheOp) -> None:
         op.erase()
     old, capacity = cache.result, None  # slots of unknown size can't be counted in advance
     if cache.capacity is not None and trips:
-        capacity = _insert(arith.CeilDivSIOp(cache.capacity, _constant(trips, cache)), cache)
+        capacity = insert(arith.CeilDivSIOp(cache.capacity, insert_constant(trips, cache)), cache)
     new = CacheOp(type_, capacity)
     new.location = cache.location
     new.attributes |= cache.attributes
@@ -94,22 +93,6 @@ def _loop_of(op: Operation, cache: CacheOp) -> scf.ForOp | None:
     return parent if isinstance(parent, scf.ForOp) and cache.parent is not op.parent else None
 
 
-def _constant_of(value: SSAValue) -> int | None:
-    op = value.owner
-    if isinstance(op, arith.ConstantOp) and isinstance(op.value, IntegerAttr):
-        return op.value.value.data
-    return None
-
-
-def constant_trips(loop: scf.ForOp) -> int | None:
-    """How often `loop` runs, if its bounds are constants."""
-    bounds = [_constant_of(v) for v in (loop.lb, loop.ub, loop.step)]
-    if any(b is None for b in bounds):
-        return None
-    lb, ub, step = bounds
-    return len(range(lb, ub, step))  # pyright: ignore[reportArgumentType]
-
-
 def _run_equally(forward: scf.ForOp, backward: scf.ForOp, cache: CacheOp) -> bool:
     """Whether each run of `backward` has as many iterations as that of `forward` whose values it pops."""
     trips, other = constant_trips(forward), constant_trips(backward)
@@ -121,49 +104,9 @@ def _run_equally(forward: scf.ForOp, backward: scf.ForOp, cache: CacheOp) -> boo
     )
 
 
-def _insert(op: Operation, before: Operation) -> SSAValue:
-    op.location = before.location
-    Rewriter.insert_op(op, InsertPoint.before(before))
-    return op.results[0]
-
-
-def _constant(value: int, before: Operation) -> SSAValue:
-    return _insert(
-        arith.ConstantOp.create(result_types=[_INDEX], properties={"value": IntegerAttr(value, _INDEX)}),
-        before,
-    )
-
-
-def _trip_count(loop: scf.ForOp, before: Operation) -> SSAValue:
-    """How often `loop` runs, not below zero."""
-    if (trips := constant_trips(loop)) is not None:
-        return _constant(trips, before)
-    extent = loop.ub
-    if _constant_of(loop.lb) != 0:
-        extent = _insert(arith.SubiOp(extent, loop.lb), before)
-    if _constant_of(loop.step) != 1:
-        extent = _insert(arith.CeilDivSIOp(extent, loop.step), before)
-    extent = _as_index(extent, before)
-    return _insert(arith.MaxSIOp(extent, _constant(0, before)), before)
-
-
-def _number(loop: scf.ForOp, before: Operation) -> SSAValue:
-    """Which iteration of `loop` it is, from 0."""
-    number: SSAValue = loop.body.block.args[0]
-    if _constant_of(loop.lb) != 0:
-        number = _insert(arith.SubiOp(number, loop.lb), before)
-    if _constant_of(loop.step) != 1:
-        number = _insert(arith.DivSIOp(number, loop.step), before)
-    return _as_index(number, before)
-
-
-def _as_index(value: SSAValue, before: Operation) -> SSAValue:
-    return value if value.type == _INDEX else _insert(arith.IndexCastOp(value, _INDEX), before)
-
-
 def _before(loop: scf.ForOp, at: Operation, cache: CacheOp, type_: MemRefType, *, reserve: bool) -> SSAValue:
     """The slot for a run of `loop`: reserved, or found again."""
-    sizes = [_trip_count(loop, loop)] if DYNAMIC_INDEX in type_.get_shape() else []
+    sizes = [trip_count(loop, loop)] if DYNAMIC_INDEX in type_.get_shape() else []
     slot = (ReserveOp if reserve else PopOp)(cache.result, sizes, type_)
     slot.location = at.location
     Rewriter.insert_op(slot, InsertPoint.before(loop))

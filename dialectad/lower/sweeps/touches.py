@@ -1,0 +1,90 @@
+"""Which memory ops touch, and how.
+
+A cache of `ad` counts as a buffer that is written by whoever pushes or pops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects import arith, cf, func, llvm, memref, scf
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Operation, SSAValue
+
+from dialectad.ad.memory import ALLOCATIONS, BULK, VIEWS, buffer_of, is_memory, is_origin, written_by
+from dialectad.dialects import ad, blas
+from dialectad.lift.purity import is_speculatable
+from dialectad.rewrite.effects import SCALAR, TERMINATORS
+
+_UNTOUCHING = frozenset(
+    (
+        *SCALAR,
+        *VIEWS,
+        *ALLOCATIONS,
+        *TERMINATORS,
+        *(scf.ForOp, scf.IfOp, scf.WhileOp, memref.DimOp, memref.GetGlobalOp, arith.ConstantOp),
+        *(linalg.IndexOp, ad.CacheOp, cf.AssertOp, llvm.AddressOfOp, llvm.ZeroOp),
+    )
+)
+"""Ops that touch no memory themselves. What an assertion prevents is that results are looked at."""
+
+_TOUCHING = frozenset(
+    (
+        *(memref.LoadOp, memref.StoreOp, memref.CopyOp, memref.DeallocOp, linalg.GenericOp, linalg.FillOp),
+        *(llvm.LoadOp, llvm.StoreOp, func.CallOp, *BULK, *blas.BLAS.operations),
+    )
+)
+
+_STACK_OPS = (ad.PushOp, ad.PopOp, ad.ReserveOp)
+
+
+@dataclass(frozen=True)
+class Touch:
+    """An op reads or writes a part of a buffer."""
+
+    op: Operation
+    buffer: SSAValue
+    writes: bool
+
+
+def touches(ops: Iterable[Operation]) -> list[Touch] | None:
+    """What these ops, with all in their regions, touch; None if that isn't known."""
+    found: list[Touch] = []
+    for op in ops:
+        for inner in op.walk():
+            its = _of(inner)
+            if its is None:
+                return None
+            found += its
+    return found
+
+
+def _of(op: Operation) -> list[Touch] | None:
+    kind = type(op)
+    if isinstance(op, _STACK_OPS):
+        return [Touch(op, op.cache, True)]
+    if kind in _UNTOUCHING or is_speculatable(op):
+        return []
+    if kind not in _TOUCHING:
+        return None
+    found = list(_memory_of(op))
+    return found if all(is_origin(touch.buffer) for touch in found) else None
+
+
+def _memory_of(op: Operation) -> Iterator[Touch]:
+    written = {op.memref} if isinstance(op, memref.DeallocOp) else set(written_by(op))
+    for operand in dict.fromkeys(op.operands):
+        if is_memory(operand):
+            yield Touch(op, buffer_of(operand), operand in written)
+
+
+def clash(some: Iterable[Touch], others: Iterable[Touch]) -> Iterator[tuple[Touch, Touch]]:
+    """The pairs of which one writes what the other may touch."""
+    by_buffer: dict[SSAValue, list[Touch]] = {}
+    for touch in others:
+        by_buffer.setdefault(touch.buffer, []).append(touch)
+    for touch in some:
+        for other in by_buffer.get(touch.buffer, ()):
+            if touch.writes or other.writes:
+                yield touch, other
