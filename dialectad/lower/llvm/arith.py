@@ -31,6 +31,7 @@ from dialectad.lower.llvm.function import (
 
 # Note [Fast math]
 # Sums may be reassociated (NumPy's own are pairwise, so no order is promised) and a * b + c contracted.
+# Products may not: several partial products could overflow and underflow where the whole doesn't.
 # Nothing may assume that NaN, infinity or a negative zero don't occur, and a division stays a division.
 REASSOCIATE = llvm.FastMathAttr((FastMathFlag.REASSOC, FastMathFlag.ALLOW_CONTRACT))
 CONTRACT = llvm.FastMathAttr((FastMathFlag.ALLOW_CONTRACT,))
@@ -211,7 +212,7 @@ HANDLERS: dict[type[Operation], Handler] = {
     arith.ConstantOp: _constant,
     arith.AddfOp: _float_binary(llvm.FAddOp, REASSOCIATE),
     arith.SubfOp: _float_binary(llvm.FSubOp, REASSOCIATE),
-    arith.MulfOp: _float_binary(llvm.FMulOp, REASSOCIATE),
+    arith.MulfOp: _float_binary(llvm.FMulOp, CONTRACT),
     arith.DivfOp: _float_binary(llvm.FDivOp, CONTRACT),
     RemfOp: _float_binary(llvm.FRemOp, NO_FAST_MATH),
     arith.NegfOp: _negf,

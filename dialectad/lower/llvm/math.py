@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.errors import CompileError
-from dialectad.lower.llvm.arith import CONTRACT, REASSOCIATE
+from dialectad.lower.llvm.arith import CONTRACT
 from dialectad.lower.llvm.function import NO_FAST_MATH, PASS_NAME, FunctionLowering, Handler
 
 _MAX_EXPONENT = 16
@@ -83,7 +83,7 @@ def _power(f: FunctionLowering, base: SSAValue, exponent: int) -> SSAValue:
 
 
 def _fmul(f: FunctionLowering, a: SSAValue, b: SSAValue) -> SSAValue:
-    properties: dict[str, Attribute] = {"fastmathFlags": REASSOCIATE}
+    properties: dict[str, Attribute] = {"fastmathFlags": CONTRACT}
     return f.emit(llvm.FMulOp.create(operands=[a, b], result_types=[a.type], properties=properties))
 
 

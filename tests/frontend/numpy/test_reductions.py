@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dialectad as da
 from dialectad.errors import CompileError
 from tests.frontend.numpy.arrays import arrays_of_each_dtype, bools, floats, integers
 from tests.frontend.numpy.harness import check, run
@@ -141,3 +142,17 @@ def test_convolutions(mode: str, n: int, m: int) -> None:
     check(lambda a, b: np.convolve(a, b, mode), floats(n), floats(m))
     check(lambda a, b: np.correlate(a, b, mode), floats(n), floats(m))
     check(lambda a, b: np.convolve(a, b, mode), integers(n), integers(m))
+
+
+def _product(x):
+    product = 1.0
+    for i in range(x.shape[0]):
+        product *= x[i]
+    return product
+
+
+@pytest.mark.parametrize("function", [np.prod, _product], ids=["prod", "loop"])
+def test_factors_are_multiplied_one_after_the_other(function) -> None:
+    """Every other one would overflow."""
+    x = np.tile([1e200, 1e-200], 32)
+    assert da.jit(function)(x) == 1.0
