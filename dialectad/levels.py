@@ -40,11 +40,17 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         (None, "bufferize"),
         ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
         ("llvm", "number-buffers"),
-        (None, "fuse-sweeps,batch-caches,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (
+            None,
+            "fuse-sweeps,batch-caches,group-caches,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse",
+        ),
     ),
     "llvm": (
         (None, _TO_LLVM),
-        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},fuse-sweeps,batch-caches,{_TO_LLVM}"),
+        (
+            "llvm",
+            f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},fuse-sweeps,batch-caches,group-caches,{_TO_LLVM}",
+        ),
     ),
 }
 """Stage -> its passes; those with a point only where a request names that point."""

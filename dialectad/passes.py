@@ -21,7 +21,7 @@ from dialectad.errors import CompileError
 _OURS: dict[str, str] = {
     "dialectad.ad": "differentiate choose-level",
     "dialectad.rewrite": "canonicalize cse dce inline raise-to-blas fuse-elementwise hoist convert-to-graph",
-    "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches plan-memory lower-blas"
+    "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches plan-memory lower-blas"
     " convert-linalg-to-loops convert-scf-to-cf convert-to-llvm",
     "dialectad.lift": "optimize-llvm lift-cf-to-scf",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import IndexType, IntegerAttr
+from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -17,8 +17,8 @@ def insert(op: Operation, before: Operation) -> SSAValue:
     return op.results[0]
 
 
-def insert_constant(value: int, before: Operation, type_: Attribute = INDEX) -> SSAValue:
-    properties = {"value": IntegerAttr(value, type_)}  # pyright: ignore[reportArgumentType]
+def insert_constant(value: int, before: Operation, type_: IndexType | IntegerType = INDEX) -> SSAValue:
+    properties = {"value": IntegerAttr(value, type_)}
     return insert(arith.ConstantOp.create(result_types=[type_], properties=properties), before)
 
 

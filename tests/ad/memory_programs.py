@@ -24,10 +24,11 @@ from dialectad.dialects import context
 from tests.evaluate import dtype_of, evaluate
 from tests.lower.machine import TO_LLVM, TO_LOOPS, Compiled, parse
 
-_AT_LOOP = "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce,batch-caches"
+_CACHES = "fuse-sweeps,batch-caches,group-caches"
+_AT_LOOP = f"number-buffers,differentiate{{level=loop}},inline,canonicalize,cse,dce,{_CACHES}"
 _AT_LLVM = (
     f"plan-memory,{TO_LOOPS},canonicalize,cse,{TO_LLVM},optimize-llvm,lift-cf-to-scf{{differentiated=true}},"
-    f"differentiate{{level=llvm}},batch-caches,{TO_LLVM}"
+    f"differentiate{{level=llvm}},{_CACHES},{TO_LLVM}"
 )
 PIPELINES = {
     "loop": (_AT_LOOP, f"{TO_LOOPS},canonicalize,cse,{TO_LLVM}"),

@@ -36,9 +36,9 @@ def merge_branches(block: Block) -> None:
 
 
 def _merge(first: scf.IfOp, second: scf.IfOp) -> scf.IfOp:
-    regions = [_joined(*blocks) for blocks in zip(_blocks(first), _blocks(second), strict=True)]
+    then, otherwise = (_joined(*blocks) for blocks in zip(_blocks(first), _blocks(second), strict=True))
     types = [*first.result_types, *second.result_types]
-    merged = scf.IfOp(first.cond, types, *(Region(block) for block in regions))
+    merged = scf.IfOp(first.cond, types, Region(then), Region(otherwise))
     merged.location = first.location
     Rewriter.insert_op(merged, InsertPoint.before(second))
     count = len(first.results)
