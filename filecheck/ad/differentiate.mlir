@@ -210,8 +210,8 @@ func.func @stopped(%x : f64, %dr : f64) -> (f64, f64) {
 
 // -----
 
-// The derivative of the sine is the cosine that the loop computes anyway, and so the other way round: both are
-// cached, and the reverse loop computes neither.
+// The derivative of the sine is the cosine that the loop computes anyway, and so the other way round. Of both the
+// derivative of the iteration is made, and cached, so the reverse loop is a chain of products.
 func.func private @f(%x : f64) -> f64 {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -233,9 +233,14 @@ func.func @known(%x : f64, %dr : f64) -> (f64, f64) {
 // CHECK-LABEL: func.func @known(
 // CHECK:         scf.for
 // CHECK:           %[[A:.*]] = math.sin
-// CHECK-NEXT:      "ad.push"(%{{.*}}, %[[A]])
 // CHECK-NEXT:      %[[B:.*]] = math.cos
-// CHECK-NEXT:      "ad.push"(%{{.*}}, %[[B]])
-// CHECK:         scf.for
-// CHECK-NOT:       math
-// CHECK:         func.return
+// CHECK-NEXT:      %[[Y:.*]] = arith.mulf %[[A]], %[[B]]
+// CHECK-NEXT:      %[[N:.*]] = arith.negf %[[A]]
+// CHECK-NEXT:      %[[P:.*]] = arith.mulf %[[A]], %[[N]]
+// CHECK-NEXT:      %[[Q:.*]] = arith.mulf %[[B]], %[[B]]
+// CHECK-NEXT:      %[[D:.*]] = arith.addf %[[P]], %[[Q]]
+// CHECK-NEXT:      "ad.push"(%{{.*}}, %[[D]])
+// CHECK:         scf.for %{{.*}} iter_args(%[[DR:.*]] = %dr)
+// CHECK-NEXT:      %[[POP:.*]] = "ad.pop"
+// CHECK-NEXT:      %[[DX:.*]] = arith.mulf %[[DR]], %[[POP]]
+// CHECK-NEXT:      scf.yield %[[DX]]

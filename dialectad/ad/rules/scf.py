@@ -30,6 +30,7 @@ from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import written_by
+from dialectad.ad.preaccumulate import preaccumulate
 from dialectad.ad.prepare_while import COUNTED
 from dialectad.ad.primals import constant_of, trip_count
 from dialectad.ad.reverse import Reverse, body_ops
@@ -125,6 +126,7 @@ def _reverse_loop(
         sweep.block(body_ops(body))
         result = [sweep.materialized(state[i]) for i in slots] + [sweep.materialized(v) for v in outer]
         emitter.insert(scf.YieldOp(*result))
+        preaccumulate(reverse, args[: len(slots)])
     zero, one = emitter.integer(0, trips.type), emitter.integer(1, trips.type)  # pyright: ignore[reportArgumentType]
     loop = scf.ForOp(zero, trips, one, carried, reverse)
     emitter.insert(loop)
