@@ -64,6 +64,9 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 _MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
 """Points that others are chosen for."""
 
+_PARTS = {"mixed": ("loop",)}
+"""Levels that `choose-level` makes parts for, which have these levels."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -162,7 +165,8 @@ def pipeline(points: Iterable[str], stage: str = "llvm", auto: str = "") -> str:
         raise ValueError(f"stage {stage!r}: one of {', '.join(STAGES)} expected")
     wanted: set[str | None] = {None, "linalg"}
     for point in points:
-        wanted |= {point, point_of(point), *((point_of(auto),) if auto else _MAY_BECOME.get(point, ()))}
+        chosen = (auto, *_PARTS.get(auto, ())) if auto else _MAY_BECOME.get(point, ())
+        wanted |= {point, point_of(point), *chosen, *map(point_of, chosen)}
     choose = f"choose-level{{only={auto}}}" if auto else "choose-level"
     parts = [
         choose if point == "auto" else passes
