@@ -15,9 +15,9 @@ from benchmarks.c import build
 from benchmarks.case import Case
 from benchmarks.gradients import Adjoint, Problem
 
-SHAPE = (64, 128)
+SHAPE = (128, 64)
 """Points, and features of each."""
-STEPS = 30
+STEPS = 20
 
 
 def arguments(n: int = SHAPE[0], d: int = SHAPE[1]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
