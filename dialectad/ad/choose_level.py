@@ -131,7 +131,7 @@ class _Model:
         for op in function.body.block.ops if function is not None and function.body.blocks else ():
             work = Work()
             self._count_op(op, 1.0, work)
-            if isinstance(op, scf.ForOp | scf.WhileOp) and work.at("loop") < work.at("linalg"):
+            if isinstance(op, scf.ForOp | scf.WhileOp | scf.IfOp) and work.at("loop") < work.at("linalg"):
                 if found and between.is_light_beside(found[-1]):
                     found[-1].add(between.ops, between.work)
                 else:

@@ -39,7 +39,9 @@ def move_free_out(ops: Sequence[Operation], at: Operation) -> list[Operation]:
 def taken_and_given(ops: Sequence[Operation]) -> tuple[list[SSAValue], list[SSAValue]]:
     """What ops use from outside (what is free aside), and what of theirs is used outside."""
     inside = _inside(ops)
-    given = [r for op in ops for r in op.results if any(use.operation not in inside for use in r.uses)]
+    given: list[SSAValue] = [
+        r for op in ops for r in op.results if any(use.operation not in inside for use in r.uses)
+    ]
     operands = dict.fromkeys(operand for op in inside for operand in op.operands)
     return [v for v in operands if not _is_within(v, inside) and not is_free(v.owner)], given
 
