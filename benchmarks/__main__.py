@@ -25,6 +25,7 @@ PROBLEMS = (
         "floyd_warshall",
         "cholesky",
         "matmul_loops",
+        "gaussian_process",
     ),
 )
 CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")

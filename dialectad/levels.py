@@ -33,6 +33,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         (None, "canonicalize,hoist,cse,dce,raise-to-blas"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
+        ("mixed", "augment-calls"),
         (None, "inline"),
         (None, f"{_CLEAN},hoist,fuse-elementwise,cse,dce"),
     ),
@@ -66,8 +67,11 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
 
-_MAY_BECOME = {"auto": ("linalg", "loop")}
+_MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
 """Points that others are chosen for."""
+
+_PARTS = {"mixed": ("loop",)}
+"""Levels that `choose-level` makes parts for, which have these levels."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,8 @@ def pipeline(points: Iterable[str], stage: str = "llvm", auto: str = "") -> str:
         raise ValueError(f"stage {stage!r}: one of {', '.join(STAGES)} expected")
     wanted: set[str | None] = {None, "linalg"}
     for point in points:
-        wanted |= {point_of(point), *((point_of(auto),) if auto else _MAY_BECOME.get(point, ()))}
+        chosen = (auto, *_PARTS.get(auto, ())) if auto else _MAY_BECOME.get(point, ())
+        wanted |= {point, point_of(point), *chosen, *map(point_of, chosen)}
     choose = f"choose-level{{only={auto}}}" if auto else "choose-level"
     parts = [
         choose if point == "auto" else passes

@@ -19,7 +19,7 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from dialectad.errors import CompileError
 
 _OURS: dict[str, str] = {
-    "dialectad.ad": "differentiate choose-level",
+    "dialectad.ad": "differentiate choose-level augment-calls",
     "dialectad.rewrite": "canonicalize cse dce inline raise-to-blas fuse-elementwise hoist convert-to-graph",
     "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches plan-memory lower-blas"
     " convert-linalg-to-loops convert-scf-to-cf convert-to-llvm",

@@ -553,6 +553,8 @@ _RULES |= {
     ad.StopOp: lambda _, __, o: [o[0]],
     ad.VJPOp: requests.vjp,
     ad.JVPOp: requests.jvp,
+    ad.AugmentedOp: requests.augmented,
+    ad.PullbackOp: requests.pullback,
 }
 
 

@@ -41,6 +41,38 @@ def vjp(interpreter: Any, op: Operation, operands: Values) -> Sequence[Any]:
     return []
 
 
+def augmented(interpreter: Any, op: Operation, operands: Values) -> Sequence[Any]:
+    """`ad.augmented`: the call. The run is a copy of what it was given."""
+    assert isinstance(op, ad.AugmentedOp)
+    run = _copies(operands)
+    return [*interpreter.call(op.callee.root_reference.data, operands), run]
+
+
+def pullback(interpreter: Any, op: Operation, operands: Values) -> Sequence[Any]:
+    """`ad.pullback`, which must be given what the run was given and gave."""
+    assert isinstance(op, ad.PullbackOp)
+    past, *rest = operands
+    run, arguments, outs, shadows = _split(interpreter, op, rest)
+    active, seeds = ad.positions(op.active), ad.positions(op.seeds)
+    results, shadows = (outs, shadows) if outs is not None else _take(shadows, len(shadows) - len(seeds))
+    for given, then in zip(arguments, past, strict=False):
+        np.testing.assert_array_equal(given, then, err_msg="the arguments of a run have changed")
+    for given, now in zip(results, run(_copies(arguments)), strict=True):
+        np.testing.assert_allclose(given, now, rtol=1e-12, err_msg="the results of a run have changed")
+    if outs is None:
+        return _gradients(run, arguments, active, seeds, shadows)
+    targets, cotangents = _take(shadows, len(active))
+    for target, gradient in zip(targets, _gradients(run, arguments, active, seeds, cotangents), strict=True):
+        target[...] += gradient
+    for cotangent in cotangents:
+        cotangent[...] = np.nan
+    return []
+
+
+def _take(values: Values, count: int) -> tuple[Values, Values]:
+    return values[:count], values[count:]
+
+
 def jvp(interpreter: Any, op: Operation, operands: Values) -> Sequence[Any]:
     """`ad.jvp` on tensors, or in memory."""
     assert isinstance(op, ad.JVPOp)
@@ -58,7 +90,7 @@ def jvp(interpreter: Any, op: Operation, operands: Values) -> Sequence[Any]:
 
 
 def _split(
-    interpreter: Any, op: ad.VJPOp | ad.JVPOp, operands: Values
+    interpreter: Any, op: ad.VJPOp | ad.JVPOp | ad.PullbackOp, operands: Values
 ) -> tuple[Callable[[Values], Values], Values, Values | None, Values]:
     """The function, its arguments, what it writes into (None: it gives results), and the shadows."""
     name = op.callee.root_reference.data
@@ -71,7 +103,8 @@ def _split(
         return lambda args: interpreter.call(name, _copies(args)), operands[: len(inputs)], None, shadows
     first = len(inputs) - count.value.data
     arguments, outs = operands[:first], operands[first : len(inputs)]
-    written = outs + [s for s in shadows if isinstance(s, np.ndarray)]
+    written = [*([] if isinstance(op, ad.PullbackOp) else outs)]
+    written += [s for s in shadows if isinstance(s, np.ndarray)]
     tangents = shadows[: len(ad.positions(op.active))] if isinstance(op, ad.JVPOp) else []
     written = [w for w in written if not any(w is t for t in tangents)]
     for k, array in enumerate(written):

@@ -87,7 +87,7 @@ def library(name: str, *, real: str = "double", blas: bool = False) -> Library:
     cc = compiler()
     flags = [*FLAGS, f"-DREAL={real}", f"-DREAL_IS_{real.upper()}"]
     linked = _blas_flags() if blas else []
-    sources = [FOLDER / f"{name}.c", *sorted(FOLDER.glob("*.h"))]
+    sources = [FOLDER / f"{name}.c", *sorted(FOLDER.glob("*.[ch]"))]  # they include one another
     parts = [_identity(cc), *flags, *linked, *(source.read_text(encoding="utf-8") for source in sources)]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     folder = Path(platformdirs.user_cache_dir("dialectad", appauthor=False)) / "benchmarks"

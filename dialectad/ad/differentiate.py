@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp
+from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp, StringAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
@@ -36,7 +36,17 @@ from dialectad.ad.memory_form import OUTS, MemoryForm, in_memory_type, outs_of
 from dialectad.ad.prepare import prepare
 from dialectad.ad.prepare_memory import prepare_memory
 from dialectad.ad.reverse import Reverse, body_ops
-from dialectad.dialects.ad import MEMORY, POINTS, JVPOp, StopOp, VJPOp, point_of
+from dialectad.ad.runs import splice
+from dialectad.dialects.ad import (
+    MEMORY,
+    POINTS,
+    REQUESTS,
+    AugmentedOp,
+    PullbackOp,
+    StopOp,
+    VJPOp,
+    point_of,
+)
 from dialectad.errors import CompileError
 
 rules.load()
@@ -74,6 +84,8 @@ class Differentiator:
         self.made: dict[tuple[object, ...], func.FuncOp] = {}
         self.done: set[str] = set()
         self.under_way: list[str] = []
+        self.turns: dict[func.FuncOp, Operation] = {}
+        """Function made in memory form -> the first op of its reverse sweep."""
         self.isolation = Isolation(self.functions)
 
     def run(self) -> None:
@@ -91,7 +103,7 @@ class Differentiator:
     def _differentiated_later(self) -> set[str]:
         """The functions that requests of other points ask for, and those that these call."""
         found: set[str] = set()
-        pending = [_callee(op) for op in self.module.walk() if isinstance(op, Request)]
+        pending = [_callee(op) for op in self.module.walk() if isinstance(op, REQUESTS)]
         while pending:
             name = pending.pop()
             if name in self.functions and name not in found:
@@ -105,7 +117,7 @@ class Differentiator:
         if name in self.done:
             return function
         self.under_way.append(name)
-        requests: list[Request] = []
+        requests: list[Request | PullbackOp] = []
         for op in function.walk():
             callee = _callee(op)
             if callee is None:
@@ -119,11 +131,14 @@ class Differentiator:
                     hint="write the recursion as a loop",
                 )
             self.function(callee)
-            if isinstance(op, Request) and _point(op) == self.point:
+            if isinstance(op, Request | PullbackOp) and _point(op) == self.point:
                 requests.append(op)
         for request in requests:
             try:
-                self.request(request)
+                if isinstance(request, PullbackOp):
+                    self.pullback(request)
+                else:
+                    self.request(request)
             except CompileError as problem:
                 problem.level = problem.level or request.level.data
                 raise
@@ -137,12 +152,31 @@ class Differentiator:
         _check(op, primal)
         active = _positions(op.active)
         seeds = _positions(op.seeds) if isinstance(op, VJPOp) else None
-        key = (primal, active, seeds, op.level)
-        if (made := self.made.get(key)) is None:
-            make = self._in_memory if self.point in MEMORY else self._on_values
-            made = self.made[key] = make(primal, active, seeds, op.level.data)
+        made = self._derivative(primal, active, seeds, op.level)
         call = func.CallOp(made.sym_name.data, op.operands, made.function_type.outputs.data)
         replace(op, call)
+
+    def pullback(self, op: PullbackOp) -> None:
+        """Replace a request for the pullback of an earlier run, and with it that run."""
+        primal = self.functions[op.callee.root_reference.data]
+        made = self._derivative(primal, _positions(op.active), _positions(op.seeds), op.level)
+        augmented = op.run.owner
+        assert isinstance(augmented, AugmentedOp)
+        splice(made, self.turns[made], augmented, op)
+
+    def _derivative(
+        self,
+        primal: func.FuncOp,
+        active: tuple[int, ...],
+        seeds: tuple[int, ...] | None,
+        level: StringAttr,
+    ) -> func.FuncOp:
+        """The function that computes a derivative; equal requests share it."""
+        key = (primal, active, seeds, level)
+        if (made := self.made.get(key)) is None:
+            make = self._in_memory if self.point in MEMORY else self._on_values
+            made = self.made[key] = make(primal, active, seeds, level.data)
+        return made
 
     def _new(self, primal: func.FuncOp, suffix: str, level: str) -> tuple[func.FuncOp, Block]:
         """A private copy of `primal` with all calls inlined, but for those of a later level."""
@@ -175,6 +209,8 @@ class Differentiator:
             form.add_reverse_sweep(
                 cotangents, [[in_memory_type(value.type)] for value in (*arguments, *cotangents)]
             )
+            assert form.turn is not None
+            self.turns[function] = form.turn
         _finish(function, _terminator(block), [])
         return function
 
@@ -225,7 +261,7 @@ def _positions(attr: DenseArrayBase) -> tuple[int, ...]:
     return tuple(attr.get_values())  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _point(op: Request) -> str:
+def _point(op: Request | PullbackOp) -> str:
     """Where in the pipeline `op` is replaced."""
     point = point_of(op.level.data)
     if point not in POINTS:
@@ -234,7 +270,7 @@ def _point(op: Request) -> str:
 
 
 def _callee(op: Operation) -> str | None:
-    return op.callee.root_reference.data if isinstance(op, VJPOp | JVPOp | func.CallOp) else None
+    return op.callee.root_reference.data if isinstance(op, (*REQUESTS, func.CallOp)) else None
 
 
 def _terminator(block: Block) -> Operation:

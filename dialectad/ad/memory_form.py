@@ -52,6 +52,8 @@ class MemoryForm:
     """What has to stand at its end."""
     bytes_of: Mapping[SSAValue, int] = field(default_factory=dict)
     """The sizes of outs that are pointers."""
+    turn: Operation | None = None
+    """The first op of the reverse sweep, once it is there."""
 
     @property
     def block(self) -> Block:
@@ -79,6 +81,8 @@ class MemoryForm:
         block, terminator = self.block, self.terminator
         prepare(block, Activity.varied_by(block, self.arguments), reverse=True)
         activity = Activity.of(block, self.arguments, seeds)
+        turn = UnrealizedConversionCastOp.create()
+        block.insert_op_before(turn, terminator)
         sweep = Reverse(block, activity, InsertPoint.before(terminator))
         for out in self.outs:
             if activity.active(out) and out not in seeds:
@@ -95,6 +99,8 @@ class MemoryForm:
                     _add_to(sweep.emitter, shadow, d)
             for op in (*sweep.primals.finally_, *self.deallocations):
                 sweep.emitter.insert(op)
+        self.turn = turn.next_op
+        block.erase_op(turn)
 
     def add_tangents(
         self, float_outs: Sequence[SSAValue], tangent_types: Sequence[Sequence[Attribute]]

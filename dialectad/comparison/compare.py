@@ -283,6 +283,9 @@ class _Run:
         result.stages, result.ops = seen.stages, seen.ops
         result.blas_sites, result.caches = seen.sites, seen.caches
         self.stops = self.stops or seen.stops
+        if seen.chosen:
+            result.chosen = seen.chosen
+            self.notes.append(f"The level {result.name} is {seen.chosen} here.")
         metered = meter.of_compiled(compiled, args)
         result.memory, result.blas = metered.memory, metered.blas
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import llvmlite.binding as llvm
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.llvm import CallOp
 from xdsl.ir import Operation
 
-from dialectad import passes
+from dialectad import locations, passes
 from dialectad.comparison.caches import CachedValue, caches_of
 from dialectad.comparison.stages import Line, count_ops, lines_of, plain_lines
 from dialectad.dialects import ad, context
@@ -44,6 +44,8 @@ class Inspection:
     caches: tuple[CachedValue, ...]
     stops: bool
     """Whether derivatives are stopped somewhere."""
+    chosen: str = ""
+    """What the level `auto` has chosen."""
 
 
 def inspect(lowered: Lowered, compiled: Compiled | None = None) -> Inspection:
@@ -53,12 +55,15 @@ def inspect(lowered: Lowered, compiled: Compiled | None = None) -> Inspection:
     ops = {"traced": count_ops(module)}
     stops = any(isinstance(op, ad.StopOp) for op in module.walk())
     kept: list[CachedValue] = []
-    done = 0
+    done, chosen = 0, ""
+    auto = compiled.auto if compiled is not None else ""
     for stage in STAGES[1:]:
-        every = passes.parse(lowered.program.pipeline(lowered.level, stage))
+        every = passes.parse(lowered.program.pipeline(lowered.level, stage, auto))
         for pass_ in every[done:]:
             before = caches_of(module)
             pass_.apply(context(), module)
+            if pass_.name == "choose-level":
+                chosen = choice(module)
             if pass_.name == "convert-to-llvm":
                 kept += before
         done = len(every)
@@ -68,7 +73,21 @@ def inspect(lowered: Lowered, compiled: Compiled | None = None) -> Inspection:
     optimized = engine.optimize(text or translate(module))
     stages[LAST] = tuple(plain_lines(str(optimized)))
     ops[LAST] = _instructions(optimized)
-    return Inspection(stages, ops, call_sites(module), tuple(kept), stops)
+    return Inspection(stages, ops, call_sites(module), tuple(kept), stops, chosen)
+
+
+def choice(module: ModuleOp) -> str:
+    """The levels of all requests, and the lines of parts with a level of their own."""
+    requests = (op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp))
+    found = ", ".join(dict.fromkeys(request.level.data for request in requests))
+    parts = [op for op in module.ops if ad.LEVEL in op.attributes]
+    named = ", ".join(f"{_level(op)} from {locations.of(op)}" for op in parts)
+    return f"{found} ({named})" if named else found
+
+
+def _level(part: Operation) -> str:
+    level = part.attributes[ad.LEVEL]
+    return level.data if isinstance(level, StringAttr) else ""
 
 
 def _instructions(module: llvm.ModuleRef) -> int:

@@ -80,6 +80,8 @@ class LevelResult:
     """Stage -> the text of the program at its end."""
     no_ir: str = ""
     """Why there is no IR to look at."""
+    chosen: str = ""
+    """What the level `auto` has chosen, and for which parts."""
 
     @property
     def name(self) -> str:
@@ -106,6 +108,7 @@ class LevelResult:
             "memory_bytes": self.memory,
             "rung": self.rung,
             "no_ir": self.no_ir,
+            "chosen": self.chosen,
             "ops": dict(self.ops),
             **_blas(self.blas),
             "blas_sites": dict(self.blas_sites),

@@ -11,6 +11,12 @@ no results; its operands are all arguments of the bufferized function and then t
     "ad.vjp"(%x, %y, %dx, %dy) ...   // %y: what @f writes; %dx is added to; %dy may be overwritten
     "ad.jvp"(%x, %y, %tx, %ty) ...   // %ty is written
 
+A call and the later request for its derivative can be made one run (`augment-calls`): the *augmented* call
+keeps what the *pullback* needs. Its token says which run that was. In memory form:
+
+    %run = "ad.augmented"(%x, %y) <{callee = @f}>                          // writes %y, as the call does
+    "ad.pullback"(%run, %x, %y, %dx, %dy) <{callee = @f, ...}>             // as ad.vjp, but reads %y
+
 A *cache* is a stack. The forward sweep pushes, the reverse sweep pops in the opposite order:
 
     %c = "ad.cache"(%n) : (index) -> !ad.cache<tensor<4xf64>>      // at most %n pushes
@@ -254,6 +260,51 @@ class JVPOp(IRDLOperation):
         )
 
 
+@irdl_attr_definition
+class RunType(ParametrizedAttribute, TypeAttribute):
+    """One run of a function, whose pullback is still to come."""
+
+    name = "ad.run"
+
+
+@irdl_op_definition
+class AugmentedOp(IRDLOperation):
+    """A call that keeps what its pullback needs: the results of `callee`, then the run.
+
+    There is one pullback, later in the same block; it says by what and at which level to differentiate.
+    """
+
+    name = "ad.augmented"
+    arguments = var_operand_def()
+    res = var_result_def()
+    run = result_def(RunType)
+    callee = prop_def(FlatSymbolRefAttrConstr)
+
+    def __init__(self, callee: str, operands: Sequence[SSAValue], result_types: Sequence[Attribute]):
+        super().__init__(
+            operands=[list(operands)],
+            result_types=[list(result_types), RunType()],
+            properties={"callee": SymbolRefAttr(callee)},
+        )
+
+
+@irdl_op_definition
+class PullbackOp(IRDLOperation):
+    """Request: the cotangents of the `active` arguments of a run of `callee`.
+
+    The operands are the run, its arguments and results, and one cotangent for each position in `seeds`.
+    """
+
+    name = "ad.pullback"
+    run = operand_def(RunType)
+    arguments = var_operand_def()
+    res = var_result_def()
+    callee = prop_def(FlatSymbolRefAttrConstr)
+    active = prop_def(DenseArrayBase)
+    seeds = prop_def(DenseArrayBase)
+    level = prop_def(StringAttr)
+
+
 @irdl_op_definition
 class StopOp(IRDLOperation):
     """The operand, as a constant for what is differentiated."""
@@ -267,4 +318,11 @@ class StopOp(IRDLOperation):
         super().__init__(operands=[value], result_types=[value.type])
 
 
-AD = Dialect("ad", [CacheOp, PushOp, ReserveOp, PopOp, ReleaseOp, VJPOp, JVPOp, StopOp], [CacheType])
+REQUESTS = (VJPOp, JVPOp, AugmentedOp, PullbackOp)
+"""The ops that name a function that is to be differentiated."""
+
+AD = Dialect(
+    "ad",
+    [CacheOp, PushOp, ReserveOp, PopOp, ReleaseOp, *REQUESTS, StopOp],
+    [CacheType, RunType],
+)

@@ -13,6 +13,7 @@ from xdsl.dialects import cf
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
 
 from dialectad import locations, passes
+from dialectad.ad.choose_level import has_parts
 from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.frontend import pytrees, tuning
@@ -61,6 +62,8 @@ class Compiled:
     level: Level
     library: engine.Library
     checks: list[RuntimeCheck]
+    auto: str = ""
+    """What stands for the level `auto`, where the cost model didn't choose that."""
     address: int = field(init=False)
 
     def __post_init__(self):
@@ -244,7 +247,7 @@ def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
     except CompileError as problem:
         problem.level = problem.level or level.name
         raise
-    compiled = Compiled(program, level, engine.load(translate(module)), checks_of(module))
+    compiled = Compiled(program, level, engine.load(translate(module)), checks_of(module), auto)
     _store(compiled, key)
     return compiled
 
@@ -253,12 +256,12 @@ def _load(program: Program, level: Level, key: str) -> Compiled | None:
     if (entry := cache.load(key)) is None:
         return None
     checks = [RuntimeCheck(*c) for c in entry.metadata["checks"]]
-    return Compiled(program, level, engine.load(entry.object_code), checks)
+    return Compiled(program, level, engine.load(entry.object_code), checks, entry.metadata.get("auto", ""))
 
 
 def _store(compiled: Compiled, key: str) -> None:
     checks = [[c.message, c.location] for c in compiled.checks]
-    cache.store(key, compiled.library.object_code, {"checks": checks})
+    cache.store(key, compiled.library.object_code, {"checks": checks, "auto": compiled.auto})
 
 
 def _fastest(program: Program, level: Level, leaves: Sequence[Any]) -> Compiled:
@@ -268,7 +271,7 @@ def _fastest(program: Program, level: Level, leaves: Sequence[Any]) -> Compiled:
         return known
     tried: list[Compiled] = []
     problems: list[CompileError] = []
-    for auto in TUNED:
+    for auto in _candidates(program):
         try:
             tried.append(_compile(program, level, auto))
         except CompileError as problem:
@@ -281,8 +284,12 @@ def _fastest(program: Program, level: Level, leaves: Sequence[Any]) -> Compiled:
     return best
 
 
-TUNED = ("linalg", "loop", "llvm")
-"""The levels that are measured."""
+TUNED = ("linalg", "loop", "llvm", "mixed")
+"""The levels that are measured; `mixed` where there are parts that may have a level of their own."""
+
+
+def _candidates(program: Program) -> Sequence[str]:
+    return TUNED if has_parts(program.module) else [level for level in TUNED if level != "mixed"]
 
 
 def _locations(module: ModuleOp) -> str:

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import FunctionType, StringAttr
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
+from xdsl.ir import Operation
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def
 
 from dialectad.dialects import ad
@@ -31,6 +30,7 @@ from dialectad.frontend import staging
 from dialectad.frontend.tracing import Trace, active, current, error, locate
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
+from dialectad.rewrite.outline import move_free_out, outline_ops
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,8 +40,8 @@ class at_level:
 
     It decorates a function, or stands in a `with` statement within one. The choice counts where the program
     around it is differentiated at the level `mixed`; a pure level takes no notice of it. The cotangents cross
-    the boundary as values, and the part is computed again when the reverse sweep comes to it: it is a
-    checkpoint, of which nothing but its arguments is kept.
+    the boundary as values. In a loop the part is a checkpoint: nothing but its arguments is kept of it, and
+    it is computed again when the reverse sweep comes to it.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def outline(trace: Trace) -> None:
 
 def _outline(trace: Trace, begin: Begin, names: dict[str, str]) -> None:
     *ops, end = _between(begin)
-    ops = [op for op in ops if not _moved_out(op, begin)]
+    ops = move_free_out(ops, begin)
     if ops and ad.point_of(begin.level.data) in ad.MEMORY:
         _replace_by_call(trace, ops, begin, names)
     for marker in (begin, end):
@@ -179,80 +179,14 @@ def _between(begin: Begin) -> list[Operation]:
     raise AssertionError("a region without an end")
 
 
-_FREE = (arith.ConstantOp, tensor.EmptyOp, tensor.SplatOp)
-"""What every function makes for itself, instead of taking or giving it."""
-
-
-def _is_free(op: Operation | Block) -> bool:
-    return isinstance(op, _FREE) and all(_is_free(operand.owner) for operand in op.operands)
-
-
-def _moved_out(op: Operation, begin: Begin) -> bool:
-    """Whether the op costs nothing, and was moved to before the region, for all to use."""
-    if not _is_free(op):
-        return False
-    op.detach()
-    _insert_before(begin, op)
-    return True
-
-
-def _insert_before(at: Operation, op: Operation) -> None:
-    block = at.parent
-    assert block is not None
-    block.insert_op_before(op, at)
-
-
 def _replace_by_call(trace: Trace, ops: list[Operation], begin: Begin, names: dict[str, str]) -> None:
-    inside = dict.fromkeys(inner for op in ops for inner in op.walk())
-    results = [
-        result for op in ops for result in op.results if any(u.operation not in inside for u in result.uses)
-    ]
-    taken: dict[SSAValue, None] = {}
-    for op in inside:
-        for operand in op.operands:
-            if not _is_within(operand, inside) and not _is_free(operand.owner):
-                taken[operand] = None
-    types = FunctionType.from_lists([v.type for v in taken], [v.type for v in results])
-    block = Block(arg_types=types.inputs)
-    for op in ops:
-        op.detach()
-        block.add_op(op)
-    mapper: dict[SSAValue, SSAValue] = dict(zip(taken, block.args, strict=True))
-    for op in inside:
-        for index, operand in enumerate(op.operands):
-            if not _is_within(operand, inside):
-                op.operands[index] = _here(operand, mapper, ops[0])
-    returned = func.ReturnOp(*results)
-    block.add_op(returned)
-    inside[returned] = None
-    function = func.FuncOp("region", types, Region(block), visibility="private")
-    function.location = returned.location = begin.location
+    function, call = outline_ops(ops, "region", begin)
     function.attributes[ad.LEVEL] = begin.level
     text = str(function)
-    if is_new := text not in names:
+    if text not in names:
         names[text] = trace.symbol(begin.symbol.data)
-    call = func.CallOp(names[text], list(taken), types.outputs.data)
-    call.location = begin.location
-    _insert_before(begin, call)
-    for old, new in zip(results, call.results, strict=True):
-        old.replace_uses_with_if(new, lambda use: use.operation not in inside)
-    if is_new:
         function.properties["sym_name"] = StringAttr(names[text])
         trace.module.body.block.add_op(function)
     else:
         function.erase()
-
-
-def _is_within(value: SSAValue, inside: Container[Operation | None]) -> bool:
-    return (value.owner.parent_op() if isinstance(value.owner, Block) else value.owner) in inside
-
-
-def _here(value: SSAValue, mapper: dict[SSAValue, SSAValue], first: Operation) -> SSAValue:
-    """What stands for a value of outside in a function: a parameter, or what it makes for itself."""
-    if value not in mapper:
-        op = value.owner
-        assert isinstance(op, Operation)
-        clone = op.clone({operand: _here(operand, mapper, first) for operand in op.operands})
-        _insert_before(first, clone)
-        mapper[value] = clone.results[0]
-    return mapper[value]
+    call.properties["callee"] = SymbolRefAttr(names[text])

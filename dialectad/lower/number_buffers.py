@@ -33,7 +33,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
-from dialectad.dialects.ad import JVPOp, VJPOp
+from dialectad.dialects.ad import REQUESTS
 from dialectad.errors import CompileError
 
 _INDEX = IndexType()
@@ -49,7 +49,7 @@ class NumberBuffersPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp)}
-        names = [o.callee.root_reference.data for o in op.walk() if isinstance(o, VJPOp | JVPOp)]
+        names = [o.callee.root_reference.data for o in op.walk() if isinstance(o, REQUESTS)]
         for name in dict.fromkeys(names):
             if (function := functions.get(name)) is not None:
                 for loop in [o for o in function.walk() if isinstance(o, scf.ForOp | scf.WhileOp)]:

@@ -70,9 +70,7 @@ class PlanMemoryPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         differentiated = {
-            request.callee.root_reference.data
-            for request in op.walk()
-            if isinstance(request, ad.VJPOp | ad.JVPOp)
+            request.callee.root_reference.data for request in op.walk() if isinstance(request, ad.REQUESTS)
         }
         for function in list(op.ops):
             if isinstance(function, func.FuncOp) and not function.is_declaration:

@@ -187,7 +187,7 @@ class HoistPass(ModulePass):
 def _to_be_differentiated(module: ModuleOp) -> set[str]:
     """The functions that requests for derivatives name, and those that these call."""
     functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}
-    requests = (op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp))
+    requests = (op for op in module.walk() if isinstance(op, ad.REQUESTS))
     pending = [request.callee.root_reference.data for request in requests]
     found: set[str] = set()
     while pending:

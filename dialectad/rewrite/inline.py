@@ -13,6 +13,7 @@ differentiated later than what is around it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -22,7 +23,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad import locations
-from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
+from dialectad.dialects.ad import LEVEL, REQUESTS
 from dialectad.errors import CompileError
 from dialectad.rewrite import dce, structure
 
@@ -75,7 +76,7 @@ class _Inliner:
         # only callers that were themselves copied could still call it, and those have no calls left
         last = self.remaining[name] == 0 and dce.is_private(callee)
         block = callee.body.block if last else _copy(callee.body.block)
-        _relocate(block, call.location)
+        relocate(block.ops, call.location)
         stayed = _calls(block) if name in self.requested else []
         stayed = [inner for inner in stayed if LEVEL in inner.attributes]
         structure.replace(call, structure.splice(call, block, call.operands))
@@ -95,11 +96,12 @@ def _copy(block: Block) -> Block:
     return copy
 
 
-def _relocate(block: Block, caller: LocationAttr) -> None:
+def relocate(ops: Iterable[Operation], caller: LocationAttr) -> None:
+    """Tell of ops, and of what is in them, that they come from a function that is called there."""
     if caller == locations.UNKNOWN:
         return
     known: dict[int, LocationAttr] = {}
-    for op in block.walk():
+    for op in (inner for outer in ops for inner in outer.walk()):
         new = known.get(id(op.location))
         if new is None:
             new = caller if op.location == locations.UNKNOWN else CallSiteLoc(op.location, caller)
@@ -127,7 +129,7 @@ class InlinePass(ModulePass):
 
 
 def _requested(module: ModuleOp) -> set[str]:
-    return {op.callee.root_reference.data for op in module.walk() if isinstance(op, VJPOp | JVPOp)}
+    return {op.callee.root_reference.data for op in module.walk() if isinstance(op, REQUESTS)}
 
 
 def _reference_counts(module: ModuleOp, functions: dict[str, func.FuncOp]) -> dict[str, int]:

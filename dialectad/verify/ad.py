@@ -14,11 +14,14 @@ from dialectad.verify.rule import Symbols, element_of, rule, shape_of, show
 _INOUT, _OUTS = "dialectad.inout", "dialectad.outs"
 
 
+Request = ad.VJPOp | ad.JVPOp | ad.AugmentedOp | ad.PullbackOp
+
+
 def _is_float(type_: Attribute) -> bool:
     return isinstance(element_of(type_), AnyFloat)
 
 
-def _callee(op: ad.VJPOp | ad.JVPOp, symbols: Symbols) -> func.FuncOp | str:
+def _callee(op: Request, symbols: Symbols) -> func.FuncOp | str:
     name = op.callee.root_reference.data
     callee = symbols.get(name)
     return callee if isinstance(callee, func.FuncOp) else f"there is no func.func @{name}"
@@ -69,6 +72,49 @@ def jvp(op: ad.JVPOp, symbols: Symbols) -> Iterator[str]:
     if not wrong:
         yield from _same("operands", op.operands, [*inputs, *(inputs[a] for a in active)])
         yield from _same("results", op.results, [*outputs, *filter(_is_float, outputs)])
+
+
+@rule(ad.AugmentedOp)
+def augmented(op: ad.AugmentedOp, symbols: Symbols) -> Iterator[str]:
+    if isinstance(callee := _callee(op, symbols), str):
+        yield callee
+        return
+    yield from _same("operands", op.operands, list(callee.function_type.inputs))
+    given = [] if _OUTS in callee.attributes else list(callee.function_type.outputs)
+    yield from _same("results", op.res, given)
+    if op.run.has_more_than_one_use():
+        yield "has several pullbacks"
+
+
+@rule(ad.PullbackOp)
+def pullback(op: ad.PullbackOp, symbols: Symbols) -> Iterator[str]:
+    if isinstance(callee := _callee(op, symbols), str):
+        yield callee
+        return
+    made = op.run.owner
+    if not isinstance(made, ad.AugmentedOp) or made.callee != op.callee or made.parent is not op.parent:
+        yield f"is of no run of {op.callee} in its block"
+        return
+    inputs, outputs = list(callee.function_type.inputs), list(callee.function_type.outputs)
+    in_memory = _OUTS in callee.attributes
+    if in_memory:
+        first = len(inputs) - _number_of_outs(callee)
+        inputs, outputs = inputs[:first], inputs[first:]
+    active, seeds = ad.positions(op.active), ad.positions(op.seeds)
+    wrong = [*_positions("active arguments", active, inputs), *_positions("seeds", seeds, outputs)]
+    yield from wrong
+    if wrong:
+        return
+    gradients = [inputs[a] for a in active]
+    shadows = map(_in_memory, gradients) if in_memory else ()
+    expected = [ad.RunType(), *inputs, *outputs, *shadows, *(outputs[s] for s in seeds)]
+    yield from _same("operands", op.operands, expected)
+    yield from _same("results", op.results, [] if in_memory else gradients)
+
+
+def _number_of_outs(callee: func.FuncOp) -> int:
+    count = callee.attributes[_OUTS]
+    return min(count.value.data, len(callee.function_type.inputs)) if isinstance(count, IntegerAttr) else 0
 
 
 def _memory_form(op: ad.VJPOp | ad.JVPOp, callee: func.FuncOp) -> Iterator[str]:

@@ -44,7 +44,7 @@ RUNGS: dict[str, Rung] = {
             "empty splat extract insert extract_slice insert_slice collapse_shape expand_shape dim cast",
         )
         | _names("linalg", "transpose broadcast reduce matmul matvec vecmat dot")
-        | _names("ad", "vjp jvp stop cache push pop"),
+        | _names("ad", "vjp jvp augmented pullback stop cache push pop"),
         (MemRefType, LLVMPointerType),
     ),
     "loop": Rung(
@@ -54,7 +54,7 @@ RUNGS: dict[str, Rung] = {
             "alloc alloca dealloc load store subview copy view cast dim collapse_shape expand_shape"
             " reinterpret_cast global get_global",
         )
-        | _names("ad", "vjp jvp stop cache reserve push pop"),
+        | _names("ad", "vjp jvp augmented pullback stop cache reserve push pop"),
         (TensorType, LLVMPointerType),
     ),
     "lifted": Rung(

@@ -63,3 +63,29 @@ func.func @in_memory(%x: memref<4xf64>, %s: f64, %y: memref<f64>) {
   "ad.jvp"(%x, %x) <{callee = @g, active = array<i64: 0>, level = "loop"}> : (memref<4xf64>, memref<4xf64>) -> ()
   func.return
 }
+
+// -----
+
+func.func private @f(%x: f64) -> f64 {
+  func.return %x : f64
+}
+func.func private @g(%x: f64) -> f64 {
+  func.return %x : f64
+}
+func.func @runs(%x: f64, %i: i64, %c: i1) {
+  // expected-error@+1 {{operands are (i64), expected (f64)}}
+  %y, %run = "ad.augmented"(%i) <{callee = @f}> : (i64) -> (f64, !ad.run)
+  // expected-error@+1 {{is of no run of @g in its block}}
+  %dx = "ad.pullback"(%run, %x, %y, %x) <{callee = @g, active = array<i64: 0>, seeds = array<i64: 0>, level = "loop"}> : (!ad.run, f64, f64, f64) -> f64
+  %z, %other = "ad.augmented"(%x) <{callee = @f}> : (f64) -> (f64, !ad.run)
+  // expected-error@+1 {{operands are (!ad.run, f64, f64), expected (!ad.run, f64, f64, f64)}}
+  %dx2 = "ad.pullback"(%other, %x, %z) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "loop"}> : (!ad.run, f64, f64) -> f64
+  // expected-error@+1 {{has several pullbacks}}
+  %w, %third = "ad.augmented"(%x) <{callee = @f}> : (f64) -> (f64, !ad.run)
+  %dx3 = "ad.pullback"(%third, %x, %w, %x) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "loop"}> : (!ad.run, f64, f64, f64) -> f64
+  scf.if %c {
+    // expected-error@+1 {{is of no run of @f in its block}}
+    %dx4 = "ad.pullback"(%third, %x, %w, %x) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "loop"}> : (!ad.run, f64, f64, f64) -> f64
+  }
+  func.return
+}

@@ -40,6 +40,7 @@ SIZES: dict[str, tuple[Any, ...]] = {
     "floyd_warshall": (4,),
     "cholesky": (6,),
     "matmul_loops": (5,),
+    "gaussian_process": (5, 7),
 }
 """Problem -> arguments of its `arguments`."""
 

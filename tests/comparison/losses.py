@@ -96,3 +96,14 @@ def out_of_range(x):
 
 def unsupported(x):
     return np.sum(np.linalg.svd(np.outer(x, x))[1])
+
+
+def two_halves(x):
+    x = np.tanh(x @ x)
+    for _ in range(9):
+        x[1:-1] += 0.1 * (x[:-2] - 2 * x[1:-1] + x[2:])
+    y = x[0].copy()
+    for _ in range(99):
+        for i in range(1, 128):
+            y[i] *= 1 + 0.01 * np.sin(y[i - 1])
+    return np.sum(y)

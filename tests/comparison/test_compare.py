@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from typing import Any
 
@@ -121,6 +122,15 @@ def test_a_wrong_gradient_is_told_loudly(monkeypatch):
     assert not found.ok
     assert "loop is WRONG" in str(found)
     assert found.fastest.name != "loop"
+
+
+def test_what_auto_has_chosen_is_told():
+    found = compare(losses.two_halves, losses.BIG, levels=["linalg", "auto"])
+    assert found["linalg"].chosen == ""
+    assert re.fullmatch(r"mixed \(loop from .*losses.py:\d+:\d+\)", found["auto"].chosen)
+    assert found["auto"].status == "agrees"
+    assert f"The level auto is {found['auto'].chosen} here." in str(found).replace("\n", " ")
+    assert found.to_dict()["levels"][1]["chosen"] == found["auto"].chosen
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e-5])

@@ -173,7 +173,7 @@ def modules(function: Callable[..., Any], level: str, *args: Any) -> ModuleOp:
 
 def request_levels(function: Callable[..., Any], level: str, *args: Any) -> list[str]:
     module = modules(function, level, *args)
-    return [op.level.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)]
+    return [op.level.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp | ad.PullbackOp)]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)
@@ -227,7 +227,7 @@ def test_what_is_left_to_a_later_level_is_kept_until_then() -> None:
     module = da.grad(nested, level="mixed").lower(W).module("linalg")
     (call,) = (op for op in module.walk() if isinstance(op, func.CallOp))
     assert call.attributes[ad.LEVEL] == StringAttr("llvm")
-    (request,) = (op for op in module.walk() if isinstance(op, ad.VJPOp))
+    (request,) = (op for op in module.walk() if isinstance(op, ad.PullbackOp))
     assert request.level.data == "loop"
 
 

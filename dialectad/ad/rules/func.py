@@ -6,7 +6,8 @@ pipeline (see `isolate.py`). The derivative of such a call is requested there:
     =>  %y, %ty = "ad.jvp"(%x, %tx) <{callee = @g, active = [0], level = "loop"}>                      forward
 
 In reverse mode `@g` is a checkpoint: its arguments are kept, and it runs again when the reverse sweep comes
-to it. On memory the request is in memory form, and what the call wrote has the cotangent zero before it.
+to it; unless `augment-calls` makes one run of the call and the request. On memory the request is in memory
+form, and what the call wrote has the cotangent zero before it.
 """
 
 from __future__ import annotations

@@ -452,7 +452,7 @@ class Bufferizer(Memory):
 _MAX_INSERTIONS = 32
 """How many insertions into one array are looked through, which keeps the pass linear."""
 
-_EFFECTS = (ad.PopOp, ad.CacheOp, ad.VJPOp, ad.JVPOp, scf.ForOp, scf.IfOp, scf.WhileOp, func.CallOp)
+_EFFECTS = (ad.PopOp, ad.CacheOp, *ad.REQUESTS, scf.ForOp, scf.IfOp, scf.WhileOp, func.CallOp)
 _MOVABLE = (
     arith.ConstantOp,
     arith.AddiOp,

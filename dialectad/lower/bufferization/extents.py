@@ -30,6 +30,8 @@ def stated(value: SSAValue) -> list[Extent] | SSAValue | None:
             return list(op.sizes)
         case ad.VJPOp():
             return _primal_of_gradient(op, value)
+        case ad.PullbackOp():
+            return op.arguments[ad.positions(op.active)[cast(OpResult, value).index]]
         case Block() | scf.ForOp() | scf.WhileOp() | scf.IfOp():
             return None
         case _:

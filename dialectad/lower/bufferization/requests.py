@@ -12,6 +12,11 @@ callee's derivative may overwrite. In forward mode these are the tangents of the
 memory for those of the results. A scalar is an operand as it is where it is only read, otherwise a memref
 of rank 0. All memrefs are row-major, and what is written overlaps no other operand.
 
+What is called and differentiated later is the same in two parts. The pullback writes no outs, but reads them:
+
+    %y, %run = "ad.augmented"(%x) <{callee = @f}>         %dx = "ad.pullback"(%run, %x, %y, %dy) <{...}>
+~>  %run = "ad.augmented"(%X, %Y) {dialectad.outs = 1}    "ad.pullback"(%run, %X, %Y, %DX, %C) <{...}>
+
 A call that is differentiated on its own (`dialectad.level`) is the same without shadows:
 
     %y = func.call @f(%x) {dialectad.level = "llvm"}
@@ -62,7 +67,7 @@ def prepare_callees(module: ModuleOp) -> None:
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     callees: dict[str, func.FuncOp] = {}
-    for op in [op for op in module.walk() if isinstance(op, Request) or _stays(op)]:
+    for op in [op for op in module.walk() if isinstance(op, ad.REQUESTS) or _stays(op)]:
         name = cast(SymbolRefAttr, op.properties["callee"]).root_reference.data
         if (callee := callees.get(name)) is None:
             callee = callees[name] = _private(functions, name)
@@ -125,6 +130,46 @@ def _jvp(b: Bufferizer, op: ad.JVPOp) -> None:
     _replace(b, op, [*arguments, *map(b.memref, outs), *directions, *map(b.memref, tangents)], places)
 
 
+def _augmented(b: Bufferizer, op: ad.AugmentedOp) -> None:
+    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
+    outs = [_out(b, result, reads) for result in op.res]
+    arguments = [_argument(b, value) for value in op.operands]
+    op.attributes[OUTS] = IntegerAttr(len(outs), i64)
+    made = _replace(b, op, [*arguments, *map(b.memref, outs)], outs, [ad.RunType()])
+    op.run.replace_all_uses_with(made.results[0])
+
+
+def _pullback(b: Bufferizer, op: ad.PullbackOp) -> None:
+    _check_level(b, op)
+    active, seeds = ad.positions(op.active), ad.positions(op.seeds)
+    count = len(op.operands) - len(seeds)
+    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
+    shadows = [_out(b, dx, reads, op.arguments[i]) for i, dx in zip(active, op.res, strict=True)]
+    for shadow in shadows:
+        _fill_with_zero(b, shadow)
+    cotangents = [_used_up(b, op, index) for index in range(count, len(op.operands))]
+    first_out = count - _number_of_outs(op)
+    arguments = [_argument(b, value) for value in op.operands[1:first_out]]
+    outs = [_in_memory(b, value) for value in op.operands[first_out:count]]
+    operands = [op.run, *arguments, *outs, *map(b.memref, (*shadows, *cotangents))]
+    _replace(b, op, operands, shadows)
+
+
+def _number_of_outs(op: ad.PullbackOp) -> int:
+    augmented = op.run.owner  # in memory form already
+    assert isinstance(augmented, ad.AugmentedOp)
+    return cast(IntegerAttr[Any], augmented.attributes[OUTS]).value.data
+
+
+def _in_memory(b: Bufferizer, value: SSAValue) -> SSAValue:
+    """Memory with the content of a value that is read."""
+    if is_tensor(value):
+        return _argument(b, value)
+    place = b.allocate((), value.type)
+    b.emit(memref.StoreOp.get(value, place.buffer.memref, ()))
+    return b.memref(place)
+
+
 def _call(b: Bufferizer, op: func.CallOp) -> None:
     if not _stays(op):
         raise b.error(f"a call of {op.callee} is left", hint="run the pass `inline` before `bufferize`")
@@ -134,7 +179,7 @@ def _call(b: Bufferizer, op: func.CallOp) -> None:
     _replace(b, op, [*(_argument(b, value) for value in op.operands), *map(b.memref, outs)], outs)
 
 
-def _check_level(b: Bufferizer, op: Request) -> None:
+def _check_level(b: Bufferizer, op: Request | ad.PullbackOp) -> None:
     if ad.point_of(op.level.data) not in ad.MEMORY:
         raise b.error(
             f"a derivative at the level {op.level} is left",
@@ -189,7 +234,7 @@ def _argument(b: Bufferizer, value: SSAValue) -> SSAValue:
     return b.memref(place)
 
 
-def _used_up(b: Bufferizer, op: ad.VJPOp, index: int) -> Place:
+def _used_up(b: Bufferizer, op: ad.VJPOp | ad.PullbackOp, index: int) -> Place:
     """Memory with the content of an operand that may be overwritten: its own, if nobody wants that."""
     value = op.operands[index]
     if not isinstance(type_ := value.type, TensorType):
@@ -207,14 +252,30 @@ def _used_up(b: Bufferizer, op: ad.VJPOp, index: int) -> Place:
 
 
 def _replace(
-    b: Bufferizer, op: Request | func.CallOp, operands: Sequence[SSAValue], places: Sequence[Place]
-) -> None:
-    b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
-    for result, place in zip(op.results, places, strict=True):
+    b: Bufferizer,
+    op: Operation,
+    operands: Sequence[SSAValue],
+    places: Sequence[Place],
+    types: Sequence[Attribute] = (),
+) -> Operation:
+    """Emit the op in memory form, with results of `types`; what it gave before is in `places`."""
+    made = b.emit(
+        type(op).create(
+            operands=operands, result_types=types, properties=op.properties, attributes=op.attributes
+        )
+    )
+    for result, place in zip(op.results, places, strict=False):
         if not is_tensor(result) and result.first_use is not None:
             load = b.emit(memref.LoadOp.get(b.memref(place), ()))
             result.replace_all_uses_with(load.results[0])
     b.drop(op)
+    return made
 
 
-Bufferizer.RULES |= {ad.VJPOp: _vjp, ad.JVPOp: _jvp, func.CallOp: _call}
+Bufferizer.RULES |= {
+    ad.VJPOp: _vjp,
+    ad.JVPOp: _jvp,
+    ad.AugmentedOp: _augmented,
+    ad.PullbackOp: _pullback,
+    func.CallOp: _call,
+}
