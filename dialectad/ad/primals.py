@@ -288,11 +288,15 @@ class Primals:
         reverse = scope.marker.parent
         assert reverse is not None
         moved: dict[SSAValue, SSAValue] = {}
-        for value in graph.cut(reverse):
+        chosen = graph.cut(reverse)
+        for value in chosen:
+            if value in graph.partials:
+                with self.emitter.deriving(_location_op(value)):
+                    graph.move(value, scope.forward, moved)
+        for value in chosen:
             with self.emitter.deriving(_location_op(value)):
                 if value in graph.partials:
-                    clone = graph.move(value, scope.forward, moved)
-                    value.replace_all_uses_with(self._cached(clone, scope))
+                    value.replace_all_uses_with(self._cached(moved[value], scope))
                 else:
                     scope.values[value] = self._cached(value, scope)
         graph.prune(keep=set(scope.values.values()))

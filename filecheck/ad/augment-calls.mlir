@@ -6,9 +6,9 @@ func.func private @g(%x: tensor<4xf64>, %s: f64) -> (tensor<4xf64>, f64) {
 
 // A call and the request for its derivative are one run.
 // CHECK-LABEL: func.func @pair(
-// CHECK-NEXT:    %y, %t, %[[RUN:.*]] = "ad.augmented"(%x, %s) <{callee = @g}> : (tensor<4xf64>, f64) -> (tensor<4xf64>, f64, !ad.run)
+// CHECK-NEXT:    %y, %t, %[[R:.*]] = "ad.augmented"(%x, %s) <{callee = @g}> : (tensor<4xf64>, f64) -> (tensor<4xf64>, f64, !ad.run)
 // CHECK-NEXT:    %dy = math.cos %y : tensor<4xf64>
-// CHECK-NEXT:    %dx = "ad.pullback"(%[[RUN]], %x, %s, %y, %t, %dy) <{callee = @g, active = array<i64: 0>, seeds = array<i64: 0>, level = "loop"}> : (!ad.run, tensor<4xf64>, f64, tensor<4xf64>, f64, tensor<4xf64>) -> tensor<4xf64>
+// CHECK-NEXT:    %dx = "ad.pullback"(%[[R]], %x, %s, %y, %t, %dy) <{callee = @g, active = array<i64: 0>, seeds = array<i64: 0>, level = "loop"}> : (!ad.run, tensor<4xf64>, f64, tensor<4xf64>, f64, tensor<4xf64>) -> tensor<4xf64>
 // CHECK-NEXT:    %q = arith.mulf %t, %t : f64
 // CHECK-NEXT:    func.return %dx, %q : tensor<4xf64>, f64
 func.func @pair(%x: tensor<4xf64>, %s: f64) -> (tensor<4xf64>, f64) {

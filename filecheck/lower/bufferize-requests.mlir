@@ -68,11 +68,11 @@ func.func private @calls(%x: tensor<4xf64>, %s: f64) -> (tensor<4xf64>, f64) {
 // A call, and later its pullback: that reads what the call has written, and scalars among it from memory.
 // CHECK-LABEL: func.func @apart(
 // CHECK-SAME:      %x: memref<4xf64>, %s: f64, %dt: memref<4xf64>, %[[DX:out.*]]: memref<4xf64>)
-// CHECK:         %[[RUN:.*]] = "ad.augmented"(%x, %s, %[[Y:.*]], %[[T:.*]]) <{callee = @f}> {dialectad.outs = 2 : i64} : (memref<4xf64>, f64, memref<f64>, memref<4xf64>) -> !ad.run
+// CHECK:         %[[R:.*]] = "ad.augmented"(%x, %s, %[[Y:.*]], %[[T:.*]]) <{callee = @f}> {dialectad.outs = 2 : i64} : (memref<4xf64>, f64, memref<f64>, memref<4xf64>) -> !ad.run
 // CHECK-NEXT:    %y = memref.load %[[Y]][]
 // CHECK:         linalg.fill ins({{.*}} : f64) outs(%[[DX]] : memref<4xf64>)
 // CHECK:         memref.store %y, %[[YY:.*]][] : memref<f64>
-// CHECK-NEXT:    "ad.pullback"(%[[RUN]], %x, %s, %[[YY]], %[[T]], %[[DX]], %{{.*}}) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 1>, level = "loop"}>
+// CHECK-NEXT:    "ad.pullback"(%[[R]], %x, %s, %[[YY]], %[[T]], %[[DX]], %{{.*}}) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 1>, level = "loop"}>
 func.func @apart(%x: tensor<4xf64>, %s: f64, %dt: tensor<4xf64>) -> tensor<4xf64> {
   %y, %t, %run = "ad.augmented"(%x, %s) <{callee = @f}> : (tensor<4xf64>, f64) -> (f64, tensor<4xf64>, !ad.run)
   %dx = "ad.pullback"(%run, %x, %s, %y, %t, %dt) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 1>, level = "loop"}> : (!ad.run, tensor<4xf64>, f64, f64, tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
