@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, scf
-from xdsl.dialects.builtin import ModuleOp, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import IndexType, IntegerType, ModuleOp, UnrealizedConversionCastOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -175,6 +175,7 @@ def _numbered(fused: scf.ForOp, backward: scf.ForOp, placeholder: Operation) -> 
     """
     index, step, k = fused.body.block.args[0], constant_of(fused.step), placeholder.results[0]
     assert step is not None
+    assert isinstance(k.type, IndexType | IntegerType)
     number = plus(plus(linear(backward.ub), {k: -1}), {ONE: -1})
     expected = plus(linear(fused.lb), number, step)
     op = placeholder.next_op
