@@ -1,0 +1,95 @@
+"""Whole random programs: helper functions, arguments and the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.program_writer.expressions import Variable
+from tests.program_writer.statements import Statements
+
+_HEADER = "import math\n\nimport numpy as np\n\n\n"
+
+
+class Writer(Statements):
+    """Writes one program."""
+
+    def helper(self) -> None:
+        name = self.fresh("helper")
+        kind = self.pick("scalar", "scalar", "writer")
+        kept, self.scope = self.scope, [Variable("b")]
+        if kind == "scalar":
+            self.emit_at(0, f"def {name}(a, b):")
+            self.define(Variable("a"))
+            self.statements_without_arrays()
+            self.emit(f"return {self.bounded(self.scalar(1))}")
+        else:
+            self.emit_at(0, f"def {name}(a, b):")
+            with self.loop(f"for i in range({self.pick('len(a)', 'a.shape[0]', 'len(a) - 1')}):"):
+                self.emit(f"a[i] = {self.bounded('a[i] + b * (i + 1)')}")
+                if self.chance(0.5):
+                    self.emit("b = b * 0.5 + a[i - 1]")
+        self.lines += ["", ""]
+        self.scope = kept
+        self.helpers.append((name, kind))
+
+    def statements_without_arrays(self) -> None:
+        for _ in range(self.rng.randrange(3)):
+            way = self.rng.randrange(4)
+            if way == 0:
+                self.early_return()
+            elif way == 1:
+                with self.loop(f"for i in range({self.rng.randrange(1, 4)}):"):
+                    self.update_scalar()
+            else:
+                self.assign_scalar()
+
+    def emit_at(self, indent: int, line: str) -> None:
+        self.lines.append("    " * indent + line)
+
+    def body(self) -> None:
+        for v in self.scope:
+            if v.shape and v.is_float and not v.writable and self.chance(0.5):
+                name = self.fresh("v" if len(v.shape) == 1 else "m")
+                self.emit(f"{name} = {v.name}.copy()")
+                self.define(Variable(name, v.shape))
+        if self.chance(0.6):
+            self.assign_scalar()
+        self.statements(self.rng.randrange(3, 9))
+        parts = []
+        for k, v in enumerate(self.scope):
+            if v.is_float:
+                weight = f"{0.3 + 0.17 * k:.2f}"
+                if not v.shape:
+                    parts.append(f"{weight} * {v.name}")
+                else:
+                    wave = f"np.cos({v.name} + {weight})"
+                    parts.append(f"np.sum({wave})" if self.chance(0.7) else f"np.sum({wave} * {v.name})")
+        self.emit("return " + " + ".join(parts))
+
+    def write(self) -> tuple[str, tuple[Any, ...]]:
+        """The source, and arguments for it."""
+        draw = np.random.default_rng(self.rng.randrange(2**32))
+        n, r = self.pick(1, 2, 3, 3, 4), self.pick(1, 2, 3)
+        c = self.pick(n, n, r)
+        writes = self.chance(0.2)
+        self.scope = []
+        if self.chance(0.4):
+            self.helper()
+        count, high = self.rng.randrange(4), max(0, min(n, r, c) - 1)
+        index = draw.integers(0, high + 1, self.pick(2, 3, n))
+        self.scope = [
+            Variable("x", (n,), None, writes, False),
+            Variable("A", (r, c), None, writes, False),
+            Variable("s"),
+            Variable("k", (), (count, count)),
+            Variable("index", index.shape, (0, high)),
+        ]
+        self.emit_at(0, "def program(x, A, s, k, index):")
+        self.body()
+        x, a = draw.standard_normal(n), draw.standard_normal((r, c))
+        if self.chance(0.1):
+            x, a = x.astype(np.float32), a.astype(np.float32)
+        args = (x, a, float(draw.standard_normal()), count, index)
+        return _HEADER + "\n".join(self.lines) + "\n", args
