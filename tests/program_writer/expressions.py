@@ -48,10 +48,12 @@ class Variable:
     writable: bool = True
     rebindable: bool = True
     """Whether other variables can't be views of it, so that it may mean another array from now on."""
+    is_flag: bool = False
+    """Whether it is a truth value."""
 
     @property
     def is_float(self) -> bool:
-        return self.bounds is None
+        return self.bounds is None and not self.is_flag
 
 
 class Expressions:
@@ -93,6 +95,10 @@ class Expressions:
     def integers(self) -> list[Variable]:
         return [v for v in self.scope if v.bounds is not None and not v.shape]
 
+    def index_arrays(self, extent: int) -> list[Variable]:
+        """Arrays of integers that are indices into an axis."""
+        return [v for v in self.scope if v.bounds is not None and v.shape and v.bounds[1] < extent]
+
     # --- integers ---------------------------------------------------------------------------
 
     def index(self, extent: int, depth: int = 2) -> str:
@@ -109,10 +115,10 @@ class Expressions:
                 options.append(f"-{v.name} - 1")
                 options.append(f"{extent - 1} - {v.name}")
             options.append(f"({v.name} + {self.rng.randrange(3)}) % {extent}")
-        for v in self.scope:
-            if v.bounds is not None and len(v.shape) == 1 and v.bounds[1] < extent and depth:
-                options.append(f"{v.name}[{self.index(v.shape[0], 0)}]")
+        if depth:
+            options += [f"{v.name}[{self.index(v.shape[0], 0)}]" for v in self.index_arrays(extent)]
         if depth == 2 and self.chance(0.1):
+            options.append(f"np.argmax({self.vector(extent, 0)})")
             options.append(f"int(abs({self.scalar(0)}) * 3.0) % {extent}")
         return self.rng.choice(options)
 
@@ -154,6 +160,9 @@ class Expressions:
             v = self.rng.choice(vectors)
             options.append(f"np.{self.pick('any', 'all')}({v.name} > {self.threshold()})")
         options.append(f"-0.613 < {self.scalar(0)} <= 0.417")
+        for v in self.scope:
+            if v.is_flag:
+                options += [v.name, f"not {v.name}"]
         if depth:
             one, other = self.condition(0), self.condition(0)
             options += [f"{one} and {other}", f"{one} or {other}", f"not ({one})"]
@@ -207,7 +216,21 @@ class Expressions:
             (1, lambda: f"np.sum({self.matrix(*self.shape(), depth - 1)})"),
             (2, self.dynamic_reduction),
             (2, lambda: self.helper_call("scalar", depth)),
+            (1, lambda: self.helper_call("recursive", depth)),
+            (1, lambda: f"np.var({self.vector(n, depth - 1)})"),
+            (1, lambda: self.gathered(n)),
+            (1, lambda: f"sum(t * 0.3 for t in {self.vector(n, 0)})"),
+            (1, lambda: f"np.trace({self.matrix(*self.shape(), depth - 1)})"),
         ]
+
+    def gathered(self, n: int) -> str:
+        """Of a vector what its values choose."""
+        v = self.vector(n, 0)
+        return self.pick(
+            f"np.sum(({v})[{v} > {self.threshold()}])",
+            f"({v})[np.argmax({v})]",
+            f"np.max(np.abs({v}))",
+        )
 
     def name_of(self, variables: list[Variable]) -> str | None:
         return self.rng.choice(variables).name if variables else None
@@ -251,7 +274,12 @@ class Expressions:
         fitting = [name for name, k in self.helpers if k == kind]
         if not fitting:
             return None
-        return f"{self.rng.choice(fitting)}({self.scalar(depth - 1)}, {self.scalar(0)})"
+        other = self.pick("0", "1", "3") if kind == "recursive" else self.scalar(0)
+        return f"{self.rng.choice(fitting)}({self.scalar(depth - 1)}, {other})"
+
+    def helper_of_vector(self, n: int) -> str | None:
+        fitting = [name for name, kind in self.helpers if kind == "vector"]
+        return f"{self.rng.choice(fitting)}({self.vector(n, 0)}, {self.scalar(0)})" if fitting else None
 
     def extents(self) -> list[int]:
         found = [v.shape[0] for v in self.floats(1)] + [n for v in self.floats(2) for n in v.shape]
@@ -290,12 +318,14 @@ class Expressions:
             (1, lambda: f"np.diag({self.matrix(n, n, 0)})"),
             (1, lambda: f"({sub()})[::-1]"),
             (1, lambda: f"np.full({n}, {self.scalar(depth - 1)})"),
-            (
-                1,
-                lambda: (
-                    f"np.stack([{', '.join(self.scalar(0) + ' * 1.0' for _ in range(n))}])" if n else None
-                ),
-            ),
+            (1, lambda: self.stacked(n)),
+            (2, lambda: self.helper_of_vector(n)),
+            (1, lambda: f"np.roll({sub()}, {self.pick(1, -1, 2)})"),
+            (1, lambda: f"np.clip({sub()}, -0.5137, 0.7171)"),
+            (1, lambda: f"np.cumprod(0.6 + 0.3 * np.sin({sub()}))"),
+            (1, lambda: f"np.einsum('ij,j->i', {self.matrix(n, inner, 0)}, {self.vector(inner, 0)})"),
+            (1, lambda: f"np.max({self.matrix(inner, n, 0)}, axis=0)" if inner else None),
+            (1, lambda: f"np.array([math.sin(t) for t in {self.vector(n, 0)}])" if n else None),
         ]
         if n > 1:
             cut = self.rng.randrange(1, n)
@@ -306,7 +336,7 @@ class Expressions:
 
     def stacked(self, n: int) -> str | None:
         elements = ", ".join(f"{self.scalar(0)} * 1.0" for _ in range(n))
-        return f"np.array([{elements}])" if n else None
+        return f"np.{self.pick('array', 'stack')}([{elements}])" if n else None
 
     def part(self, n: int) -> str | None:
         """A part of `n` elements of an array."""
@@ -319,6 +349,10 @@ class Expressions:
                     options.append(f"{v.name}[{start}:{start + n - v.shape[0]}]")
             if v.shape[0] == n:
                 options.append(f"{v.name}[::-1]")
+            if (v.shape[0] + 1) // 2 == n:
+                options += [f"{v.name}[::2]", f"{v.name}[::-2]"]
+            if v.shape[0] > n > 1:
+                options.append(f"{v.name}[{n}:0:-1]")
         for v in self.floats(2):
             if v.shape[1] == n and v.shape[0]:
                 options.append(f"{v.name}[{self.index(v.shape[0])}]")
@@ -358,8 +392,15 @@ class Expressions:
                 (1, lambda: f"np.where({sub()} > {self.threshold()}, {sub()}, {self.scalar(0)})"),
                 (1, lambda: f"np.reshape({self.vector(r * c, 0)}, ({r}, {c}))"),
                 (1, lambda: f"np.stack([{', '.join(self.vector(c, 0) for _ in range(r))}])" if r else None),
+                (1, lambda: f"np.{self.pick('tril', 'triu')}({sub()}, {self.pick(-1, 0, 1)})"),
+                (1, lambda: f"np.cumsum({sub()}, axis={self.pick(0, 1)})"),
+                (1, lambda: self.centred(sub())),
+                (1, lambda: f"({sub()})[::-1, ::-1]"),
             ]
         )
+
+    def centred(self, m: str) -> str:
+        return f"({m} - np.mean({m}, axis={self.pick(0, 1)}, keepdims=True))"
 
     def bounded(self, expression: str) -> str:
         return self.pick("np.tanh({})", "np.sin({})", "0.5 * np.cos({})").format(expression)

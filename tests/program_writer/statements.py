@@ -47,6 +47,12 @@ class Statements(Expressions):
             self.emit(f"{self.rng.choice(outer)} += 0.3 * np.sin({value})")
 
     def statement(self) -> None:
+        self.left -= 1
+        options = self.statement_options()
+        self.rng.choices([write for _, write in options], [weight for weight, _ in options])[0]()
+
+    def statement_options(self) -> list[tuple[int, Callable[[], Any]]]:
+        """The statements that may stand here, with weights."""
         options: list[tuple[int, Callable[[], Any]]] = [
             (4, self.assign_scalar),
             (3, self.update_scalar),
@@ -59,17 +65,18 @@ class Statements(Expressions):
             (1, self.swap),
             (1, self.call_writer),
         ]
-        self.left -= 1
         if self.indent < 5 and self.left > 0:
             options += [(3, self.conditional)]
-        if self.indent < 5 and self.loops < 3 and self.left > 0:
+        if self.may_loop():
             options += [(4, self.for_loop), (2, self.while_loop)]
         if self.loops:
             options += [(1, self.jump)]
         if self.indent > 1:
             options += [(1, self.early_return)]
-        weights = [w for w, _ in options]
-        self.rng.choices(options, weights)[0][1]()
+        return options
+
+    def may_loop(self) -> bool:
+        return self.indent < 5 and self.loops < 3 and self.left > 0
 
     def define(self, variable: Variable) -> None:
         self.scope = [v for v in self.scope if v.name != variable.name] + [variable]
@@ -257,7 +264,15 @@ class Statements(Expressions):
                     (f"for {i} in range({v.name}):", [Variable(i, (), (0, max(0, v.bounds[1] - 1)))])
                 ] * 2
             if v.bounds[0] >= 0 and v.bounds[1] <= 4:
-                heads.append((f"for {i} in range({v.name}, 5):", [Variable(i, (), (v.bounds[0], 4))]))
+                low, high = v.bounds
+                heads.append((f"for {i} in range({v.name}, 5):", [Variable(i, (), (low, 4))]))
+                heads.append((f"for {i} in range(4, {v.name}, -1):", [Variable(i, (), (low + 1, 4))]))
+                heads.append((f"for {i} in range({v.name}, -1, -1):", [Variable(i, (), (0, high))]))
+                heads.append((f"for {i} in range({v.name}, -2, -2):", [Variable(i, (), (-1, high))]))
+                heads.append((f"for {i} in range(0, {v.name} + 1, 2):", [Variable(i, (), (0, high))]))
+        for v in self.index_arrays(5):
+            assert v.bounds is not None
+            heads.append((f"for {i} in {v.name}:", [Variable(i, (), v.bounds)]))
         for v in self.floats(1):
             s = self.fresh("s")
             item = Variable(s, writable=False)
