@@ -227,7 +227,7 @@ class Expressions:
         """Of a vector what its values choose."""
         v = self.vector(n, 0)
         return self.pick(
-            f"np.sum(({v})[{v} > {self.threshold()}])",
+            f"np.sum({v}, where={v} > {self.threshold()})",
             f"({v})[np.argmax({v})]",
             f"np.max(np.abs({v}))",
         )
