@@ -256,7 +256,8 @@ class Expressions:
         v = self.rng.choice(vectors)
         w = self.rng.choice([w for w in vectors if w.shape == v.shape])
         end = self.bound(v.shape[0])
-        cut = self.pick(f"[:{end}]", f"[{end}:]", f"[:{end}]")
+        backwards = self.pick(f"[{end}::-1]", f"[:{end}:-2]", f"[::-1][:{end}]")
+        cut = self.pick(f"[:{end}]", f"[{end}:]", f"[:{end}]", backwards)
         options = [
             f"np.sum({v.name}{cut})",
             f"{v.name}{cut} @ {w.name}{cut}",
