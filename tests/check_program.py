@@ -39,7 +39,7 @@ def check(program: Program, levels: Sequence[Level], turn: int, every: bool = Fa
         With the name of what differs. Any other error is a failure too, if it isn't the refusal of a level
         that is known not to do such a program.
     """
-    check_value(program, levels[0])
+    check_value(program, REFERENCE)  # where nothing is differentiated, all levels but the tape are the same
     for i, level in enumerate(levels):
         try:
             check_gradient(program, level)

@@ -65,7 +65,7 @@ _PREPARED = (scf.WhileOp, linalg.ReduceOp, linalg.GenericOp)
 def _touches(op: Operation, activity: Activity) -> bool:
     """Whether `op` gives, or its regions store away, anything that varies."""
     return any(
-        any(result in activity.varied for result in o.results)
-        or (not o.results and any(operand in activity.varied for operand in o.operands))
+        any(map(activity.is_varied, o.results))
+        or (not o.results and any(map(activity.is_varied, o.operands)))
         for o in op.walk()
     )

@@ -84,10 +84,41 @@ class Flip:
     axes: frozenset[int]
 
     def get(self, whole: SSAValue) -> SSAValue:
-        return emit.flip(whole, self.axes)
+        return flip(whole, self.axes)
 
     def set(self, whole: SSAValue, part: SSAValue) -> SSAValue:
-        return emit.flip(part, self.axes)
+        return flip(part, self.axes)
+
+
+def flip(value: SSAValue, axes: frozenset[int]) -> SSAValue:
+    """`value` with the order of the elements along `axes` reversed.
+
+    An affine map says that of an axis whose extent is known; the others take a loop over slices.
+    """
+    static = frozenset(axis for axis in axes if isinstance(emit.shape(value)[axis], int))
+    if static:
+        value = emit.flip(value, static)
+    for axis in sorted(axes - static):
+        value = _flip_by_slices(value, axis)
+    return value
+
+
+def _flip_by_slices(value: SSAValue, axis: int) -> SSAValue:
+    from dialectad.frontend.gathering import for_each
+
+    extents = emit.shape(value)
+    sizes = [1 if k == axis else n for k, n in enumerate(extents)]
+    strides = [1] * len(extents)
+
+    def at(place: Extent) -> list[Extent]:
+        return [place if k == axis else 0 for k in range(len(extents))]
+
+    def move(position: tuple[SSAValue, ...], out: SSAValue) -> SSAValue:
+        mirrored = emit.sub_index(emit.sub_index(extents[axis], 1), position[0])
+        part = emit.extract_slice(value, at(mirrored), sizes, strides)
+        return emit.insert_slice(part, out, at(position[0]), sizes, strides)
+
+    return for_each([extents[axis]], emit.empty(extents, emit.element(value)), move)
 
 
 Step = Slice | Permute | Reshape | Flip

@@ -174,6 +174,24 @@ def test_random_programs(seed: int) -> None:
     check_random(seed)
 
 
+def test_while_that_writes_constants_into_a_view() -> None:
+    body = f"""
+    {_CONSTANTS}
+    %half = arith.constant 0.5 : f64
+    "memref.copy"(%x0, %y) : ({_V}, {_V}) -> ()
+    %row = memref.subview %y[%c2] [2] [1] : {_V} to memref<2xf64, strided<[1], offset: ?>>
+    %n = scf.while (%k = %c0) : (index) -> (index) {{
+      %more = arith.cmpi slt, %k, %c2 : index
+      scf.condition(%more) %k : index
+    }} do {{
+    ^bb0(%k: index):
+      memref.store %half, %row[%k] : memref<2xf64, strided<[1], offset: ?>>
+      %next = arith.addi %k, %c1 : index
+      scf.yield %next : index
+    }}"""
+    check(Program(body, [_V], [_V]), np.arange(1.0, 7.0))
+
+
 def check_random(seed: int) -> None:
     rng = np.random.default_rng(seed)
     check(Generator(seed).program(), rng.standard_normal(_SIZE), 0.8, seed=seed)

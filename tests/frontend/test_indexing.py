@@ -103,3 +103,47 @@ def test_bounds_known_at_run_time(start, stop):
 
     agrees(loads, X, start, stop)
     agrees(stores, X, start, stop)
+
+
+@pytest.mark.parametrize("start", [0, 2, 4, 9, -1, -2, -5, -9])
+@pytest.mark.parametrize("stop", [0, 1, 3, 8, -1, -3, -6, -9])
+def test_negative_steps_with_bounds_known_at_run_time(start, stop):
+    def loads(x, a, b):
+        parts = [x[a:b:-1], x[a::-1], x[:b:-1], x[a:b:-2], x[:b:-3], x[a::-2], x[a:][::-1]]
+        return [np.sum(np.cumsum(part)) for part in parts]
+
+    def stores(x, a, b):
+        x[a:b:-1] = 0
+        x[:b:-1] += 10
+        x[a::-2] *= np.cumsum(x[a::-2])
+
+    agrees(loads, X, start, stop)
+    agrees(stores, X, start, stop)
+
+
+def test_slice_of_the_other_sign_of_bound():
+    """A bound that wraps comes behind one that doesn't, though it is smaller."""
+
+    def loads(x):
+        total = 0.0
+        for i in range(3):
+            total += np.sum(x[i - 1 : i + 1 : 2]) + np.sum(x[i + 1 : i - 1 : -2])
+            total += np.sum(x[-1:i]) + np.sum(x[i:-1]) + np.sum(x[-3 : i - 2 : -1])
+        return total
+
+    def bound(x, k):
+        return np.sum(x[k - 1 : k + 1 : 2]) + np.sum(x[k + 1 : k - 1 : -1]) + np.sum(x[-2:k])
+
+    agrees(loads, X)
+    for k in range(-3, 4):
+        agrees(bound, X, k)
+
+
+def test_slices_of_slices_whose_extent_is_known_at_run_time():
+    def loads(x, k):
+        part = x[:k]
+        parts = [part[-3:-1], part[-1:-3:-1], part[::-1], part[k::-1], part[len(part) :: -2], part[::-1][:k]]
+        return [np.sum(np.cumsum(part)) for part in parts]
+
+    for k in range(6):
+        agrees(loads, X, k)

@@ -231,6 +231,21 @@ INTEGER_FUNCTIONS = {
     out:
       %r = phi i64 [ %a, %many ], [ %y, %default ], [ -7, %least ]
       ret i64 %r""",
+    "terminators that come before what they take": """
+    entry:
+      br label %define
+    use:
+      br i1 %c, label %yes, label %no
+    yes:
+      ret i64 %a
+    no:
+      switch i64 %a, label %other [ i64 2, label %yes ]
+    define:
+      %c = icmp sgt i64 %x, %y
+      %a = add i64 %x, 1
+      br label %use
+    other:
+      ret i64 %y""",
     "both ways to one block": """
     entry:
       %c = icmp sgt i64 %x, 3

@@ -76,6 +76,8 @@ class Function:
         self.values: dict[str, SSAValue] = {}
         self.forward: dict[str, tuple[SSAValue, int]] = {}
         """Name -> stand-in, and the token of its first use."""
+        self.stood_for: dict[SSAValue, SSAValue] = {}
+        """Stand-in -> the value in its place: terminators, which are built later, still have the stand-in."""
         self.blocks: dict[str, Block] = {}
         self.phis: dict[Block, list[Phi]] = {}
         self.terminators: list[Terminator] = []
@@ -114,6 +116,7 @@ class Function:
             if stand_in.type != value.type:
                 self.tokens.fail(f"{token} is of type {value.type}, {stand_in.type} expected", at)
             stand_in.replace_all_uses_with(value)
+            self.stood_for[stand_in] = value
         hint = _SERIAL.sub("", token[1:])
         if hint not in ("", "v") and SSAValue.is_valid_name(hint):
             value.name_hint = hint
@@ -289,6 +292,7 @@ class Function:
             if block in edges:
                 edges[block].add(end.label)
             branches.append((block, [self._incoming(phi, end) for phi in self.phis.get(block, ())]))
+        end.operands = [self.stood_for.get(operand, operand) for operand in end.operands]
         op = BUILDERS[end.kind](end, branches)
         if end.attached is not None:
             op.attributes |= end.attached.attributes
