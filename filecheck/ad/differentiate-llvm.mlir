@@ -359,3 +359,44 @@ llvm.func @retyped.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64
 // CHECK:           %[[OLD:.*]] = llvm.load %[[DX]]
 // CHECK:           %[[SUM:.*]] = arith.addf %[[OLD]], %[[DV]]
 // CHECK:           llvm.store %[[SUM]], %[[DX]]
+
+// -----
+
+// A loop that carries pointers carries the numbers of the buffers, 0 and 1, and offsets in bytes.
+llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %one = llvm.mlir.constant(1 : i64) : i64
+  %five = llvm.mlir.constant(5 : i64) : i64
+  %f = scf.for %i = %zero to %five step %one iter_args(%p = %x) -> (!llvm.ptr) : i64 {
+    %v = llvm.load %p : !llvm.ptr -> f64
+    llvm.store %v, %y : f64, !llvm.ptr
+    %q = llvm.getelementptr %p[2] : (!llvm.ptr) -> !llvm.ptr, f64
+    scf.yield %q : !llvm.ptr
+  }
+  %r, %s = scf.for %i = %zero to %five step %one iter_args(%p = %f, %q = %y) -> (!llvm.ptr, !llvm.ptr) : i64 {
+    scf.yield %q, %p : !llvm.ptr, !llvm.ptr
+  }
+  %w = llvm.load %r : !llvm.ptr -> f64
+  llvm.store %w, %y : f64, !llvm.ptr
+  llvm.return %zero : i64
+}
+llvm.func @f.jvp_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "jvp", active = array<i64: 0>, seeds = array<i64>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<11xf64>, memref<f64>, memref<11xf64>, memref<f64>]}}
+
+// CHECK-LABEL: func.func @f.jvp_0.body(
+// CHECK-SAME:      %x: !llvm.ptr, %y: !llvm.ptr, %[[TX:[0-9]+]]: !llvm.ptr, %[[TY:[0-9]+]]: !llvm.ptr)
+// CHECK:           %[[F:.*]] = scf.for {{.*}} iter_args(%[[K:.*]] = %zero) -> (i64) : i64 {
+// CHECK:             %[[P:.*]] = llvm.getelementptr %x[%[[K]]]{{.*}}, i8
+// CHECK:             %[[TP:.*]] = llvm.getelementptr %[[TX]][%[[K]]]{{.*}}, i8
+// CHECK:             llvm.load %[[P]]
+// CHECK:             llvm.load %[[TP]]
+// CHECK:             %[[NEXT:.*]] = arith.addi %[[K]], %{{.*}}
+// CHECK:             scf.yield %[[NEXT]]
+// CHECK:           %[[N:.*]], %[[O:.*]], %{{.*}}, %{{.*}} = scf.for {{.*}} iter_args(%[[A:.*]] = %zero, %[[B:.*]] = %[[F]], %[[C:.*]] = %one, %[[D:.*]] = %zero)
+// CHECK:             scf.yield %[[C]], %[[D]], %[[A]], %[[B]]
+// CHECK:           %[[HERE:.*]] = llvm.getelementptr %y[%[[O]]]
+// CHECK:           %[[THERE:.*]] = llvm.getelementptr %x[%[[O]]]
+// CHECK:           %[[IS0:.*]] = arith.cmpi eq, %[[N]], %zero
+// CHECK:           scf.if %[[IS0]]
+// CHECK:             llvm.load %[[THERE]]
+// CHECK:           } else {
+// CHECK:             llvm.load %[[HERE]]

@@ -96,12 +96,6 @@ def test_results_stay(name: str) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("name", ["swap", "rotate"])
+@pytest.mark.parametrize("name", CASES)
 def test_derivatives(name: str) -> None:
     check(program(CASES[name]), np.array([0.3, -0.7, 0.5, 1.1]))
-
-
-@pytest.mark.parametrize("name", ["both become one", "while"])
-def test_derivatives_at_level_loop(name: str) -> None:
-    """LLVM makes pointers of the numbers again, which level llvm refuses."""
-    check(program(CASES[name]), np.array([0.3, -0.7, 0.5, 1.1]), levels=["loop"])
