@@ -86,7 +86,7 @@ class _Memory:
                 case _:
                     for result in op.results:
                         if isinstance(result.type, MemRefType) and result.type.element_type != i8:
-                            self._note(result, result.type.element_type)
+                            self._note(buffer_of(result), result.type.element_type)
         changed = True
         while changed:
             changed = False

@@ -400,3 +400,46 @@ llvm.func @f.jvp_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes
 // CHECK:             llvm.load %[[THERE]]
 // CHECK:           } else {
 // CHECK:             llvm.load %[[HERE]]
+
+// -----
+
+// A cache of an inner derivative is one again: what is pushed in forward order has a shadow that is popped in
+// reverse order, and a slot has a shadow of its own.
+llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %one = llvm.mlir.constant(1 : i64) : i64
+  %v = llvm.load %x : !llvm.ptr -> f64
+  %c = llvm.call @dialectad.cache.f64() : () -> !llvm.ptr
+  %d = llvm.call @dialectad.slots.f64() : () -> !llvm.ptr
+  llvm.call @dialectad.push.f64(%c, %v) : (!llvm.ptr, f64) -> ()
+  %s = llvm.call @dialectad.reserve.f64(%d, %one) : (!llvm.ptr, i64) -> !llvm.ptr
+  llvm.store %v, %s : f64, !llvm.ptr
+  %t = llvm.call @dialectad.pop_slot.f64(%d, %one) : (!llvm.ptr, i64) -> !llvm.ptr
+  %w = llvm.load %t : !llvm.ptr -> f64
+  %u = llvm.call @dialectad.pop.f64(%c) : (!llvm.ptr) -> f64
+  %r = llvm.fadd %u, %w : f64
+  llvm.store %r, %y : f64, !llvm.ptr
+  llvm.call @dialectad.end_cache.f64(%c) : (!llvm.ptr) -> ()
+  llvm.call @dialectad.end_cache.f64(%d) : (!llvm.ptr) -> ()
+  llvm.return %zero : i64
+}
+llvm.func @dialectad.cache.f64() -> !llvm.ptr
+llvm.func @dialectad.slots.f64() -> !llvm.ptr
+llvm.func @dialectad.push.f64(!llvm.ptr, f64)
+llvm.func @dialectad.reserve.f64(!llvm.ptr, i64) -> !llvm.ptr
+llvm.func @dialectad.pop_slot.f64(!llvm.ptr, i64) -> !llvm.ptr
+llvm.func @dialectad.pop.f64(!llvm.ptr) -> f64
+llvm.func @dialectad.end_cache.f64(!llvm.ptr)
+llvm.func @f.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
+
+// CHECK-LABEL: func.func @f.vjp_0_of_0.body(
+// CHECK-DAG:       %c = "ad.cache"() : () -> !ad.cache<f64>
+// CHECK-DAG:       %d = "ad.cache"() : () -> !ad.cache<memref<?xf64>>
+// CHECK-DAG:       %[[DC:.*]] = "ad.cache"() : () -> !ad.cache<f64>
+// CHECK-DAG:       %[[DD:.*]] = "ad.cache"() : () -> !ad.cache<memref<?xf64>>
+// CHECK:           "ad.push"(%c, %v)
+// CHECK:           "ad.reserve"(%d, %{{.*}})
+// CHECK:           "ad.pop"(%d, %{{.*}})
+// CHECK:           "ad.pop"(%c)
+// CHECK:           "ad.push"(%{{.*}}, %[[DU:.*]]) : (!ad.cache<f64>, f64) -> ()
+// CHECK:           "ad.pop"(%{{.*}}) : (!ad.cache<f64>) -> f64
