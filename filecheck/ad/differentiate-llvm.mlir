@@ -443,3 +443,27 @@ llvm.func @f.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attri
 // CHECK:           "ad.pop"(%c)
 // CHECK:           "ad.push"(%{{.*}}, %[[DU:.*]]) : (!ad.cache<f64>, f64) -> ()
 // CHECK:           "ad.pop"(%{{.*}}) : (!ad.cache<f64>) -> f64
+
+// -----
+
+// A float that is copied as an integer is a float; whether it is negative is asked of its bits.
+llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %v = llvm.load %x : !llvm.ptr -> i64
+  llvm.store %v, %y : i64, !llvm.ptr
+  %negative = llvm.icmp "slt" %v, %zero : i64
+  %s = llvm.uitofp %negative : i1 to f64
+  %w = llvm.load %y : !llvm.ptr -> f64
+  %r = llvm.fmul %w, %s : f64
+  llvm.store %r, %y : f64, !llvm.ptr
+  llvm.return %zero : i64
+}
+llvm.func @f.jvp_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "jvp", active = array<i64: 0>, seeds = array<i64>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
+
+// CHECK-LABEL: func.func @f.jvp_0.body(
+// CHECK-SAME:      %[[TX:[0-9]+]]: !llvm.ptr, %[[TY:[0-9]+]]: !llvm.ptr)
+// CHECK:           %v = llvm.load %x : !llvm.ptr -> f64
+// CHECK:           %tv = llvm.load %[[TX]] : !llvm.ptr -> f64
+// CHECK:           %[[BITS:.*]] = arith.bitcast %v : f64 to i64
+// CHECK:           llvm.store %tv, %[[TY]] : f64, !llvm.ptr
+// CHECK:           arith.cmpi slt, %[[BITS]], %zero
