@@ -85,10 +85,50 @@ def swaps_in_both_loops(x):
     return np.sum(a * a) + np.sum(b)
 
 
+def slices_of_unknown_size(x):
+    n = int(x[3] * 3)
+    a, b = x[:n].copy(), np.sin(x[:n])
+    for _ in range(4):
+        b[0] = b[0] * a[1]
+        a, b = b, a
+    return np.sum(a * a) + np.sum(b)
+
+
+def slices_of_many_sizes(x):
+    total = 0.0
+    for m in range(2, 5):
+        a, b = x[:m].copy(), np.sin(x[:m])
+        for i in range(3):
+            b[i % m] = b[i % m] * a[1] + 0.2
+            a, b = b, a
+        total = total + np.sum(a * a) * b[0]
+    return total
+
+
+def matrices_of_unknown_size(x):
+    n = int(x[3] * 3)
+    A = np.outer(x, x)[:n]
+    B, C, k = np.sin(A), A * 0.5, 0
+    while k < 4 and np.sum(C) < 9.0:
+        C[k % n] = A[k % n] * B[(k + 1) % n]
+        A, B, C = B, C, A
+        k += 1
+    return np.sum(A * B) + np.sum(C)
+
+
+def empty_slices(x):
+    n = int(x[0])
+    a, b = x[:n].copy(), np.sin(x[:n])
+    for _ in range(3):
+        a, b = b, a
+    return np.sum(a) + np.sum(x * x)
+
+
 X, T = np.array([0.3, -0.7, 0.5, 1.1]), np.array([0.3, 0.2, -0.5, 0.7])
 PROGRAMS = [
     *(swap_in_a_while, swap_around_a_loop, new_array_in_a_while, swap_until_break, three_in_a_while),
     *(while_that_does_not_run, swaps_in_both_loops),
+    *(slices_of_unknown_size, slices_of_many_sizes, matrices_of_unknown_size, empty_slices),
 ]
 
 
