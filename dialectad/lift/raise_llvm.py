@@ -396,7 +396,7 @@ class _Raiser:
             raise CompileError(
                 "memory that is given back may be any of several",
                 locations.of(op),
-                hint="differentiate it at level loop",
+                hint="differentiate it at level loop or linalg",
                 pass_name="differentiate",
             )
         self.replace(op, memref.DeallocOp.get(owner.inputs[0]))
@@ -412,6 +412,7 @@ class _Raiser:
             raise CompileError(
                 f"a stack allocation of {op.elem_type} in a loop or of unknown size",
                 locations.of(op),
+                hint="differentiate it at level loop or linalg",
                 pass_name="differentiate",
             )
         alloca = memref.AllocaOp.build(
@@ -434,7 +435,7 @@ def _cache_of(op: Operation, handle: SSAValue) -> SSAValue:
         raise CompileError(
             "a cache that may be any of several",
             locations.of(op),
-            hint="differentiate it at level loop",
+            hint="differentiate it at level loop or linalg",
             pass_name="differentiate",
         )
     return handle
