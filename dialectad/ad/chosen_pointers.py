@@ -14,7 +14,8 @@ ways only compute an address:
     =>
     %a = llvm.getelementptr ...;  %p = llvm.select %c, %a, %b
 
-Pointers that loops carry stay as they are.
+What else hands on pointers hands on numbers of buffers and offsets, of which such selects are made
+(`carried_pointers.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from xdsl.dialects import arith, func, llvm, scf
 from xdsl.ir import Block, Operation, Region, SSAValue, Use
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from dialectad.ad.carried_pointers import carry_places, is_pointer
+from dialectad.ad.memory import BULK, buffer_of
 from dialectad.rewrite import structure
 
 _ADDRESS_OPS: tuple[type[Operation], ...] = (
@@ -37,16 +40,13 @@ def resolve_chosen_pointers(function: func.FuncOp) -> None:
     """Rewrite the accesses to memory through pointers that a condition has chosen."""
     # The inner branches first: the selects that they become may leave the outer ones.
     for op in reversed([op for op in function.walk() if isinstance(op, scf.IfOp)]):
-        if any(_is_pointer(result) for result in op.results):
+        if any(is_pointer(result) for result in op.results):
             _select_pointers(op)
+    carry_places(function)
     # The last choice first: what is accessed through it may be accessed through an earlier one then.
     for op in reversed([op for op in function.walk() if isinstance(op, llvm.SelectOp)]):
-        if _is_pointer(op.res):
+        if is_pointer(op.res):
             _resolve(op)
-
-
-def _is_pointer(value: SSAValue) -> bool:
-    return isinstance(value.type, llvm.LLVMPointerType)
 
 
 # Branches that give pointers
@@ -59,7 +59,7 @@ def _select_pointers(op: scf.IfOp) -> None:
     ends = [region.block.last_op for region in op.regions]
     for i, result in enumerate(op.results):
         ways = [end.operands[i] for end in ends if end is not None]
-        if _is_pointer(result) and all(_can_leave(way, op) for way in ways):
+        if is_pointer(result) and all(_can_leave(way, op) for way in ways):
             a, b = (_moved_out(way, op) for way in ways)
             select = llvm.SelectOp(op.cond, a, b)
             _insert_before(op, select)
@@ -94,18 +94,24 @@ def _moved_out(value: SSAValue, branch: Operation) -> SSAValue:
 
 
 def _resolve(select: llvm.SelectOp) -> None:
-    for use in tuple(select.res.uses):
-        match use.operation:
-            case llvm.GEPOp() as user:
-                _resolve_address(select, use, user)
-            case llvm.LoadOp() as user:
-                _access(select, use, user)
-            case llvm.StoreOp() as user if use.index == 1:
-                _access(select, use, user)
-            case _:
-                continue
+    while (use := next(filter(_accesses, select.res.uses), None)) is not None:
+        if isinstance(use.operation, llvm.GEPOp):
+            _resolve_address(select, use, use.operation)
+        else:
+            _access(select, use, use.operation)
     if select.res.first_use is None:
         _erase(select)
+
+
+def _accesses(use: Use) -> bool:
+    """Whether memory is accessed through a pointer, or an address computed of it."""
+    match use.operation:
+        case llvm.StoreOp():
+            return use.index == 1
+        case llvm.GEPOp() | llvm.LoadOp() | llvm.CallOp():
+            return True
+        case op:
+            return type(op) in BULK
 
 
 def _resolve_address(select: llvm.SelectOp, use: Use, op: llvm.GEPOp) -> None:
@@ -119,8 +125,15 @@ def _resolve_address(select: llvm.SelectOp, use: Use, op: llvm.GEPOp) -> None:
 
 
 def _access(select: llvm.SelectOp, use: Use, op: Operation) -> None:
-    """load (select %c, %a, %b)  =>  scf.if %c { load %a } else { load %b }"""
-    ways = [_with_operand(op, use.index, pointer) for pointer in (select.lhs, select.rhs)]
+    """load (select %c, %a, %b)  =>  scf.if %c { load %a } else { load %b }
+
+    There is nothing at the null pointer: what is accessed is the other one then.
+    """
+    pointers = [p for p in (select.lhs, select.rhs) if not isinstance(buffer_of(p).owner, llvm.ZeroOp)]
+    if len(pointers) < 2:
+        op.operands[use.index] = pointers[0] if pointers else select.lhs
+        return
+    ways = [_with_operand(op, use.index, pointer) for pointer in pointers]
     then, otherwise = (Region(Block([way, scf.YieldOp(*way.results)])) for way in ways)
     branch = scf.IfOp(select.cond, op.result_types, then, otherwise)
     _insert_before(op, branch)

@@ -27,8 +27,8 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from dialectad.ad.polyhedron import ONE, Linear, is_feasible, plus
 
 
-class _NotLinear(Exception):
-    pass
+class NotLinear(Exception):
+    """An address that isn't linear in values, or the size of what it counts isn't known."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,17 @@ def access(op: Operation) -> Access | None:
             case memref.LoadOp() | memref.StoreOp():
                 return Access(op, _address(op.memref, list(op.indices)), 1)
             case llvm.LoadOp():
-                return Access(op, _pointer(op.ptr), _bytes(op.dereferenced_value.type))
+                return Access(op, _pointer(op.ptr), bytes_of(op.dereferenced_value.type))
             case llvm.StoreOp():
-                return Access(op, _pointer(op.ptr), _bytes(op.value.type))
+                return Access(op, _pointer(op.ptr), bytes_of(op.value.type))
             case _:
                 return None
-    except _NotLinear:
+    except NotLinear:
         return None
 
 
-def _bytes(type_: Attribute) -> int:
+def bytes_of(type_: Attribute) -> int:
+    """The size of an element in memory, as LLVM counts it."""
     match type_:
         case IntegerType():
             return max(1, -(-type_.width.data // 8))
@@ -66,9 +67,9 @@ def _bytes(type_: Attribute) -> int:
         case _ if isinstance(type_, AnyFloat):
             return type_.bitwidth // 8
         case llvm.LLVMArrayType():
-            return type_.size.data * _bytes(type_.type)
+            return type_.size.data * bytes_of(type_.type)
         case _:
-            raise _NotLinear
+            raise NotLinear
 
 
 # Linear expressions of values. A variable is a value: the index of a loop, or anything else.
@@ -101,15 +102,15 @@ def _strides(type_: MemRefType) -> list[int]:
     if isinstance(type_.layout, StridedLayoutAttr):
         strides = [s.data if isinstance(s.data, int) else None for s in type_.layout.strides.data]  # pyright: ignore
         if any(s is None for s in strides):
-            raise _NotLinear
+            raise NotLinear
         return strides  # pyright: ignore[reportReturnType]
     if not isinstance(type_.layout, NoneAttr):
-        raise _NotLinear
+        raise NotLinear
     strides, step = [], 1
     for extent in reversed(type_.get_shape()):
         strides.append(step)
         if extent == DYNAMIC_INDEX and len(strides) < len(type_.get_shape()):
-            raise _NotLinear
+            raise NotLinear
         step *= extent
     return strides[::-1]
 
@@ -141,7 +142,7 @@ def _offset(memory: SSAValue) -> Linear:
         case memref.CastOp() | memref.CollapseShapeOp() | memref.ExpandShapeOp():
             return _offset(op.operands[0])
         case memref.ViewOp() | memref.ReinterpretCastOp():
-            raise _NotLinear
+            raise NotLinear
         case _:
             return {}
 
@@ -157,10 +158,10 @@ def _pointer(pointer: SSAValue) -> Linear:
     for position, raw in enumerate(op.rawConstantIndices.get_values()):
         if position:
             if not isinstance(element, llvm.LLVMArrayType):
-                raise _NotLinear
+                raise NotLinear
             element = element.type
         index: Linear = linear(next(dynamic)) if raw == llvm.GEP_USE_SSA_VAL else {ONE: int(raw)}
-        total = plus(total, index, _bytes(element))
+        total = plus(total, index, bytes_of(element))
     return total
 
 

@@ -8,7 +8,7 @@ from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad.ad.algebra import integer_constant
-from dialectad.dialects.extents import dynamic_dims, source
+from dialectad.dialects.extents import dynamic_dims, extent_of, source
 
 
 def extents(value: SSAValue) -> list[SSAValue]:
@@ -19,6 +19,8 @@ def extents(value: SSAValue) -> list[SSAValue]:
 
 
 def _dim(memory: SSAValue, dim: int) -> SSAValue:
+    if (known := extent_of(memory, dim)) is not None:
+        return known
     index = integer_constant(dim)
     size = memref.DimOp(memory, index.result)
     Rewriter.insert_op((index, size), _behind(memory))

@@ -5,14 +5,15 @@ A copy of eight bytes becomes a load and a store of an `i64`, whatever the bytes
     %v = llvm.load %p : i64;  llvm.store %v, %q    =>    %v = llvm.load %p : f64;  llvm.store %v, %q
 
 What memory holds is known from its declared type and from what else is loaded and stored there, and goes
-from one buffer to the other with a copy. An integer as wide as several floats is split into these.
+from one buffer to the other with a copy. An integer as wide as several floats is split into these. What else
+is done with an integer is done with the bits of the float, which have no derivative (`bits.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from xdsl.dialects import func, llvm
+from xdsl.dialects import arith, func, llvm
 from xdsl.dialects.builtin import (
     AnyFloat,
     DenseArrayBase,
@@ -26,6 +27,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
+from dialectad.ad.bits import only_tells
 from dialectad.ad.memory import buffer_of
 from dialectad.dialects import llvm as more_llvm
 from dialectad.errors import CompileError
@@ -51,17 +53,23 @@ def retype_copies(function: func.FuncOp, declared: Mapping[SSAValue, Attribute])
         if not fitting:
             continue
         element = max(fitting, key=lambda t: t.bitwidth)
-        if (stores := _stores_of(load.dereferenced_value)) is None:
-            raise CompileError(
-                "floats that are read as integers, and computed with",
-                locations.of(load),
-                hint="differentiate it at level loop or linalg",
-                pass_name="differentiate",
-            )
-        elif element.bitwidth == width:
+        if only_tells(load.dereferenced_value):
+            continue
+        if element.bitwidth == width:
             _retype(load.dereferenced_value, element)
-        else:
+        elif (stores := _stores_of(load.dereferenced_value)) is not None:
             _split(load, stores, element, width // element.bitwidth)
+        else:
+            raise _computed_with(load)
+
+
+def _computed_with(load: llvm.LoadOp) -> CompileError:
+    return CompileError(
+        "floats that are read as integers, and computed with",
+        locations.of(load),
+        hint="differentiate it at level loop or linalg",
+        pass_name="differentiate",
+    )
 
 
 class _Memory:
@@ -77,7 +85,7 @@ class _Memory:
                     self._note(buffer_of(op.ptr), op.dereferenced_value.type)
                     if isinstance(op.dereferenced_value.type, IntegerType):
                         self.copies.append(op)
-                        for store in _stores_of(op.dereferenced_value) or ():
+                        for store in _stores(op.dereferenced_value):
                             links.append((buffer_of(op.ptr), buffer_of(store.ptr)))
                 case llvm.StoreOp():
                     self._note(buffer_of(op.ptr), op.value.type)
@@ -86,7 +94,7 @@ class _Memory:
                 case _:
                     for result in op.results:
                         if isinstance(result.type, MemRefType) and result.type.element_type != i8:
-                            self._note(result, result.type.element_type)
+                            self._note(buffer_of(result), result.type.element_type)
         changed = True
         while changed:
             changed = False
@@ -107,14 +115,15 @@ class _Memory:
 
 def _stores_of(value: SSAValue) -> list[llvm.StoreOp] | None:
     """The stores that an integer ends up in, if nothing else is done with it."""
-    found: list[llvm.StoreOp] = []
+    found = list(_stores(value))
+    return found if len(found) == len(list(value.uses)) else None
+
+
+def _stores(value: SSAValue) -> Iterator[llvm.StoreOp]:
+    """The stores of `value`."""
     for use in value.uses:
-        op = use.operation
-        if isinstance(op, llvm.StoreOp) and use.index == 0:
-            found.append(op)
-        else:
-            return None
-    return found
+        if isinstance(use.operation, llvm.StoreOp) and use.index == 0:
+            yield use.operation
 
 
 def _retype(value: SSAValue, element: AnyFloat) -> None:
@@ -129,7 +138,15 @@ def _retype(value: SSAValue, element: AnyFloat) -> None:
     new.location = load.location
     Rewriter.insert_op(new, InsertPoint.before(load))
     new.dereferenced_value.name_hint = value.name_hint
-    value.replace_all_uses_with(new.dereferenced_value)
+    for store in list(_stores(value)):
+        store.operands[0] = new.dereferenced_value
+    if value.first_use is not None:
+        if not only_tells(value):
+            raise _computed_with(load)
+        bits = arith.BitcastOp(new.dereferenced_value, value.type)
+        bits.location = load.location
+        Rewriter.insert_op(bits, InsertPoint.before(load))
+        value.replace_all_uses_with(bits.result)
     load.detach()
     load.erase()
 

@@ -1,9 +1,9 @@
-"""Where the extents of a tensor come from."""
+"""Where the extents of a tensor or memref come from."""
 
 from __future__ import annotations
 
-from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
+from xdsl.dialects import arith, memref, tensor
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Operation, SSAValue
@@ -29,6 +29,21 @@ def source(value: SSAValue, dim: int) -> Source:
         if (same := _same_shape(op)) is None:
             return value, dim
         value = same
+
+
+def extent_of(memory: SSAValue, dim: int) -> SSAValue | None:
+    """The operand that says what the dynamic extent of a memref along `dim` is, if one does."""
+    assert isinstance(memory.type, MemRefType)
+    position = memory.type.get_shape()[:dim].count(DYNAMIC_INDEX)
+    match memory.owner:
+        case memref.AllocOp() | memref.AllocaOp() as op:
+            return op.dynamic_sizes[position]
+        case memref.ViewOp() | ad.PopOp() | ad.ReserveOp() as op:
+            return op.sizes[position]
+        case memref.SubviewOp() as op if op.static_sizes.get_values().count(DYNAMIC_INDEX) == len(op.sizes):
+            return op.sizes[position]
+        case _:
+            return None
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:

@@ -4,6 +4,7 @@
     %s = llvm.call @sin(%y) : (f64) -> f64       ->  %s = math.sin %y : f64
     %p = llvm.call @aligned_alloc(%a, %n)        ->  %m = memref.alloc(%n) : memref<?xi8>;  %p = cast %m
     llvm.call @dialectad.assert(%ok, %c3)        ->  cf.assert %ok, "<the message of status 3>"
+    llvm.call @dialectad.push.f64(%c, %y)        ->  ad.push(%c, %y)
     llvm.return %status                          ->  func.return
 
 Loads, stores and addresses stay what they are. So the rules for `arith` and `math` hold for LLVM's code too.
@@ -28,6 +29,8 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     StringAttr,
     UnrealizedConversionCastOp,
+    f32,
+    f64,
     i8,
     i64,
 )
@@ -36,11 +39,21 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
 from dialectad.dialects import llvm as more_llvm
-from dialectad.dialects.ad import StopOp
+from dialectad.dialects.ad import CacheOp, CacheType, PopOp, PushOp, ReserveOp, StopOp
 from dialectad.dialects.arith import RemfOp
 from dialectad.errors import CompileError
 from dialectad.lower.llvm.function import OUT_OF_MEMORY
-from dialectad.lower.llvm_libraries import ASSERT, STOP
+from dialectad.lower.llvm_libraries import (
+    ASSERT,
+    CACHE,
+    END_CACHE,
+    POP,
+    POP_SLOT,
+    PUSH,
+    RESERVE,
+    SLOTS,
+    STOP,
+)
 
 _BINARY: dict[type[Operation], type[Operation]] = {
     llvm.FAddOp: arith.AddfOp,
@@ -164,6 +177,9 @@ _LIBM: dict[str, type[Operation]] = {
 }
 
 _SCOPES = ("dialectad.alias_scopes", "dialectad.noalias_scopes")
+
+_ELEMENTS: Mapping[str, Attribute] = {str(t): t for t in (f32, f64, *map(IntegerType, (1, 8, 16, 32, 64)))}
+"""What caches hold, by what the names of their functions end with."""
 
 _ALLOCATE = {"malloc": 0, "aligned_alloc": 1}
 """Functions that give memory -> which operand is its size."""
@@ -300,6 +316,8 @@ class _Raiser:
             self._assertion(op)
         elif name.startswith(f"{STOP}."):
             self.replace(op, StopOp(op.operands[0]))
+        elif (kind := _CACHES.get(name.rpartition(".")[0])) is not None:
+            kind(self, op)
         elif name in _ALLOCATE:
             self._allocation(op, op.operands[_ALLOCATE[name]])
         elif name == "free":
@@ -323,6 +341,40 @@ class _Raiser:
         assert isinstance(message, StringAttr)
         self.replace(op, cf.AssertOp(op.operands[0], message))
 
+    # Caches that grow, of values and of slots
+
+    def cache(self, op: Operation) -> None:
+        self.replace(op, CacheOp(_element_of(op)))
+
+    def slots(self, op: Operation) -> None:
+        self.replace(op, CacheOp(MemRefType(_element_of(op), [DYNAMIC_INDEX])))
+
+    def push(self, op: Operation) -> None:
+        cache, value = op.operands
+        self.replace(op, PushOp(_cache_of(op, cache), value))
+
+    def pop(self, op: Operation) -> None:
+        self.replace(op, PopOp(_cache_of(op, op.operands[0])))
+
+    def reserve(self, op: Operation) -> None:
+        self._slot(op, ReserveOp)
+
+    def pop_slot(self, op: Operation) -> None:
+        self._slot(op, PopOp)
+
+    def _slot(self, op: Operation, kind: type[ReserveOp | PopOp]) -> None:
+        cache, count = op.operands
+        cache_type = _cache_of(op, cache).type
+        assert isinstance(cache_type, CacheType)
+        size = arith.IndexCastOp(count, IndexType())
+        slot = kind(cache, [size.result], cache_type.element_type)
+        self.replace(op, size, slot, _pointer_to(slot.result))
+
+    def end_cache(self, op: Operation) -> None:
+        """A cache ends with its block."""
+        op.detach()
+        op.erase()
+
     def _allocation(self, op: Operation, size: SSAValue) -> None:
         known = _constant_of(size)
         if known is not None:
@@ -344,7 +396,7 @@ class _Raiser:
             raise CompileError(
                 "memory that is given back may be any of several",
                 locations.of(op),
-                hint="differentiate it at level loop",
+                hint="differentiate it at level loop or linalg",
                 pass_name="differentiate",
             )
         self.replace(op, memref.DeallocOp.get(owner.inputs[0]))
@@ -360,6 +412,7 @@ class _Raiser:
             raise CompileError(
                 f"a stack allocation of {op.elem_type} in a loop or of unknown size",
                 locations.of(op),
+                hint="differentiate it at level loop or linalg",
                 pass_name="differentiate",
             )
         alloca = memref.AllocaOp.build(
@@ -368,6 +421,24 @@ class _Raiser:
             properties={"alignment": op.alignment or IntegerAttr(16, i64)},
         )
         self.replace(op, alloca, _pointer_to(alloca.memref))
+
+
+def _element_of(op: Operation) -> Attribute:
+    """The type that the name of the function that is called ends with."""
+    assert isinstance(op, llvm.CallOp)
+    assert op.callee is not None
+    return _ELEMENTS[op.callee.root_reference.data.rpartition(".")[2]]
+
+
+def _cache_of(op: Operation, handle: SSAValue) -> SSAValue:
+    if not isinstance(handle.type, CacheType):
+        raise CompileError(
+            "a cache that may be any of several",
+            locations.of(op),
+            hint="differentiate it at level loop or linalg",
+            pass_name="differentiate",
+        )
+    return handle
 
 
 def _pointer_to(memory: SSAValue) -> Operation:
@@ -395,6 +466,16 @@ def _zero(type_: Attribute) -> Operation | None:
         return None
     return arith.ConstantOp.create(result_types=[type_], properties={"value": value})
 
+
+_CACHES: Mapping[str, Callable[[_Raiser, Operation], None]] = {
+    CACHE: _Raiser.cache,
+    SLOTS: _Raiser.slots,
+    PUSH: _Raiser.push,
+    POP: _Raiser.pop,
+    RESERVE: _Raiser.reserve,
+    POP_SLOT: _Raiser.pop_slot,
+    END_CACHE: _Raiser.end_cache,
+}
 
 _HANDLERS: Mapping[type[Operation], Callable[[_Raiser, Operation], None]] = {
     **dict.fromkeys(_BINARY, _Raiser.binary),

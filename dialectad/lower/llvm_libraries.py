@@ -12,6 +12,18 @@ ASSERT = "dialectad.assert"
 STOP = "dialectad.stop"
 """What can fail and what stops derivatives, in a function that is still to be differentiated."""
 
+CACHE, PUSH, POP = "dialectad.cache", "dialectad.push", "dialectad.pop"
+SLOTS, RESERVE, POP_SLOT = "dialectad.slots", "dialectad.reserve", "dialectad.pop_slot"
+END_CACHE = "dialectad.end_cache"
+"""The growing caches of a function that is still to be differentiated, of values and of slots; the type of an
+element comes after a dot."""
+
+_STACK = "nounwind willreturn nofree nosync nocallback memory(inaccessiblemem: readwrite)"
+"""What a cache holds is reached in no other way."""
+
+_SLOT = "nounwind willreturn nofree nosync nocallback"
+"""What a slot holds is lost when the next one is reserved, so no access may be moved past that."""
+
 _FAILS = "nounwind nofree nocallback memory(inaccessiblemem: readwrite)"
 """It may not return: what comes after it isn't done before it."""
 
@@ -47,6 +59,10 @@ def known_attributes(name: str) -> str:
         return _FAILS
     if name.startswith(f"{STOP}."):
         return _PURE
+    if name.startswith((f"{RESERVE}.", f"{POP_SLOT}.")):
+        return _SLOT
+    if name.startswith(tuple(f"{kind}." for kind in (CACHE, SLOTS, PUSH, POP, END_CACHE))):
+        return _STACK
     if name.startswith(("cblas_", "scipy_cblas_")):
         return _TOUCHES_ARGUMENTS
     return ""

@@ -359,3 +359,111 @@ llvm.func @retyped.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64
 // CHECK:           %[[OLD:.*]] = llvm.load %[[DX]]
 // CHECK:           %[[SUM:.*]] = arith.addf %[[OLD]], %[[DV]]
 // CHECK:           llvm.store %[[SUM]], %[[DX]]
+
+// -----
+
+// A loop that carries pointers carries the numbers of the buffers, 0 and 1, and offsets in bytes.
+llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %one = llvm.mlir.constant(1 : i64) : i64
+  %five = llvm.mlir.constant(5 : i64) : i64
+  %f = scf.for %i = %zero to %five step %one iter_args(%p = %x) -> (!llvm.ptr) : i64 {
+    %v = llvm.load %p : !llvm.ptr -> f64
+    llvm.store %v, %y : f64, !llvm.ptr
+    %q = llvm.getelementptr %p[2] : (!llvm.ptr) -> !llvm.ptr, f64
+    scf.yield %q : !llvm.ptr
+  }
+  %r, %s = scf.for %i = %zero to %five step %one iter_args(%p = %f, %q = %y) -> (!llvm.ptr, !llvm.ptr) : i64 {
+    scf.yield %q, %p : !llvm.ptr, !llvm.ptr
+  }
+  %w = llvm.load %r : !llvm.ptr -> f64
+  llvm.store %w, %y : f64, !llvm.ptr
+  llvm.return %zero : i64
+}
+llvm.func @f.jvp_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "jvp", active = array<i64: 0>, seeds = array<i64>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<11xf64>, memref<f64>, memref<11xf64>, memref<f64>]}}
+
+// CHECK-LABEL: func.func @f.jvp_0.body(
+// CHECK-SAME:      %x: !llvm.ptr, %y: !llvm.ptr, %[[TX:[0-9]+]]: !llvm.ptr, %[[TY:[0-9]+]]: !llvm.ptr)
+// CHECK:           %[[F:.*]] = scf.for {{.*}} iter_args(%[[K:.*]] = %zero) -> (i64) : i64 {
+// CHECK:             %[[P:.*]] = llvm.getelementptr %x[%[[K]]]{{.*}}, i8
+// CHECK:             %[[TP:.*]] = llvm.getelementptr %[[TX]][%[[K]]]{{.*}}, i8
+// CHECK:             llvm.load %[[P]]
+// CHECK:             llvm.load %[[TP]]
+// CHECK:             %[[NEXT:.*]] = arith.addi %[[K]], %{{.*}}
+// CHECK:             scf.yield %[[NEXT]]
+// CHECK:           %[[N:.*]], %[[O:.*]], %{{.*}}, %{{.*}} = scf.for {{.*}} iter_args(%[[A:.*]] = %zero, %[[B:.*]] = %[[F]], %[[C:.*]] = %one, %[[D:.*]] = %zero)
+// CHECK:             scf.yield %[[C]], %[[D]], %[[A]], %[[B]]
+// CHECK:           %[[HERE:.*]] = llvm.getelementptr %y[%[[O]]]
+// CHECK:           %[[THERE:.*]] = llvm.getelementptr %x[%[[O]]]
+// CHECK:           %[[IS0:.*]] = arith.cmpi eq, %[[N]], %zero
+// CHECK:           scf.if %[[IS0]]
+// CHECK:             llvm.load %[[THERE]]
+// CHECK:           } else {
+// CHECK:             llvm.load %[[HERE]]
+
+// -----
+
+// A cache of an inner derivative is one again: what is pushed in forward order has a shadow that is popped in
+// reverse order, and a slot has a shadow of its own.
+llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %one = llvm.mlir.constant(1 : i64) : i64
+  %v = llvm.load %x : !llvm.ptr -> f64
+  %c = llvm.call @dialectad.cache.f64() : () -> !llvm.ptr
+  %d = llvm.call @dialectad.slots.f64() : () -> !llvm.ptr
+  llvm.call @dialectad.push.f64(%c, %v) : (!llvm.ptr, f64) -> ()
+  %s = llvm.call @dialectad.reserve.f64(%d, %one) : (!llvm.ptr, i64) -> !llvm.ptr
+  llvm.store %v, %s : f64, !llvm.ptr
+  %t = llvm.call @dialectad.pop_slot.f64(%d, %one) : (!llvm.ptr, i64) -> !llvm.ptr
+  %w = llvm.load %t : !llvm.ptr -> f64
+  %u = llvm.call @dialectad.pop.f64(%c) : (!llvm.ptr) -> f64
+  %r = llvm.fadd %u, %w : f64
+  llvm.store %r, %y : f64, !llvm.ptr
+  llvm.call @dialectad.end_cache.f64(%c) : (!llvm.ptr) -> ()
+  llvm.call @dialectad.end_cache.f64(%d) : (!llvm.ptr) -> ()
+  llvm.return %zero : i64
+}
+llvm.func @dialectad.cache.f64() -> !llvm.ptr
+llvm.func @dialectad.slots.f64() -> !llvm.ptr
+llvm.func @dialectad.push.f64(!llvm.ptr, f64)
+llvm.func @dialectad.reserve.f64(!llvm.ptr, i64) -> !llvm.ptr
+llvm.func @dialectad.pop_slot.f64(!llvm.ptr, i64) -> !llvm.ptr
+llvm.func @dialectad.pop.f64(!llvm.ptr) -> f64
+llvm.func @dialectad.end_cache.f64(!llvm.ptr)
+llvm.func @f.vjp_0_of_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "vjp", active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
+
+// CHECK-LABEL: func.func @f.vjp_0_of_0.body(
+// CHECK-DAG:       %c = "ad.cache"() : () -> !ad.cache<f64>
+// CHECK-DAG:       %d = "ad.cache"() : () -> !ad.cache<memref<?xf64>>
+// CHECK-DAG:       %[[DC:.*]] = "ad.cache"() : () -> !ad.cache<f64>
+// CHECK-DAG:       %[[DD:.*]] = "ad.cache"() : () -> !ad.cache<memref<?xf64>>
+// CHECK:           "ad.push"(%c, %v)
+// CHECK:           "ad.reserve"(%d, %{{.*}})
+// CHECK:           "ad.pop"(%d, %{{.*}})
+// CHECK:           "ad.pop"(%c)
+// CHECK:           "ad.push"(%{{.*}}, %[[DU:.*]]) : (!ad.cache<f64>, f64) -> ()
+// CHECK:           "ad.pop"(%{{.*}}) : (!ad.cache<f64>) -> f64
+
+// -----
+
+// A float that is copied as an integer is a float; whether it is negative is asked of its bits.
+llvm.func internal @f(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr {llvm.noalias}) -> i64 attributes {dialectad.differentiated} {
+  %zero = llvm.mlir.constant(0 : i64) : i64
+  %v = llvm.load %x : !llvm.ptr -> i64
+  llvm.store %v, %y : i64, !llvm.ptr
+  %negative = llvm.icmp "slt" %v, %zero : i64
+  %s = llvm.uitofp %negative : i1 to f64
+  %w = llvm.load %y : !llvm.ptr -> f64
+  %r = llvm.fmul %w, %s : f64
+  llvm.store %r, %y : f64, !llvm.ptr
+  llvm.return %zero : i64
+}
+llvm.func @f.jvp_0(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i64 attributes {dialectad.derivative = {callee = @f, kind = "jvp", active = array<i64: 0>, seeds = array<i64>, level = "llvm", arguments = 1 : i64, outs = 1 : i64, types = [memref<f64>, memref<f64>, memref<f64>, memref<f64>]}}
+
+// CHECK-LABEL: func.func @f.jvp_0.body(
+// CHECK-SAME:      %[[TX:[0-9]+]]: !llvm.ptr, %[[TY:[0-9]+]]: !llvm.ptr)
+// CHECK:           %v = llvm.load %x : !llvm.ptr -> f64
+// CHECK:           %tv = llvm.load %[[TX]] : !llvm.ptr -> f64
+// CHECK:           %[[BITS:.*]] = arith.bitcast %v : f64 to i64
+// CHECK:           llvm.store %tv, %[[TY]] : f64, !llvm.ptr
+// CHECK:           arith.cmpi slt, %[[BITS]], %zero

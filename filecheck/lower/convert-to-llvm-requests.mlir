@@ -1,4 +1,4 @@
-// RUN: dialectad-opt -p convert-to-llvm %s | filecheck %s
+// RUN: dialectad-opt -p convert-to-llvm --split-input-file %s | filecheck %s
 
 // What is differentiated has no early exit.
 // CHECK:       builtin.module attributes {dialectad.asserts = [{message = "IndexError: no such element"
@@ -38,5 +38,42 @@ func.func @g(%x: memref<?xf64>, %i: index, %p: i1, %y: memref<f64>, %dx: memref<
   "ad.vjp"(%x, %i, %p, %y, %dx, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm"}> : (memref<?xf64>, index, i1, memref<f64>, memref<?xf64>, memref<f64>) -> ()
   "ad.vjp"(%x, %i, %p, %y, %dx, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm"}> : (memref<?xf64>, index, i1, memref<f64>, memref<?xf64>, memref<f64>) -> ()
   "ad.jvp"(%x, %i, %p, %y, %dx, %dy) <{callee = @f, active = array<i64: 0>, level = "llvm"}> : (memref<?xf64>, index, i1, memref<f64>, memref<?xf64>, memref<f64>) -> ()
+  func.return
+}
+
+// -----
+
+// A cache that grows stays one, as calls that LLVM doesn't look into.
+// CHECK-LABEL: llvm.func internal @f(
+// CHECK:         %c = llvm.call @dialectad.cache.f64() : () -> !llvm.ptr
+// CHECK:         %d = llvm.call @dialectad.slots.f64() : () -> !llvm.ptr
+// CHECK:         llvm.call @dialectad.push.f64(%c, %v) : (!llvm.ptr, f64) -> ()
+// CHECK:         %[[SLOT:.*]] = llvm.call @dialectad.reserve.f64(%d, %n) : (!llvm.ptr, i64) -> !llvm.ptr
+// CHECK:         llvm.store %v, %[[SLOT]]
+// CHECK:         %[[AGAIN:.*]] = llvm.call @dialectad.pop_slot.f64(%d, %n) : (!llvm.ptr, i64) -> !llvm.ptr
+// CHECK:         %w = llvm.load %[[AGAIN]]
+// CHECK:         %u = llvm.call @dialectad.pop.f64(%c) : (!llvm.ptr) -> f64
+// CHECK:         llvm.call @dialectad.end_cache.f64(%c) : (!llvm.ptr) -> ()
+// CHECK-NOT:     realloc
+func.func private @f(%x: memref<f64>, %n: index, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  %c = "ad.cache"() : () -> !ad.cache<f64>
+  %d = "ad.cache"() : () -> !ad.cache<memref<?xf64>>
+  %c0 = arith.constant 0 : index
+  %v = memref.load %x[] : memref<f64>
+  "ad.push"(%c, %v) : (!ad.cache<f64>, f64) -> ()
+  %s = "ad.reserve"(%d, %n) : (!ad.cache<memref<?xf64>>, index) -> memref<?xf64>
+  memref.store %v, %s[%c0] : memref<?xf64>
+  %t = "ad.pop"(%d, %n) : (!ad.cache<memref<?xf64>>, index) -> memref<?xf64>
+  %w = memref.load %t[%c0] : memref<?xf64>
+  %u = "ad.pop"(%c) : (!ad.cache<f64>) -> f64
+  %r = arith.mulf %u, %w : f64
+  memref.store %r, %y[] : memref<f64>
+  "ad.release"(%c) : (!ad.cache<f64>) -> ()
+  "ad.release"(%d) : (!ad.cache<memref<?xf64>>) -> ()
+  func.return
+}
+
+func.func @g(%x: memref<f64>, %n: index, %y: memref<f64>, %dx: memref<f64>, %dy: memref<f64>) {
+  "ad.vjp"(%x, %n, %y, %dx, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm"}> : (memref<f64>, index, memref<f64>, memref<f64>, memref<f64>) -> ()
   func.return
 }

@@ -106,6 +106,67 @@ func.func @g(%x: memref<4xf64>, %y: memref<f64>, %tx: memref<4xf64>, %ty: memref
 
 // -----
 
+// Extents that aren't known go around with the numbers; the rows are as long as the longest of the buffers.
+func.func private @f(%x: memref<?x2xf64>, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %n = memref.dim %x, %c0 : memref<?x2xf64>
+  %k = arith.addi %n, %c1 : index
+  %m = memref.alloc(%n) : memref<?x2xf64>
+  %o = memref.alloc(%k) : memref<?x2xf64>
+  %r, %q = scf.for %t = %c0 to %c3 step %c1 iter_args(%a = %m, %b = %o) -> (memref<?x2xf64>, memref<?x2xf64>) {
+    scf.yield %b, %a : memref<?x2xf64>, memref<?x2xf64>
+  }
+  %v = memref.load %r[%c0, %c1] : memref<?x2xf64>
+  memref.store %v, %y[] : memref<f64>
+  func.return
+}
+
+func.func @g(%x: memref<?x2xf64>, %y: memref<f64>, %tx: memref<?x2xf64>, %ty: memref<f64>) {
+  "ad.jvp"(%x, %y, %tx, %ty) <{callee = @f, active = array<i64: 0>, level = "loop"}> : (memref<?x2xf64>, memref<f64>, memref<?x2xf64>, memref<f64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func private @f(
+// CHECK:           %[[MAX:.*]] = arith.maxsi
+// CHECK:           %[[UNITS:.*]] = arith.ceildivsi %[[MAX]], %{{.*}}
+// CHECK:           %[[STRIDE:.*]] = arith.muli %[[UNITS]], %{{.*}}
+// CHECK:           %[[TOTAL:.*]] = arith.muli %[[STRIDE]], %{{.*}}
+// CHECK:           %[[ROWS:.*]] = memref.alloc(%[[TOTAL]]) {alignment = 64 : i64} : memref<?xi8>
+// CHECK:           %[[O:.*]] = arith.muli %{{.*}}, %[[STRIDE]]
+// CHECK:           memref.view %[[ROWS]][%[[O]]][%n] : memref<?xi8> to memref<?x2xf64>
+// CHECK:           memref.view %[[ROWS]][%{{.*}}][%k] : memref<?xi8> to memref<?x2xf64>
+// CHECK:           %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} = scf.for {{.*}} -> (index, index, index, index)
+// CHECK:           memref.dealloc %[[ROWS]]
+
+// -----
+
+// Where it is known what fits in, the rows are allocated before all loops.
+func.func private @f(%x: memref<f64>, %n: index, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %p = memref.alloc() : memref<40xi8>
+  %q = memref.alloc() : memref<80xi8>
+  %m = memref.view %p[%c0][%n] : memref<40xi8> to memref<?xf64>
+  %o = memref.view %q[%c0][%n] : memref<80xi8> to memref<?xf64>
+  %r, %s = scf.for %t = %c0 to %c3 step %c1 iter_args(%a = %m, %b = %o) -> (memref<?xf64>, memref<?xf64>) {
+    scf.yield %b, %a : memref<?xf64>, memref<?xf64>
+  }
+  func.return
+}
+
+func.func @g(%x: memref<f64>, %n: index, %y: memref<f64>, %tx: memref<f64>, %ty: memref<f64>) {
+  "ad.jvp"(%x, %n, %y, %tx, %ty) <{callee = @f, active = array<i64: 0>, level = "loop"}> : (memref<f64>, index, memref<f64>, memref<f64>, memref<f64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func private @f(
+// CHECK-NEXT:      memref.alloc() {alignment = 64 : i64} : memref<256xi8>
+
+// -----
+
 // What nothing differentiates stays as it is.
 func.func @unasked(%m: memref<4xf64>, %n: memref<4xf64>, %k: index) {
   %c0 = arith.constant 0 : index

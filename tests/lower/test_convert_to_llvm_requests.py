@@ -104,19 +104,27 @@ def runnable(module: ModuleOp) -> tuple[Callable[..., int], list[int]]:
         if not holds:
             complaints.append(status)
 
-    assertion = ctypes.CFUNCTYPE(None, ctypes.c_bool, ctypes.c_int64)(complain)
-    stop = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda x: x)
+    stack: list[float] = []
+    handle, double = ctypes.c_void_p, ctypes.c_double
+    stand_ins = {
+        "assert": ctypes.CFUNCTYPE(None, ctypes.c_bool, ctypes.c_int64)(complain),
+        "stop.f64": ctypes.CFUNCTYPE(double, double)(lambda x: x),
+        "cache.f64": ctypes.CFUNCTYPE(handle)(lambda: 8),
+        "push.f64": ctypes.CFUNCTYPE(None, handle, double)(lambda _, x: stack.append(x)),
+        "pop.f64": ctypes.CFUNCTYPE(double, handle)(lambda _: stack.pop()),
+        "end_cache.f64": ctypes.CFUNCTYPE(None, handle)(lambda _: stack.clear()),
+    }
     addresses = {
-        name: ctypes.cast(function, ctypes.c_void_p).value or 0
-        for name, function in (("dialectad.assert", assertion), ("dialectad.stop.f64", stop))
+        f"dialectad.{name}": ctypes.cast(function, ctypes.c_void_p).value or 0
+        for name, function in stand_ins.items()
     }
     library = engine.load(translate(module), imports=addresses)
     prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
     function = prototype(library.address("f"))
-    alive = [library, assertion, stop]
+    alive = [library, stand_ins]
 
     def run(x: np.ndarray, n: int, y: np.ndarray) -> int:
-        assert len(alive) == 3
+        assert len(alive) == 2
         return function(x.ctypes.data, n, y.ctypes.data)
 
     return run, complaints

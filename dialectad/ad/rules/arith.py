@@ -9,7 +9,7 @@
 | `select` | the cotangent for the operand chosen, exactly 0 for the other, whatever it is |
 | `extf` `truncf` | the cotangent in the operand's precision |
 | integers, comparisons, `sitofp`, `fptosi` ... | none |
-| `bitcast` | refused |
+| `bitcast` | none where bits only become conditions and numbers of their own; otherwise refused |
 
 A `select` makes the cotangent of the value that wasn't chosen zero; that zero can still meet an infinite
 partial further up, and 0 * inf is NaN (as in JAX): `where(x > 0, sqrt(x), 0)` at 0 is the classical case,
@@ -25,9 +25,10 @@ from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import MINUS_ONE, ONE, ZERO, Expr, Factor, Gate, Over, element_type
+from dialectad.ad.bits import only_tells
 from dialectad.ad.forward import Forward
 from dialectad.ad.reverse import Reverse, no_rule
-from dialectad.ad.rule import Partials, Point, Rule, inactive, linear, register
+from dialectad.ad.rule import Inactive, Partials, Point, Rule, inactive, linear, register
 from dialectad.dialects.arith import Arith, RemfOp
 
 register(arith.AddfOp, Partials(ONE, ONE))
@@ -104,13 +105,13 @@ _INTEGER = (
 inactive(*(op for op in Arith.operations if issubclass(op, _INTEGER)))
 
 
-class Refused(Rule):
-    """No derivative, and no way to tell whether one is lost: an error where an operand varies."""
+class Bits(Inactive):
+    """A float as an integer: it has no derivative if no float is made of it again."""
 
     def vary(self, activity: Activity, op: Operation) -> None:
-        if any(operand in activity.varied for operand in op.operands):
+        if any(operand in activity.varied for operand in op.operands) and not only_tells(op.results[0]):
             raise no_rule(op)
 
 
-register(arith.BitcastOp, Refused())
+register(arith.BitcastOp, Bits())
 inactive(*(arith.ConstantOp, arith.CmpfOp, arith.SIToFPOp, arith.UIToFPOp, arith.FPToSIOp, arith.FPToUIOp))

@@ -30,6 +30,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter
+from dialectad.ad.bits import only_tells
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import buffer_of
 from dialectad.ad.reverse import Reverse
@@ -92,7 +93,7 @@ class Load(Rule):
             return
         if isinstance(op.dereferenced_value.type, AnyFloat):
             activity.mark_varied(op.dereferenced_value)
-        elif not all(isinstance(use.operation, arith.CmpiOp) for use in op.dereferenced_value.uses):
+        elif not only_tells(op.dereferenced_value):
             raise _refuse(op, f"floats that are read as {op.dereferenced_value.type}")
 
     def use(self, activity: Activity, op: Operation) -> None:

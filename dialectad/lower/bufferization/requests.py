@@ -208,7 +208,7 @@ def _out(b: Bufferizer, result: SSAValue, reads: Sequence[Read], like: SSAValue 
     if like is None and not is_static(type_):
         raise b.error(
             f"what is differentiated gives an array whose shape is only known at run time ({type_})",
-            hint="return an array whose shape follows from those of the arguments",
+            hint="give that part the level linalg, or let it return an array of a shape that is known before",
         )
     place = b.fresh(result, reads, like)
     if place.type != identity_type(type_):

@@ -1,6 +1,8 @@
 """The caches of `ad` to `llvm`: a stack is a pointer, a size and a capacity, each a variable of the function.
 
-Sizes count elements. Three variables rather than a struct, so that LLVM keeps them in registers.
+Sizes count elements. Three variables rather than a struct, so that LLVM keeps them in registers. Where the
+function is still to be differentiated, a stack that grows is a handle, and what is done with it are calls
+that LLVM can't look into.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ from dialectad.lower.llvm.function import (
     View,
     byte_size,
     ptr,
+    scalar_type,
     storage_type,
 )
+from dialectad.lower.llvm_libraries import CACHE, END_CACHE, POP, POP_SLOT, PUSH, RESERVE, SLOTS
 
 _ON_THE_STACK = 4096
 """A cache that is known to take at most so many bytes lives in the function's frame."""
@@ -70,6 +74,25 @@ class Stack:
         return f.element_pointer(f.load(self.block, ptr), self.header, i8)
 
 
+@dataclass(frozen=True)
+class Handle:
+    """What an `ad.cache` is at compile time that is to be one again, see `differentiated.py`."""
+
+    element: Attribute
+    value: SSAValue
+    scope: Mapping[str, Attribute]
+
+    def call(
+        self, f: FunctionLowering, name: str, operands: list[SSAValue], result: Attribute | None
+    ) -> SSAValue | None:
+        return f.call(f"{name}.{type_name(self.element)}", [self.value, *operands], result)
+
+
+def type_name(element: Attribute) -> str:
+    """What the names of functions end with that work on caches of such elements."""
+    return str(scalar_type(element))
+
+
 def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     """Memory is kept from one call to the next: see Note [Arena]."""
     content = op.result.type.element_type
@@ -78,16 +101,19 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     if isinstance(content, MemRefType):
         element, static = content.element_type, DYNAMIC_INDEX not in content.get_shape()
         count = prod(content.get_shape()) if static else 1
+    fixed = op.capacity is not None and static
+    if not fixed and not f.keeps_memory:
+        f.set(op.result, _handle(f, op, element))
+        return
     size = f.slot(i64)
     f.store(f.int_constant(0), size)
-    fixed = op.capacity is not None and static
     room = f.mul(f.extent(op.capacity), count) if op.capacity is not None and static else 0
     if fixed and isinstance(room, int) and room * byte_size(element) <= _ON_THE_STACK:
         frame = f.stack(storage_type(element), max(room, 1), 64)
         f.set(op.result, Stack(element, frame, True, size, None, None, {}))
         return
     if not f.keeps_memory:
-        f.set(op.result, _own(f, op, element, size, room if fixed else None))
+        f.set(op.result, _own(f, op, element, size, room))
         return
     name = f"{f.name}.cache{len(f.module.kept)}"
     header = _HEADER * (1 + len(f.module.kept) % _HEADERS * 7)
@@ -112,15 +138,19 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     f.set(op.result, Stack(element, slot, False, size, available, name, scope, header))
 
 
-def _own(
-    f: FunctionLowering, op: ad.CacheOp, element: Attribute, size: SSAValue, room: Extent | None
-) -> Stack:
-    """A cache with memory of this call's, for `room` elements, or as many as will come."""
-    slot, scope = f.new_heap_slot(), f.scopes.get(op, {})
-    if room is None:
-        return Stack(element, slot, False, size, f.slot(i64), None, scope)
+def _own(f: FunctionLowering, op: ad.CacheOp, element: Attribute, size: SSAValue, room: Extent) -> Stack:
+    """A cache with memory of this call's, for `room` elements."""
+    slot = f.new_heap_slot()
     f.malloc(f.add(f.mul(room, byte_size(element)), _HEADER), slot)
-    return Stack(element, slot, False, size, None, None, scope)
+    return Stack(element, slot, False, size, None, None, f.scopes.get(op, {}))
+
+
+def _handle(f: FunctionLowering, op: ad.CacheOp, element: Attribute) -> Handle:
+    name = SLOTS if isinstance(op.result.type.element_type, MemRefType) else CACHE
+    value = f.call(f"{name}.{type_name(element)}", [], ptr)
+    assert value is not None
+    value.name_hint = op.result.name_hint
+    return Handle(element, value, f.scopes.get(op, {}))
 
 
 def _ensure(f: FunctionLowering, slot: SSAValue, available: SSAValue, needed: SSAValue, header: int) -> None:
@@ -134,8 +164,12 @@ def _ensure(f: FunctionLowering, slot: SSAValue, available: SSAValue, needed: SS
     f.when(f.compare(_SGT, needed, f.load(available, i64)), replace)
 
 
-def _reserve_room(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
+def _reserve_room(f: FunctionLowering, stack: Stack | Handle, count: Extent) -> SSAValue:
     """Take `count` elements on top of the stack; gives their address."""
+    if isinstance(stack, Handle):
+        address = stack.call(f, RESERVE, [f.as_value(count)], ptr)
+        assert address is not None
+        return address
     used = f.load(stack.size, i64)
     after = f.as_value(f.add(used, count))
     if stack.capacity is not None:
@@ -160,26 +194,33 @@ def _reserve_room(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
     return f.element_pointer(stack.base(f), used, stack.element)
 
 
-def _drop(f: FunctionLowering, stack: Stack, count: Extent) -> SSAValue:
+def _drop(f: FunctionLowering, stack: Stack | Handle, count: Extent) -> SSAValue:
     """Give back `count` elements from the top of the stack; gives their address, still valid."""
+    if isinstance(stack, Handle):
+        address = stack.call(f, POP_SLOT, [f.as_value(count)], ptr)
+        assert address is not None
+        return address
     used = f.load(stack.size, i64)
     below = f.integer(llvm.SubOp, used, f.as_value(count), NSW)
     f.store(below, stack.size)
     return f.element_pointer(stack.base(f), below, stack.element)
 
 
-def _stack(f: FunctionLowering, cache: SSAValue) -> Stack:
+def _stack(f: FunctionLowering, cache: SSAValue) -> Stack | Handle:
     stack = f.values[cache]
-    assert isinstance(stack, Stack)
+    assert isinstance(stack, Stack | Handle)
     return stack
 
 
 def _push(f: FunctionLowering, op: ad.PushOp) -> None:
     stack = _stack(f, op.cache)
+    if isinstance(stack, Handle):
+        stack.call(f, PUSH, [f.get(op.value)], None)
+        return
     f.store(f.get(op.value), _reserve_room(f, stack, 1), stack.scope)
 
 
-def _slot_view(f: FunctionLowering, stack: Stack, sizes: list[Extent], address: SSAValue) -> View:
+def _slot_view(f: FunctionLowering, stack: Stack | Handle, sizes: list[Extent], address: SSAValue) -> View:
     return View(address, stack.element, tuple(sizes), tuple(f.row_major(sizes)), scope=stack.scope)
 
 
@@ -198,7 +239,10 @@ def _reserve(f: FunctionLowering, op: ad.ReserveOp) -> None:
 def _pop(f: FunctionLowering, op: ad.PopOp) -> None:
     stack, t = _stack(f, op.cache), op.result.type
     if not isinstance(t, MemRefType):
-        f.set(op.result, f.load(_drop(f, stack, 1), t, stack.scope))
+        if isinstance(stack, Handle):
+            f.set(op.result, stack.call(f, POP, [], scalar_type(t)))
+        else:
+            f.set(op.result, f.load(_drop(f, stack, 1), t, stack.scope))
         return
     sizes = _sizes(f, t, op.sizes)
     f.set(op.result, _slot_view(f, stack, sizes, _drop(f, stack, f.product(sizes))))
@@ -207,6 +251,9 @@ def _pop(f: FunctionLowering, op: ad.PopOp) -> None:
 def _release(f: FunctionLowering, op: ad.ReleaseOp) -> None:
     """Keep the memory for the next call, unless that is too much; free what came back meanwhile."""
     stack = _stack(f, op.cache)
+    if isinstance(stack, Handle):
+        stack.call(f, END_CACHE, [], None)
+        return
     if stack.in_frame:
         return
     block = f.load(stack.block, ptr)

@@ -5,8 +5,12 @@ into, so that it adds no control flow, and so is what stops derivatives:
 
     cf.assert %c, "..."         ->  llvm.call @dialectad.assert(%c, %status) : (i1, i64) -> ()
     %y = "ad.stop"(%x) : f64    ->  %y = llvm.call @dialectad.stop.f64(%x) : (f64) -> f64
+    %c = "ad.cache"() : ...     ->  %c = llvm.call @dialectad.cache.f64() : () -> !llvm.ptr
+    "ad.push"(%c, %x)           ->  llvm.call @dialectad.push.f64(%c, %x) : (!llvm.ptr, f64) -> ()
 
-`%status` is what the function would give as its status. Memory isn't kept from one call to the next.
+`%status` is what the function would give as its status. Memory isn't kept from one call to the next. A cache
+that grows, in a derivative that is differentiated again, stays one: memory that is replaced by more memory
+has no place of its own, of which there could be a shadow.
 """
 
 from __future__ import annotations
