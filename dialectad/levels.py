@@ -22,6 +22,8 @@ STAGES = ("traced", "linalg", "loop", "llvm")
 
 _CLEAN = "canonicalize,cse,dce,raise-to-blas"
 
+_TUNE_LOOPS = "gather-adjoints,split-loops,convert-branches,promote-scalars,mark-parallel,run-forward"
+
 _LIFT = "lift-cf-to-scf{differentiated=true}"
 _TO_LLVM = "convert-scf-to-cf,convert-to-llvm"
 
@@ -41,10 +43,11 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
         ("llvm", "number-buffers"),
         (None, "batch-caches,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (None, _TUNE_LOOPS),
     ),
     "llvm": (
         (None, _TO_LLVM),
-        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},batch-caches,{_TO_LLVM}"),
+        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},batch-caches,{_TUNE_LOOPS},{_TO_LLVM}"),
     ),
 }
 """Stage -> its passes; those with a point only where a request names that point."""

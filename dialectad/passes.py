@@ -22,6 +22,7 @@ _OURS: dict[str, str] = {
     "dialectad.ad": "differentiate choose-level",
     "dialectad.rewrite": "canonicalize cse dce inline raise-to-blas fuse-elementwise hoist convert-to-graph",
     "dialectad.lower": "bufferize number-buffers batch-caches plan-memory lower-blas convert-linalg-to-loops"
+    " gather-adjoints split-loops convert-branches promote-scalars mark-parallel run-forward"
     " convert-scf-to-cf convert-to-llvm",
     "dialectad.lift": "optimize-llvm lift-cf-to-scf",
 }

@@ -84,6 +84,8 @@ def linear(value: SSAValue) -> Linear:
         case arith.ConstantOp() if isinstance(op.value, IntegerAttr):
             number = op.value.value.data
             return {ONE: number} if number else {}
+        case _ if isinstance(value.type, IntegerType) and value.type.width.data < 32:
+            return {value: 1}  # it may wrap around
         case arith.AddiOp():
             return plus(linear(op.lhs), linear(op.rhs))
         case arith.SubiOp():
