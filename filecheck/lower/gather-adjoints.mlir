@@ -82,3 +82,57 @@ func.func @cleared(%d: memref<64xf64>, %x: memref<64xf64>) {
 // CHECK-COUNT-3:   memref.store %{{.*}}, %d
 // CHECK:           scf.for %[[I:.*]] = %c0 to %c60
 // CHECK-NEXT:        memref.store %zero, %x[%[[I]]]
+
+// -----
+
+// The same through pointers, as the level `llvm` has it.
+func.func @pointers(%d: !llvm.ptr {llvm.noalias}, %x: !llvm.ptr {llvm.noalias}) {
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %c60 = arith.constant 60 : i64
+  %next = llvm.getelementptr %d[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  scf.for %i = %c0 to %c60 step %c1 : i64 {
+    %from = llvm.getelementptr %x[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+    %a = llvm.load %from : !llvm.ptr -> f64
+    %p = llvm.getelementptr %d[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+    %q = llvm.getelementptr %next[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+    %0 = llvm.load %p : !llvm.ptr -> f64
+    %1 = arith.addf %0, %a : f64
+    llvm.store %1, %p : f64, !llvm.ptr
+    %2 = llvm.load %q : !llvm.ptr -> f64
+    %3 = arith.addf %2, %a : f64
+    llvm.store %3, %q : f64, !llvm.ptr
+  }
+  func.return
+}
+
+// CHECK-LABEL: func.func @pointers(
+// CHECK-COUNT-3:   llvm.store
+// CHECK-NOT:       llvm.store
+
+// -----
+
+// Pointers that nothing is known of may point to the same memory.
+func.func @unknown(%d: !llvm.ptr, %x: !llvm.ptr) {
+  %c0 = arith.constant 0 : i64
+  %c1 = arith.constant 1 : i64
+  %c60 = arith.constant 60 : i64
+  %next = llvm.getelementptr %d[8] : (!llvm.ptr) -> !llvm.ptr, i8
+  scf.for %i = %c0 to %c60 step %c1 : i64 {
+    %from = llvm.getelementptr %x[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+    %a = llvm.load %from : !llvm.ptr -> f64
+    %p = llvm.getelementptr %d[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+    %q = llvm.getelementptr %next[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+    %0 = llvm.load %p : !llvm.ptr -> f64
+    %1 = arith.addf %0, %a : f64
+    llvm.store %1, %p : f64, !llvm.ptr
+    %2 = llvm.load %q : !llvm.ptr -> f64
+    %3 = arith.addf %2, %a : f64
+    llvm.store %3, %q : f64, !llvm.ptr
+  }
+  func.return
+}
+
+// CHECK-LABEL: func.func @unknown(
+// CHECK-COUNT-2:   llvm.store
+// CHECK-NOT:       llvm.store
