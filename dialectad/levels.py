@@ -22,6 +22,9 @@ STAGES = ("traced", "linalg", "loop", "llvm")
 
 _CLEAN = "canonicalize,cse,dce,raise-to-blas"
 
+_CACHES = "fuse-sweeps,batch-caches,group-caches"
+_TUNE_LOOPS = "gather-adjoints,split-loops,convert-branches,promote-scalars,mark-parallel,run-forward"
+
 _LIFT = "lift-cf-to-scf{differentiated=true}"
 _TO_LLVM = "convert-scf-to-cf,convert-to-llvm"
 
@@ -41,17 +44,12 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         (None, "bufferize"),
         ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
         ("llvm", "number-buffers"),
-        (
-            None,
-            "fuse-sweeps,batch-caches,group-caches,plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse",
-        ),
+        (None, f"{_CACHES},plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (None, _TUNE_LOOPS),
     ),
     "llvm": (
         (None, _TO_LLVM),
-        (
-            "llvm",
-            f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},fuse-sweeps,batch-caches,group-caches,{_TO_LLVM}",
-        ),
+        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},{_CACHES},{_TUNE_LOOPS},{_TO_LLVM}"),
     ),
 }
 """Stage -> its passes; those with a point only where a request names that point."""

@@ -9,7 +9,7 @@ is whether a system of linear inequalities has a solution (`polyhedron.py`); if 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, llvm, memref, scf
@@ -41,12 +41,15 @@ class Access:
     width: int
 
 
-def access(op: Operation) -> Access | None:
-    """The access of a load or store, if its address is linear."""
+def access(op: Operation, *, parts: bool = False) -> Access | None:
+    """The access of a load or store, if its address is linear.
+
+    With `parts` a `memref.view` is a buffer of its own.
+    """
     try:
         match op:
             case memref.LoadOp() | memref.StoreOp():
-                return Access(op, _address(op.memref, list(op.indices)), 1)
+                return Access(op, _address(op.memref, list(op.indices), parts), 1)
             case llvm.LoadOp():
                 return Access(op, _pointer(op.ptr), bytes_of(op.dereferenced_value.type))
             case llvm.StoreOp():
@@ -82,6 +85,8 @@ def linear(value: SSAValue) -> Linear:
         case arith.ConstantOp() if isinstance(op.value, IntegerAttr):
             number = op.value.value.data
             return {ONE: number} if number else {}
+        case _ if isinstance(value.type, IntegerType) and value.type.width.data < 32:
+            return {value: 1}  # it may wrap around
         case arith.AddiOp():
             return plus(linear(op.lhs), linear(op.rhs))
         case arith.SubiOp():
@@ -92,6 +97,8 @@ def linear(value: SSAValue) -> Linear:
                 if set(a) <= {ONE}:
                     return plus({}, b, a.get(ONE, 0))
             return {value: 1}
+        case arith.ShLIOp() if set(by := linear(op.rhs)) <= {ONE}:
+            return plus({}, linear(op.lhs), 1 << by.get(ONE, 0))
         case arith.IndexCastOp() | arith.ExtSIOp():
             return linear(op.operands[0])
         case _:
@@ -120,19 +127,19 @@ def _memref_type(value: SSAValue) -> MemRefType:
     return value.type
 
 
-def _address(memory: SSAValue, indices: list[SSAValue]) -> Linear:
-    total = _offset(memory)
+def _address(memory: SSAValue, indices: list[SSAValue], parts: bool) -> Linear:
+    total = _offset(memory, parts)
     for index, stride in zip(indices, _strides(_memref_type(memory)), strict=True):
         total = plus(total, linear(index), stride)
     return total
 
 
-def _offset(memory: SSAValue) -> Linear:
+def _offset(memory: SSAValue, parts: bool) -> Linear:
     """Where a view begins in its buffer, in elements."""
     op = memory.owner
     match op:
         case memref.SubviewOp():
-            total = _offset(op.source)
+            total = _offset(op.source, parts)
             dynamic = iter(op.offsets)
             strides = _strides(_memref_type(op.source))
             for static, stride in zip(op.static_offsets.get_values(), strides, strict=True):
@@ -140,8 +147,10 @@ def _offset(memory: SSAValue) -> Linear:
                 total = plus(total, offset, stride)
             return total
         case memref.CastOp() | memref.CollapseShapeOp() | memref.ExpandShapeOp():
-            return _offset(op.operands[0])
-        case memref.ViewOp() | memref.ReinterpretCastOp():
+            return _offset(op.operands[0], parts)
+        case memref.ReinterpretCastOp():
+            raise NotLinear
+        case memref.ViewOp() if not parts:
             raise NotLinear
         case _:
             return {}
@@ -176,13 +185,23 @@ def may_overwrite(store: Operation, load: Operation) -> bool:
     return any(is_feasible(system) for system in _systems(written, read))
 
 
-def may_meet(later: Operation, earlier: Operation, loop: scf.ForOp) -> bool:
-    """Whether `later`, in a later iteration of `loop`, may touch what `earlier` touches."""
-    a, b = access(later), access(earlier)
-    if a is None or b is None:
-        return True
-    shared = _shared(later, earlier)
-    return is_feasible(_system(a, b, shared, shared.index(loop), loop))
+def may_meet(
+    first: Access, later: Access, loop: scf.ForOp, *, same: bool = False, where: Iterable[Linear] = ()
+) -> bool:
+    """Whether `later` touches what `first` has touched in an earlier iteration of `loop`.
+
+    With `same` both are in one iteration. The loops around `loop` are in one iteration each; `where` has
+    what else holds (>= 0) of the values in both iterations.
+    """
+    loops = _around(loop)
+    system = _system(later, first, [*loops, loop], len(loops) + same, None if same else loop)
+    inner = [] if same else [loop]
+    return is_feasible([*system, *where, *(_renamed(e, inner) for e in where)])
+
+
+def bounds_around(op: Operation) -> list[Linear]:
+    """What holds (>= 0) of the indices of the loops around `op`."""
+    return [bound for loop in _around(op) for bound in _bounds(loop)]
 
 
 def _around(op: Operation) -> list[Operation]:
@@ -196,14 +215,9 @@ def _around(op: Operation) -> list[Operation]:
     return found[::-1]
 
 
-def _shared(op: Operation, other: Operation) -> list[Operation]:
-    """The loops around both."""
-    return [a for a, b in zip(_around(op), _around(other), strict=False) if a is b]
-
-
 def _systems(written: Access, read: Access) -> Iterator[list[Linear]]:
     """One system for each way in which the store can come after the load."""
-    shared = _shared(written.op, read.op)
+    shared = [a for a, b in zip(_around(written.op), _around(read.op), strict=False) if a is b]
     for depth, loop in enumerate(shared):
         yield _system(written, read, shared, depth, loop)
     if _follows(written.op, read.op):
@@ -234,20 +248,16 @@ def _system(
     What is computed in the loops from `loop` on may be different when the store runs: it is renamed.
     """
     inner = shared[depth:]
-
-    def rename(e: Linear) -> Linear:
-        return {_Later(v) if isinstance(v, SSAValue) and _is_in(v, inner) else v: c for v, c in e.items()}
-
     system: list[Linear] = []
     for place, renamed in ((read, False), (written, True)):
         for outer in _around(place.op):
             for bound in _bounds(outer):
-                system.append(rename(bound) if renamed else bound)
+                system.append(_renamed(bound, inner) if renamed else bound)
     if isinstance(loop, scf.ForOp):
         index = loop.body.block.args[0]
         step = linear(loop.step).get(ONE, 0) if set(linear(loop.step)) <= {ONE} else 1
         system.append({_Later(index): 1, index: -1, ONE: -max(step, 1)})
-    distance = plus(rename(written.start), read.start, -1)
+    distance = plus(_renamed(written.start, inner), read.start, -1)
     # written.start + written.width > read.start, and the other way round
     system.append(plus(distance, {ONE: written.width - 1}))
     system.append(plus({ONE: read.width - 1}, distance, -1))
@@ -261,7 +271,12 @@ class _Later:
     value: SSAValue
 
 
-def _is_in(value: SSAValue, loops: list[Operation]) -> bool:
+def _renamed(e: Linear, inner: Sequence[Operation]) -> Linear:
+    """The expression as it is when the store runs, in another iteration of the loops in `inner`."""
+    return {_Later(v) if isinstance(v, SSAValue) and _is_in(v, inner) else v: c for v, c in e.items()}
+
+
+def _is_in(value: SSAValue, loops: Sequence[Operation]) -> bool:
     """Whether `value` is computed in one of these loops."""
     owner = value.owner
     place = owner.parent_op() if isinstance(owner, Block | Operation) else None
@@ -276,5 +291,17 @@ def _bounds(loop: Operation) -> Iterator[Linear]:
     """What holds of the index of a loop."""
     if isinstance(loop, scf.ForOp):
         index = loop.body.block.args[0]
-        yield plus({index: 1}, linear(loop.lb), -1)
-        yield plus(plus(linear(loop.ub), {index: 1}, -1), {ONE: -1})
+        for bound in _terms(loop.lb, arith.MaxSIOp):
+            yield plus({index: 1}, linear(bound), -1)
+        for bound in _terms(loop.ub, arith.MinSIOp):
+            yield plus(plus(linear(bound), {index: 1}, -1), {ONE: -1})
+
+
+def _terms(bound: SSAValue, kind: type[arith.MaxSIOp | arith.MinSIOp]) -> Iterator[SSAValue]:
+    """What a bound is the greatest (or the least) of."""
+    op = bound.owner
+    if isinstance(op, kind):
+        yield from _terms(op.lhs, kind)
+        yield from _terms(op.rhs, kind)
+    else:
+        yield bound

@@ -33,19 +33,26 @@ def is_feasible(inequalities: Iterable[Linear]) -> bool:
     True
     >>> is_feasible([{"x": 1, ONE: -3}, {"x": -1, ONE: 2}])
     False
+    >>> rows = {"i": 100, "k": -100, "j": 1}  # 100 (i - k) + j = 0 for a j in [1, 99]
+    >>> is_feasible([rows, {v: -c for v, c in rows.items()}, {"j": 1, ONE: -1}, {"j": -1, ONE: 99}])
+    False
     """
     system = {_normal(e) for e in inequalities}
     while True:
         if any(all(v == ONE for v, _ in e) and sum(c for _, c in e) < 0 for e in system):
             return False
         signs: dict[Hashable, list[int]] = {}
+        largest: dict[Hashable, int] = {}
         for e in system:
             for variable, coefficient in e:
                 if variable != ONE:
                     signs.setdefault(variable, [0, 0])[coefficient > 0] += 1
+                    largest[variable] = max(largest.get(variable, 0), abs(coefficient))
         if not signs:
             return True
-        variable = min(signs, key=lambda v: (signs[v][0] * signs[v][1] - sum(signs[v]), str(v)))
+        # Small coefficients first: what is left then has a common divisor, and `_normal` rounds. So of
+        # 100 i + j, two elements of a row, i and j are found out one after the other.
+        variable = min(signs, key=lambda v: (largest[v], signs[v][0] * signs[v][1] - sum(signs[v]), str(v)))
         below = [dict(e) for e in system if dict(e).get(variable, 0) > 0]
         above = [dict(e) for e in system if dict(e).get(variable, 0) < 0]
         system = {e for e in system if not dict(e).get(variable, 0)}

@@ -107,6 +107,10 @@ def _replace_all(results: tuple[OpResult, ...], values: tuple[SSAValue, ...]) ->
         result.replace_all_uses_with(value)
 
 
+_KEPT = ("dialectad.parallel", "dialectad.loop")
+"""Attributes of a loop that its branch back gets."""
+
+
 def _for(op: Operation, region: Region, block: Block) -> Block:
     """
     %r = scf.for %i = %lb to %ub step %s iter_args(%a = %init) { B; yield %b }
@@ -131,6 +135,7 @@ def _for(op: Operation, region: Region, block: Block) -> Block:
     _branch(end, head, (_advance(end, induction, op.step), *terminator.operands))
     if tiny:
         _terminator(end).attributes["dialectad.unroll"] = UnitAttr()
+    _terminator(end).attributes |= {name: op.attributes[name] for name in _KEPT if name in op.attributes}
     terminator.erase()
     after = _append(region, Block())
     _conditional(head, more, start, after)

@@ -27,7 +27,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from dialectad.ad.dependence import linear, may_meet
+from dialectad.ad.dependence import access, linear, may_meet
 from dialectad.ad.polyhedron import ONE, plus
 from dialectad.dialects.ad import MIRRORED, CacheOp, CacheType, PopOp
 from dialectad.lower.counted import as_type, constant_of, insert, insert_constant, number_of
@@ -36,7 +36,7 @@ from dialectad.lower.sweeps.loads import share_loads
 from dialectad.lower.sweeps.stacks import forward_pushes, shrink
 from dialectad.lower.sweeps.sums import carries_only_sums, is_sum
 from dialectad.lower.sweeps.together import move_behind, that_follow
-from dialectad.lower.sweeps.touches import clash, touches
+from dialectad.lower.sweeps.touches import Touch, clash, touches
 from dialectad.rewrite import cse, structure
 
 
@@ -208,11 +208,17 @@ def _is_same(fused: scf.ForOp, first_back: Operation) -> bool:
     assert forth is not None
     assert back is not None
     shared = [[t for t in half if _is_shared(t.buffer, fused)] for half in (forth, back)]
-    if any(may_meet(a.op, b.op, fused) for a, b in clash(*shared)):
+    if any(_may_meet(a, b, fused) for a, b in clash(*shared)):
         return False
     return not any(
-        may_meet(a.op, b.op, fused) for a, b in clash(shared[1], shared[1]) if not (is_sum(a) and is_sum(b))
+        _may_meet(a, b, fused) for a, b in clash(shared[1], shared[1]) if not (is_sum(a) and is_sum(b))
     )
+
+
+def _may_meet(later: Touch, first: Touch, loop: scf.ForOp) -> bool:
+    """Whether one iteration of `loop` touches what another one has touched before."""
+    a, b = access(first.op), access(later.op)
+    return a is None or b is None or may_meet(a, b, loop)
 
 
 def _is_shared(buffer: SSAValue, loop: scf.ForOp) -> bool:

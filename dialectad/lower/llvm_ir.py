@@ -96,6 +96,7 @@ class _Module:
         self.metadata: list[str] = []
         self.scopes: dict[tuple[str, str], int] = {}
         self.scope_lists: dict[Sequence[int], int] = {}
+        self.access_groups: dict[tuple[str, str], int] = {}
         self.trees: dict[Attribute, int] = {}
         self.places = Places(self.node) if places else None
 
@@ -116,9 +117,11 @@ class _Module:
         self.metadata.append(f"!{len(self.metadata)} = {content}")
         return len(self.metadata) - 1
 
-    def loop(self, properties: Iterable[Attribute], *, unroll: bool) -> int:
+    def loop(self, properties: Iterable[Attribute], group: int | None, *, unroll: bool) -> int:
         """The metadata node of a loop, of which each needs its own."""
         nodes = [self.tree(property_) for property_ in properties]
+        if group is not None:
+            nodes.append(self.node(f'!{{!"llvm.loop.parallel_accesses", !{group}}}'))
         if unroll:
             nodes.append(self.tree(_UNROLL_FULL))
         return self.node(f"distinct !{{!{len(self.metadata)}" + "".join(f", !{n}" for n in nodes) + "}")
@@ -152,6 +155,12 @@ class _Module:
         if (key := tuple(numbers)) not in self.scope_lists:
             self.scope_lists[key] = self.node("!{" + ", ".join(f"!{n}" for n in numbers) + "}")
         return self.scope_lists[key]
+
+    def access_group(self, function: str, name: str) -> int:
+        """The metadata node of the accesses of a parallel loop."""
+        if (key := (function, name)) not in self.access_groups:
+            self.access_groups[key] = self.node("distinct !{}")
+        return self.access_groups[key]
 
     def function(self, op: llvm.FuncOp) -> None:
         name, type_ = op.sym_name.data, op.function_type
@@ -307,6 +316,8 @@ class _Function:
                 texts.append(f", !{metadata} !{self.module.scope_list(self.name, scopes)}")
         if (tree := op.attributes.get("dialectad.tbaa")) is not None:
             texts.append(f", !tbaa !{self.module.tree(tree)}")
+        if isinstance(name := op.attributes.get("dialectad.parallel"), StringAttr):
+            texts.append(f", !llvm.access.group !{self.module.access_group(self.name, name.data)}")
         if _flag(op, "invariant"):
             texts.append(f", !invariant.load !{self.module.scope_list(self.name, ())}")
         return "".join(texts)
@@ -391,10 +402,12 @@ def _loop(f: _Function, op: Operation) -> str:
     """`, !llvm.loop !1` of the attributes of a branch back to the start of a loop."""
     unroll = _flag(op, "dialectad.unroll")
     properties = op.attributes.get("dialectad.loop")
-    if not unroll and properties is None:
+    parallel = op.attributes.get("dialectad.parallel")
+    if not unroll and properties is None and parallel is None:
         return ""
+    group = f.module.access_group(f.name, parallel.data) if isinstance(parallel, StringAttr) else None
     listed = properties.data if isinstance(properties, ArrayAttr) else ()
-    return f", !llvm.loop !{f.module.loop(listed, unroll=unroll)}"
+    return f", !llvm.loop !{f.module.loop(listed, group, unroll=unroll)}"
 
 
 def _weights(f: _Function, op: Operation) -> str:
@@ -527,7 +540,12 @@ def _access(op: Operation) -> tuple[str, str, str]:
 def _load(f: _Function, op: Operation) -> None:
     keywords, ordering, align = _access(op)
     type_ = type_text(op.results[0].type)
-    f.define(op, f"load {keywords}{type_}, {f.typed(op.operands[0])}{ordering}{align}{f.aliasing(op)}")
+    text = f"load {keywords}{type_}, {f.typed(op.operands[0])}{ordering}{align}{f.aliasing(op)}"
+    if _flag(op, "dialectad.frozen"):
+        name = f"{f.use(op.results[0])}.read"
+        f.out.append(f"  {name} = {text}")
+        text = f"freeze {type_} {name}"
+    f.define(op, text)
 
 
 def _store(f: _Function, op: Operation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -74,13 +74,24 @@ def _row_major(shape: tuple[int, ...]) -> list[int]:
 def _load(f: FunctionLowering, op: memref.LoadOp) -> None:
     array, *indices = op.operands
     result, view = op.results[0], f.view(array)
-    f.set(result, f.load(f.address(view, [f.extent(index) for index in indices]), result.type, view.scope))
+    f.set(
+        result, f.load(f.address(view, [f.extent(index) for index in indices]), result.type, _says(view, op))
+    )
 
 
 def _store(f: FunctionLowering, op: memref.StoreOp) -> None:
     value, array, *indices = op.operands
     view = f.view(array)
-    f.store(f.get(value), f.address(view, [f.extent(index) for index in indices]), view.scope)
+    f.store(f.get(value), f.address(view, [f.extent(index) for index in indices]), _says(view, op))
+
+
+_PASSED_ON = ("dialectad.parallel", "dialectad.frozen")
+
+
+def _says(view: View, op: Operation) -> Mapping[str, Attribute]:
+    """The attributes of an access: what its memory is apart from, and the parallel loop that it is in."""
+    known = {name: op.attributes[name] for name in _PASSED_ON if name in op.attributes}
+    return {**view.scope, **known} if known else view.scope
 
 
 # Allocation
