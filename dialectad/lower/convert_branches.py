@@ -8,7 +8,13 @@
 
 LLVM would vectorise the left one with masked stores, some ten times slower than plain ones on many machines.
 What a branch reads and writes must be there whether it is taken or not: its address is in bounds by the
-dependence test's arithmetic, or the iteration touches it anyway. Only cheap arithmetic is done in vain.
+dependence test's arithmetic, or the iteration touches it anyway.
+
+What is done in vain should be cheap: some arithmetic, and a few functions of libm, since a vector of these
+takes about as long as one call. Where they aren't wanted they get an argument that they are quick at (the
+logarithm of a negative number isn't):
+
+    %y = scf.if %c { yield log %x } else { ... }     =>     %s = arith.select %c, %x, 1.0;  %y = log %s;  ...
 """
 
 from __future__ import annotations
@@ -18,8 +24,8 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import arith, func, llvm, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, ModuleOp, UnitAttr, i1
+from xdsl.dialects import arith, func, llvm, math, memref, scf
+from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IntegerAttr, MemRefType, ModuleOp, UnitAttr, i1
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -39,15 +45,32 @@ from dialectad.lower.loops.accesses import (
 from dialectad.rewrite import structure
 from dialectad.rewrite.effects import TERMINATORS, TRAPPING
 
-_CHEAP = frozenset((*arith.Arith.operations, llvm.GEPOp, memref.SubviewOp)) - TRAPPING
-
 FROZEN = "dialectad.frozen"
 """Says of a load that LLVM gets a `freeze` of its value. That changes nothing, but what is selected isn't
 what was loaded then, of which LLVM would make a masked store after all.
 """
 
+_CALLS = frozenset(
+    (
+        *(math.ExpOp, math.Exp2Op, math.ExpM1Op, math.LogOp, math.Log2Op, math.Log10Op, math.Log1pOp),
+        *(math.SinOp, math.CosOp, math.TanOp, math.AsinOp, math.AcosOp, math.AtanOp, math.Atan2Op),
+        *(math.SinhOp, math.CoshOp, math.TanhOp, math.AsinhOp, math.AcoshOp, math.ErfOp, math.CbrtOp),
+        *(math.PowFOp,),
+    )
+)
+"""Functions of libm that have vector variants, and are quick at 1."""
+
+_INSTRUCTIONS = frozenset((math.SqrtOp, math.AbsFOp, math.FloorOp, math.CeilOp, math.CopySignOp, math.FmaOp))
+
+_CHEAP = frozenset((*arith.Arith.operations, *_INSTRUCTIONS, llvm.GEPOp, memref.SubviewOp)) - TRAPPING
+
+_IN_VAIN = _CHEAP | _CALLS | TERMINATORS | {scf.IfOp}
+
 _MOST = 20
 """Operations in a branch beyond which it stays one."""
+
+_MOST_CALLS = 3
+"""Calls in the branches of a loop beyond which these stay."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +81,27 @@ class ConvertBranchesPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for loop in innermost_loops(op):
-            branches = [o for o in loop.body.block.ops if isinstance(o, scf.IfOp)]
+            branches = [o for o in loop.body.block.walk() if isinstance(o, scf.IfOp)]
             if not branches or not (found := touches(loop)):
                 continue
             if all(
                 is_fixed(a, loop) and is_fixed(b, loop) for a, b in conflicts(found, Meetings(loop))
-            ) and all(_is_convertible(branch, found) for branch in branches):
-                for branch in branches:
+            ) and _are_convertible(branches, found):
+                for branch in reversed(branches):  # the inner ones first
                     _convert(branch)
 
 
-def _is_convertible(branch: scf.IfOp, found: list[Touch]) -> bool:
-    inner = [op for block in _blocks(branch) for op in block.ops]
+def _are_convertible(branches: list[scf.IfOp], found: list[Touch]) -> bool:
     by_op = {touch.op: touch for touch in found}
-    return len(inner) <= _MOST and all(
-        _is_safe(by_op[op], found) if op in by_op else type(op) in _CHEAP or type(op) in TERMINATORS
-        for op in inner
-    )
+    calls = 0
+    for branch in branches:
+        inner = [op for block in _blocks(branch) for op in block.ops]
+        calls += sum(type(op) in _CALLS for op in inner)
+        if len(inner) > _MOST or not all(
+            _is_safe(by_op[op], found) if op in by_op else type(op) in _IN_VAIN for op in inner
+        ):
+            return False
+    return calls <= _MOST_CALLS
 
 
 def _blocks(branch: scf.IfOp) -> Iterator[Block]:
@@ -118,10 +145,13 @@ def _convert(branch: scf.IfOp) -> None:
     for taken, region in ((True, branch.true_region), (False, branch.false_region)):
         if (block := region.first_block) is None:
             continue
-        stores = [op for op in block.ops if isinstance(op, STORES)]
-        condition = branch.cond if taken or not stores else _not(branch)
-        for op in stores:
-            _guard(op, condition)
+        guarded = [op for op in block.ops if isinstance(op, STORES) or type(op) in _CALLS]
+        condition = branch.cond if taken or not guarded else _not(branch)
+        for op in guarded:
+            if type(op) in _CALLS:
+                _make_quick(op, condition)
+            else:
+                _guard(op, condition)
         yields.append(structure.splice(branch, block, []))
     results: list[SSAValue] = []
     for values in zip(*yields, strict=True) if branch.results else ():
@@ -136,6 +166,15 @@ def _not(branch: scf.IfOp) -> SSAValue:
     opposite = arith.XOrIOp(branch.cond, true.result)
     structure.insert_before(branch, true, opposite)
     return opposite.result
+
+
+def _make_quick(call: Operation, condition: SSAValue) -> None:
+    """log %x  =>  log (select %condition, %x, 1.0)"""
+    for i, operand in enumerate(call.operands):
+        one = arith.ConstantOp(FloatAttr(1.0, operand.type))  # pyright: ignore[reportArgumentType]
+        select = arith.SelectOp(condition, operand, one.result)
+        structure.insert_before(call, one, select)
+        call.operands[i] = select.result
 
 
 def _guard(store: Operation, condition: SSAValue) -> None:

@@ -28,7 +28,7 @@ _CACHES = "fuse-sweeps,batch-caches,group-caches"
 _AT_LOOP = f"number-buffers,differentiate{{level=loop}},inline,canonicalize,cse,dce,{_CACHES}"
 _AT_LLVM = (
     f"plan-memory,{TO_LOOPS},canonicalize,cse,{TO_LLVM},optimize-llvm,lift-cf-to-scf{{differentiated=true}},"
-    f"differentiate{{level=llvm}},{_CACHES},{TO_LLVM}"
+    f"differentiate{{level=llvm}},canonicalize,cse,{_CACHES},{TO_LLVM}"
 )
 PIPELINES = {
     "loop": (_AT_LOOP, f"{TO_LOOPS},canonicalize,cse,{TO_LLVM}"),
