@@ -49,7 +49,8 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "llvm": (
         (None, _TO_LLVM),
-        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},canonicalize,cse,{_CACHES},{_TUNE_LOOPS},{_TO_LLVM}"),
+        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},canonicalize,cse"),
+        ("llvm", f"{_CACHES},{_TUNE_LOOPS},{_TO_LLVM}"),
     ),
 }
 """Stage -> its passes; those with a point only where a request names that point."""

@@ -25,7 +25,16 @@ from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, llvm, math, memref, scf
-from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IntegerAttr, MemRefType, ModuleOp, UnitAttr, i1
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    AnyFloat,
+    FloatAttr,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    UnitAttr,
+    i1,
+)
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -171,7 +180,8 @@ def _not(branch: scf.IfOp) -> SSAValue:
 def _make_quick(call: Operation, condition: SSAValue) -> None:
     """log %x  =>  log (select %condition, %x, 1.0)"""
     for i, operand in enumerate(call.operands):
-        one = arith.ConstantOp(FloatAttr(1.0, operand.type))  # pyright: ignore[reportArgumentType]
+        assert isinstance(operand.type, AnyFloat)
+        one = arith.ConstantOp(FloatAttr(1.0, operand.type))
         select = arith.SelectOp(condition, operand, one.result)
         structure.insert_before(call, one, select)
         call.operands[i] = select.result
