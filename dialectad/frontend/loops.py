@@ -83,15 +83,15 @@ class _Traced:
     scope: Scope
     after: list[Variable]
     late: list[Late]
-    yields: list[SSAValue]
-    """Slots, then late leaves, then written storages."""
+    end: scf.YieldOp
+    """Yields slots, then late leaves, then written storages."""
     written: list[Storage]
     might_be: dict[Storage, frozenset[Storage]]
     """Per carried array, by what stands for it in the body: what it might be of the loop's surroundings."""
 
 
 def _finish_body(state: LoopState, scope: Scope, after: list[Variable], stale: Iterable[Storage]) -> _Traced:
-    """With the body's scope open: what it yields. Block arguments of storages only read are removed."""
+    """End the body, whose scope is open. Arguments of its block may still be replaced afterwards."""
     late = late_variables(state, after)
     yields = [
         slot.type.convert(carry.value_of(state.leaf_after(slot, after)))
@@ -104,7 +104,8 @@ def _finish_body(state: LoopState, scope: Scope, after: list[Variable], stale: I
         yields += [type_.convert(carry.value_of(leaf)) for type_, leaf in leaves]
     written = scope.written()
     yields += [scope.values[storage] for storage in written]
-    return _Traced(scope, after, late, yields, written, _may_share(state, after, scope, stale))
+    end = current().insert(scf.YieldOp(*yields))
+    return _Traced(scope, after, late, end, written, _may_share(state, after, scope, stale))
 
 
 def _drop_unwritten(scope: Scope, written: Sequence[Storage], outer: Callable[[Storage], SSAValue]) -> None:
@@ -185,7 +186,6 @@ def for_loop(
             after = state.collect()
             if not state.widen(after):
                 traced = _finish_body(state, scope, after, stale)
-                trace.insert(scf.YieldOp(*traced.yields))
         if traced is not None:
             break
         trace.stale = stale
@@ -252,10 +252,12 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
     _insert_unused(before, count, [*late, *flag])
     _same_order(head, before, count + len(late) + len(flag), traced.written)
     _same_order(scope, after_block, count + len(late) + len(flag), traced.written)
-    with trace.open(after_block, "loop"):
-        at = count + len(late)
-        ran_now = [emit.constant(1, i1)] if late else []
-        trace.insert(scf.YieldOp(*traced.yields[:at], *ran_now, *traced.yields[at:]))
+    if late:
+        at, end = count + len(late), traced.end
+        end.detach()
+        with trace.open(after_block, "loop"):
+            end.operands = [*end.operands[:at], emit.constant(1, i1), *end.operands[at:]]
+            trace.insert(end)
     with trace.open(before, "loop"):
         go_on = emit.constant(1, i1) if condition is True else condition
         trace.insert(scf.ConditionOp(go_on, *before.args))

@@ -330,3 +330,19 @@ def test_written_argument_of_a_differentiated_function_is_no_other_one():
 def test_kinds_of_arrays_that_mean_something_else(make):
     with pytest.raises(CompileError, match="no plain array"):
         da.jit(lambda x: x * x)(make())
+
+
+def swapped_contents(x):
+    t, u, k = x[:1].copy(), x[1:2].copy(), 0
+    while k < 4 and np.sum(u) < 5.0:
+        v = t.copy()
+        t[:] = u
+        u[:] = v * x[k] + v
+        k += 1
+        last = v
+    return np.sum(t * u) + last[0]
+
+
+def test_arrays_that_take_one_anothers_content_in_a_while() -> None:
+    x = np.array([0.3, 0.4, 0.5, 0.6])
+    assert da.jit(swapped_contents)(x) == pytest.approx(swapped_contents(x), rel=1e-15)
