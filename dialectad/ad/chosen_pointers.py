@@ -14,7 +14,8 @@ ways only compute an address:
     =>
     %a = llvm.getelementptr ...;  %p = llvm.select %c, %a, %b
 
-Pointers that loops carry stay as they are.
+What the condition of a loop passes on is computed again behind it (`passed_pointers.py`). Pointers that loops
+carry stay as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from xdsl.dialects import arith, func, llvm, scf
 from xdsl.ir import Block, Operation, Region, SSAValue, Use
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from dialectad.ad.passed_pointers import recompute_passed_pointers
 from dialectad.rewrite import structure
 
 _ADDRESS_OPS: tuple[type[Operation], ...] = (
@@ -36,9 +38,13 @@ _ADDRESS_OPS: tuple[type[Operation], ...] = (
 def resolve_chosen_pointers(function: func.FuncOp) -> None:
     """Rewrite the accesses to memory through pointers that a condition has chosen."""
     # The inner branches first: the selects that they become may leave the outer ones.
-    for op in reversed([op for op in function.walk() if isinstance(op, scf.IfOp)]):
-        if any(_is_pointer(result) for result in op.results):
+    for op in reversed([op for op in function.walk() if isinstance(op, scf.IfOp | scf.WhileOp)]):
+        if not any(_is_pointer(result) for result in op.results):
+            continue
+        if isinstance(op, scf.IfOp):
             _select_pointers(op)
+        else:
+            recompute_passed_pointers(op)
     # The last choice first: what is accessed through it may be accessed through an earlier one then.
     for op in reversed([op for op in function.walk() if isinstance(op, llvm.SelectOp)]):
         if _is_pointer(op.res):

@@ -43,11 +43,26 @@ def write_to_either(x, A, c):
     return np.sum(y * y) + np.sum(z * z * z)
 
 
+def swapped_until_small(x, A, c):
+    """The condition reads the buffer that the body reads too."""
+    a, b, n = x * A[0], np.zeros(2), 0
+    while np.sum(np.abs(a)) > 0.003 and n < 6:
+        for j in range(2):
+            b[j] = 0.4 * np.sin(a[j - 1] + a[j]) + 0.01 * c
+        a, b = b, a
+        n += 1
+    return np.sum(a * a) + np.sum(np.sin(b))
+
+
 X, A = np.array([0.3, -0.4]), np.array([[0.1, 0.2], [0.3, 0.5]])
 
 
 @pytest.mark.parametrize(
-    "function", [element_of_either, one_of_four, elements_in_a_loop, row_of_either, write_to_either]
+    "function",
+    [
+        *(element_of_either, one_of_four, elements_in_a_loop, row_of_either, write_to_either),
+        swapped_until_small,
+    ],
 )
 def test_gradients(function) -> None:
     gradient = da.grad(function, argnums=(0, 1), level="llvm")
@@ -133,3 +148,41 @@ def test_addresses_that_are_read_stay_in_their_branch() -> None:
       func.return %x : f64
     """)
     assert names(function).count("llvm.load") == 2
+
+
+def test_addresses_that_a_condition_passes_on() -> None:
+    function = resolved("""
+      %n, %p = scf.while (%k = %i) : (i64) -> (i64, !llvm.ptr) {
+        %base = llvm.select %d, %a, %b : i1, !llvm.ptr
+        %j = arith.addi %k, %i : i64
+        %q = llvm.getelementptr %base[%j] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+        %x = llvm.load %q : !llvm.ptr -> f64
+        %go = arith.cmpf olt, %x, %v : f64
+        scf.condition(%go) %k, %q : i64, !llvm.ptr
+      } do {
+      ^bb0(%k: i64, %q: !llvm.ptr):
+        llvm.store %v, %q : f64, !llvm.ptr
+        scf.yield %k : i64
+      }
+      %y = llvm.load %p : !llvm.ptr -> f64
+      func.return %y : f64
+    """)
+    assert "llvm.select" not in names(function)
+    (loop,) = (op for op in function.walk() if isinstance(op, scf.WhileOp))
+    assert [str(t) for t in loop.result_types] == ["i64", "i64"]
+
+
+def test_pointers_that_a_loop_carries_stay() -> None:
+    function = resolved("""
+      %p = scf.while (%k = %a) : (!llvm.ptr) -> (!llvm.ptr) {
+        %q = llvm.getelementptr %k[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f64
+        scf.condition(%c) %q : !llvm.ptr
+      } do {
+      ^bb0(%q: !llvm.ptr):
+        scf.yield %q : !llvm.ptr
+      }
+      %y = llvm.load %p : !llvm.ptr -> f64
+      func.return %y : f64
+    """)
+    (loop,) = (op for op in function.walk() if isinstance(op, scf.WhileOp))
+    assert [str(t) for t in loop.result_types] == ["!llvm.ptr"]
