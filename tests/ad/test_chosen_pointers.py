@@ -43,11 +43,26 @@ def write_to_either(x, A, c):
     return np.sum(y * y) + np.sum(z * z * z)
 
 
+def swapped_until_small(x, A, c):
+    """The condition reads the buffer that the body reads too."""
+    a, b, n = x * A[0], np.zeros(2), 0
+    while np.sum(np.abs(a)) > 0.003 and n < 6:
+        for j in range(2):
+            b[j] = 0.4 * np.sin(a[j - 1] + a[j]) + 0.01 * c
+        a, b = b, a
+        n += 1
+    return np.sum(a * a) + np.sum(np.sin(b))
+
+
 X, A = np.array([0.3, -0.4]), np.array([[0.1, 0.2], [0.3, 0.5]])
 
 
 @pytest.mark.parametrize(
-    "function", [element_of_either, one_of_four, elements_in_a_loop, row_of_either, write_to_either]
+    "function",
+    [
+        *(element_of_either, one_of_four, elements_in_a_loop, row_of_either, write_to_either),
+        swapped_until_small,
+    ],
 )
 def test_gradients(function) -> None:
     gradient = da.grad(function, argnums=(0, 1), level="llvm")
