@@ -52,10 +52,12 @@ def _isas() -> str:
 
 @cache
 def variants(function: str, type_: str) -> tuple[tuple[str, int], ...]:
-    """The vector variants of a libm function on `double` or `float`: (symbol, lanes) pairs.
+    """The vector variants of a libm function on `double` or `float`: (symbol, lanes) pairs, the widest first.
 
-    >>> variants("sin", "double")
-    (('_ZGVeN8v_sin', 8), ('_ZGVdN4v_sin', 4), ('_ZGVbN2v_sin', 2))
+    With AVX-512 `variants("sin", "double")` begins with `("_ZGVeN8v_sin", 8)`.
+
+    >>> variants("gamma", "double")
+    ()
     """
     suffix, size = _TYPES[type_]
     arity = FUNCTIONS.get(function[: -len(suffix)] if suffix else function, 0)

@@ -25,6 +25,8 @@ EXEMPT: dict[str, str] = {
     "linalg.yield": "the terminator of a body, part of the rule of its op",
     "ad.vjp": "a call by the time that the function around it is differentiated",
     "ad.jvp": "a call by the time that the function around it is differentiated",
+    "ad.augmented": "made behind the last derivatives of the rung, replaced before those of the next",
+    "ad.pullback": "made behind the last derivatives of the rung, replaced before those of the next",
 }
 """The ops of the linalg rung without a rule, and why."""
 

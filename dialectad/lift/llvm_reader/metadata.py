@@ -271,6 +271,10 @@ class Metadata:
         for operand in node.operands if node is not None else ():
             if not isinstance(operand, str) or operand == reference:
                 continue
+            if (groups := self._parallel_accesses(operand)) is not None:
+                if len(groups) == 1 and (group := self._access_group(groups[0])) is not None:
+                    attached.attributes[_PARALLEL] = group
+                continue
             tree = self._tree(operand)
             if not isinstance(tree, ArrayAttr) or not tree.data or not isinstance(tree.data[0], StringAttr):
                 continue  # where the loop is in the source
@@ -280,6 +284,18 @@ class Metadata:
                 properties.append(tree)
         if properties:
             attached.attributes["dialectad.loop"] = ArrayAttr(properties)
+
+    def _parallel_accesses(self, reference: str) -> Sequence[str] | None:
+        """The groups of accesses between which a loop's iterations have no dependences, if the node says so."""
+        node = self.node(reference)
+        if node is None or node.operands[:1] != [b"llvm.loop.parallel_accesses"]:
+            return None
+        return [o for o in node.operands if isinstance(o, str)]
+
+    def _access_group(self, reference: str) -> StringAttr | None:
+        """The name of a group of accesses; an access of several groups counts as one of none."""
+        node = self.node(reference)
+        return None if node is None or node.operands else StringAttr(f"group {reference[1:]}")
 
     def _weights(self, attached: Attached, reference: str) -> None:
         node = self.node(reference)
@@ -324,6 +340,9 @@ class Metadata:
         return None
 
 
+_PARALLEL = "dialectad.parallel"
+"""On a loop's branch and on the accesses in it: the group that makes it parallel."""
+
 _Handler: TypeAlias = Callable[[Metadata, Attached, str], None]
 
 
@@ -341,6 +360,7 @@ _KINDS: dict[str, _Handler] = {
     "!tbaa": _sets("dialectad.tbaa", Metadata._tree),
     "!invariant.load": _sets("invariant", lambda _, __: UnitAttr()),
     "!nontemporal": _sets("nontemporal", lambda _, __: UnitAttr()),
+    "!llvm.access.group": _sets(_PARALLEL, Metadata._access_group),
     "!prof": Metadata._weights,
     "!llvm.loop": Metadata._loop,
     "!dbg": Metadata._location,
