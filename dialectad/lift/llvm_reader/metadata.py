@@ -286,7 +286,7 @@ class Metadata:
             attached.attributes["dialectad.loop"] = ArrayAttr(properties)
 
     def _parallel_accesses(self, reference: str) -> Sequence[str] | None:
-        """The groups of accesses between which a loop's iterations have no dependences, if the node says so."""
+        """The groups of accesses that a loop's iterations are independent in, if the node says so."""
         node = self.node(reference)
         if node is None or node.operands[:1] != [b"llvm.loop.parallel_accesses"]:
             return None
