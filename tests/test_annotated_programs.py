@@ -1,6 +1,6 @@
 """Random programs of which parts have a level of their own: by annotation, and found by `choose-level`.
 
-`pytest tests/test_annotated_programs.py --programs 1000` checks many.
+`pytest tests/test_annotated_programs.py --programs 10000` checks many: one for each twenty of the others.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from tests.annotated_programs import annotated
 from tests.check_program import check
 from tests.random_programs import program
 
+_SHARE = 20
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(int(metafunc.config.getoption("--programs") or 30)))
+        metafunc.parametrize("seed", range(metafunc.config.getoption("--programs") // _SHARE))
 
 
 def test_random_program(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

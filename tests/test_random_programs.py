@@ -19,17 +19,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(metafunc.config.getoption("--programs")))
 
 
-ALWAYS = ("linalg", "loop", "llvm")
-"""The levels that every program is checked at; the others, and those with options, take turns."""
+PLAIN = ("linalg", "loop", "llvm")
+OTHERS = [level for level in VARIANTS if str(level) not in PLAIN]
+
+_SHARE = 5
+"""One program of so many is checked at all plain levels, the others at one; each at another level too."""
 
 
 def chosen(config: pytest.Config, seed: int) -> list[Level]:
     """The levels to check a program at."""
     if (names := config.getoption("--levels")) is not None:
         return [level for level in VARIANTS if str(level) in names.split()]
-    others = [level for level in VARIANTS if str(level) not in ALWAYS]
     turn = seed // len(SIZES)  # so that each is checked with programs of all sizes
-    return [*map(Level, ALWAYS), others[turn % len(others)]]
+    plain = PLAIN if seed % _SHARE == 0 else PLAIN[turn % len(PLAIN) :][:1]
+    return [*map(Level, plain), OTHERS[turn % len(OTHERS)]]
 
 
 def test_random_program(seed: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
