@@ -56,13 +56,26 @@ class Touch:
 def innermost_loops(module: ModuleOp) -> list[scf.ForOp]:
     """The loops without loops in them, where nothing is differentiated any more."""
     waiting = differentiated(module)
-    return [
-        op
-        for function in module.ops
-        if isinstance(function, func.FuncOp) and function.sym_name.data not in waiting
-        for op in function.walk()
-        if isinstance(op, scf.ForOp) and not any(isinstance(o, scf.ForOp | scf.WhileOp) for o in _within(op))
-    ]
+    found: list[scf.ForOp] = []
+    for function in module.ops:
+        if isinstance(function, func.FuncOp) and function.sym_name.data not in waiting:
+            _collect_innermost(function, found)
+    return found
+
+
+def _collect_innermost(op: Operation, found: list[scf.ForOp]) -> bool:
+    """Add the innermost loops in `op` to those found; gives whether there are any loops in it."""
+    loops = False
+    for region in op.regions:
+        for block in region.blocks:
+            for inner in block.ops:
+                if not inner.regions:
+                    continue
+                has_loops = _collect_innermost(inner, found)
+                if isinstance(inner, scf.ForOp) and not has_loops:
+                    found.append(inner)
+                loops |= has_loops or isinstance(inner, scf.ForOp | scf.WhileOp)
+    return loops
 
 
 def _within(loop: scf.ForOp) -> Iterator[Operation]:
