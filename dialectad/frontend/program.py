@@ -164,6 +164,8 @@ class Program:
     structure: pytrees.TreeDef
     results: tuple[ResultType, ...]
     """Per leaf of what the function returns."""
+    raised: dict[str, Exception]
+    """The exceptions that failed checks raise, by message, where the program has them in `raise` statements."""
 
     def pipeline(self, level: Level, stage: str = "llvm", auto: str = "") -> str:
         """The passes that take the module to the end of a stage: those that its requests need.
@@ -357,6 +359,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         frozenset(own[s] for s in body.mutated),
         body.structure,
         tuple(results),
+        trace.raised,
     )
 
 

@@ -154,6 +154,9 @@ class Trace:
     stale: dict[Storage, Stale] = field(default_factory=dict)
     """The storages whose content is not known any more."""
 
+    raised: dict[str, Exception] = field(default_factory=dict)
+    """The exceptions of `raise` statements that became checks, by the messages of these."""
+
     definition: Location | None = None
     """Where the traced function is defined: the place of errors that no line of it causes."""
 
