@@ -71,6 +71,23 @@ def removes(holder: Any) -> None:
     mutation.changes(holder, resizes=True)
 
 
+class _StandsFor(type):
+    """Of classes that values known only at run time can be of."""
+
+    cls: type
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return CALLS[isinstance](instance, cls.cls)
+
+
+@functools.cache
+def pattern_class(cls: type) -> type:
+    """What stands for a class in a `case`: traced values are instances of what they are when they run."""
+    if isinstance(cls, type) and issubclass(cls, float | int | np.generic | np.ndarray):
+        return _StandsFor(cls.__name__, (), {"cls": cls})
+    return cls
+
+
 # --- calls -------------------------------------------------------------------------------------
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -103,8 +104,14 @@ def _extent(x: Any) -> Extent:
 def _range(start: Any, stop: Any, step: int) -> Staged:
     """`range`, of Python integers or traced ones. A negative step counts upwards in the IR."""
     first, last = _interval(start), _interval(stop)
-    known = isinstance(start, int) and isinstance(stop, int)
-    python = (lambda: range(start, stop, step)) if known else None
+    python = None
+    if isinstance(start, int) and isinstance(stop, int):
+        numbers = range(start, stop, step)
+        if numbers:  # the last one may be far from `stop`
+            last = (numbers[-1] + 1, numbers[-1] + 1) if step > 0 else (numbers[-1] - 1, numbers[-1] - 1)
+
+        def python() -> range:
+            return numbers
 
     if step > 0:
         interval = (first[0], last[1] - 1) if first and last else None
@@ -244,4 +251,43 @@ def reversed_range(r: range) -> range:
     return range(r.start + (len(r) - 1) * r.step, r.start - r.step, -r.step)
 
 
+# --- NumPy's iterators -------------------------------------------------------------------------
+
+
+def _grid(shape: tuple[int, ...], item: Callable[[tuple[Any, ...]], Any]) -> Staged:
+    """The items of all places of a shape, the last index moving fastest."""
+    count = math.prod(shape)
+
+    def staged(number: SSAValue) -> Any:
+        indices: list[Any] = []
+        for extent in reversed(shape):
+            of = emit.constant(extent, INDEX)
+            place = emit.op(arith.RemUIOp(number, of))
+            number = emit.op(arith.DivUIOp(number, of))
+            indices.append(Scalar(place, weak=True, interval=(0, extent - 1)))
+        return item(tuple(reversed(indices)))
+
+    return Staged(0, count, 1, staged, lambda: map(item, np.ndindex(*shape)))
+
+
+def _known_extents(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    if any(isinstance(n, Tracer) for n in shape):
+        raise error("an iteration over all places of a shape that is known only at run time")
+    return tuple(map(int, shape))
+
+
+def traced_ndindex(*shape: Any) -> Any:
+    """`np.ndindex`"""
+    if len(shape) == 1 and isinstance(shape[0], tuple):
+        shape = shape[0]
+    return _grid(_known_extents(shape), lambda place: place)
+
+
+def traced_ndenumerate(array: Any) -> Any:
+    """`np.ndenumerate`"""
+    items: Any = lift(array)
+    return _grid(_known_extents(items.shape), lambda place: (place, items[place]))
+
+
+CALLS.update({np.ndindex: traced_ndindex, np.ndenumerate: traced_ndenumerate})
 CALLS.update({range: traced_range, enumerate: traced_enumerate, zip: traced_zip, reversed: traced_reversed})

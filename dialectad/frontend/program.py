@@ -165,7 +165,7 @@ class Program:
     results: tuple[ResultType, ...]
     """Per leaf of what the function returns."""
     raised: dict[str, Exception]
-    """The exceptions that failed checks raise, by message, where the program has them in `raise` statements."""
+    """The exceptions of the program's `raise` statements, by the messages of the checks that raise them."""
 
     def pipeline(self, level: Level, stage: str = "llvm", auto: str = "") -> str:
         """The passes that take the module to the end of a stage: those that its requests need.
@@ -235,6 +235,10 @@ def trace_body(
         check_variables(variables)
         if isinstance(result, Undefined):
             result = None
+        if inspect.isgenerator(result):
+            raise error(
+                "a generator can't be the result of a compiled function", hint="return a list instead"
+            )
         found, structure = pytrees.flatten(result)
         own = {a.storage for a in arguments if isinstance(a, Array)}
         outside = [s for s in scope.written() if s not in own]

@@ -104,6 +104,24 @@ def or_(left: Any, right: Callable[[], Any]) -> Any:
     return cond(left, lambda: left, right)
 
 
+_NEUTRAL: dict[Any, Any] = {sum: 0, any: False, all: True}
+
+
+def ways(test: Any, function: Any) -> list[Any]:
+    """For an item that a generator keeps if `test`: nothing, True, or the test if that is traced.
+
+    `function` is what the items go to.
+    """
+    if isinstance(test, Tracer) and function in _NEUTRAL:
+        return [test]
+    return [True] if test else []
+
+
+def kept(test: Any, item: Callable[[], Any], function: Any) -> Any:
+    """`item()` if the test holds, otherwise what changes nothing in `function`."""
+    return item() if test is True else cond(test, item, lambda: _NEUTRAL[function])
+
+
 def not_(value: Any) -> Any:
     """`not value`"""
     condition = branches.truth(value)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import dialectad as da
-from dialectad.errors import CompileError
 from tests.frontend.numpy_like import agrees
 
 X = np.arange(1.0, 6.0)

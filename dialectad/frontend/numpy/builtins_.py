@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from xdsl.ir import SSAValue
 
 from dialectad.errors import UnsupportedTypeError
-from dialectad.frontend import dtypes, emit
+from dialectad.frontend import branches, dtypes, emit, mutation
+from dialectad.frontend.calls import call
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64
 from dialectad.frontend.numpy import intervals, reductions, selection
 from dialectad.frontend.numpy.math_module import number, weak
@@ -63,7 +65,7 @@ def _extreme(predicate: dict[str, str], whole: Callable[..., Any], ufunc: np.ufu
 
     def function(*args: Any, key: Any = None, default: Any = None) -> Any:
         if key is not None:
-            raise error("min and max with `key` are not supported on values known only at run time")
+            return _by_key(_items(args), call(key), default)
         if len(args) == 1 and isinstance(args[0], Array):
             return whole(args[0])
         items = [operand(x) for x in _items(args)]
@@ -79,6 +81,20 @@ def _extreme(predicate: dict[str, str], whole: Callable[..., Any], ufunc: np.ufu
         for item in items[1:]:
             result = _better(result, item)
         return result
+
+    def _by_key(items: list[Any], key: Callable[[Any], Any], default: Any) -> Any:
+        if not items:
+            return default
+        best, least = items[0], key(items[0])
+        for item in items[1:]:
+            new = key(item)
+            better = new < least if ufunc is np.minimum else new > least
+            if isinstance(better, Tracer):
+                best = branches.conditional(_condition(better), lambda i=item: [i], lambda b=best: [b], ())[0]
+                least = _better(least, new)
+            elif better:
+                best, least = item, new
+        return best
 
     def _better(old: Any, new: Any) -> Any:
         if not isinstance(old, Tracer) and not isinstance(new, Tracer):
@@ -156,6 +172,12 @@ def _isinstance(x: Any, classes: Any, /) -> bool:
     )
 
 
+def _condition(test: Any) -> SSAValue:
+    condition = branches.truth(test)
+    assert isinstance(condition, SSAValue)
+    return condition
+
+
 _TRUTH = _cast(BOOL)
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -188,6 +210,23 @@ def _either(function: Callable[..., Any], implementation: Callable[..., Any]) ->
 for _function, _implementation in FUNCTIONS.items():
     CALLS[_function] = _either(_function, _implementation)
 CALLS[len] = _len
+
+
+def _sorted(items: Any, /, *, key: Any = None, reverse: bool = False) -> list[Any]:
+    return sorted(items, key=None if key is None else call(key), reverse=reverse)
+
+
+def _next(iterator: Any, /, *default: Any) -> Any:
+    """An iterator moves on in each iteration of a loop: such a loop is unrolled."""
+    mutation.changes(iterator, resizes=True)
+    return next(iterator, *default)
+
+
+CALLS[map] = lambda function, /, *columns: map(call(function), *columns)
+CALLS[filter] = lambda function, items, /: filter(None if function is None else call(function), items)
+CALLS[functools.reduce] = lambda function, /, *rest: functools.reduce(call(function), *rest)
+CALLS[sorted] = _sorted
+CALLS[next] = _next
 CALLS[isinstance] = _isinstance
 
 
