@@ -15,6 +15,7 @@ from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import emit
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
+from dialectad.frontend.iterators import steps
 from dialectad.frontend.tracers import CALLS, Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import active, error
 
@@ -185,7 +186,7 @@ def traced_enumerate(items: Any, start: int = 0) -> Any:
     """`enumerate`"""
     staged = staged_iterable(items) if active() else None
     if staged is None or isinstance(items, list | tuple):
-        return enumerate(items, start)
+        return steps(enumerate(items, start))
     return _numbered(staged, lambda number, item: (number + start, item))
 
 
@@ -213,7 +214,7 @@ def traced_zip(*columns: Any, strict: bool = False) -> Any:
     staged = [staged_iterable(c) for c in columns]
     counts = [s.count for s in staged if s is not None]
     if not staged or any(s is None for s in staged) or None in counts:
-        return zip(*columns, strict=strict)
+        return steps(zip(*columns, strict=strict))
     if strict and len(set(counts)) > 1:
         raise error("zip() arguments have different lengths", kind=UnsupportedTypeError)
     known = [s for s in staged if s is not None]
@@ -235,7 +236,7 @@ def traced_reversed(items: Any) -> Any:
     if isinstance(items, range) or staged is None or staged.count is None:
         if staged is not None and staged.count is None:
             raise error("reversed() of items whose number is known only at run time")
-        return reversed_range(items) if isinstance(items, range) else reversed(items)
+        return reversed_range(items) if isinstance(items, range) else steps(reversed(items))
     count = staged.count
 
     def item(i: SSAValue) -> Any:

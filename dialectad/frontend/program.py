@@ -31,6 +31,7 @@ from dialectad.errors import CompileError, Location, UnsupportedTypeError
 from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
+from dialectad.frontend.iterators import Steps
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
@@ -235,7 +236,7 @@ def trace_body(
         check_variables(variables)
         if isinstance(result, Undefined):
             result = None
-        if inspect.isgenerator(result):
+        if isinstance(result, Steps):
             raise error(
                 "a generator can't be the result of a compiled function", hint="return a list instead"
             )

@@ -15,6 +15,7 @@ from dialectad.frontend.calls import (
     outer,
     pattern_class,
     removes,
+    steps,
     store_item,
 )
 from dialectad.frontend.carry import Undefined
@@ -42,6 +43,7 @@ __all__ = [
     "outer",
     "pattern_class",
     "removes",
+    "steps",
     "store_item",
     "ways",
     "while_",

@@ -151,6 +151,9 @@ class Trace:
     watches: list[Any] = field(default_factory=list)
     """The regions being traced, see `mutation.py`."""
 
+    taking: list[list[Any]] = field(default_factory=list)
+    """Where iterators that take a step are to be noted, see `iterators.py`."""
+
     stale: dict[Storage, Stale] = field(default_factory=dict)
     """The storages whose content is not known any more."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 
@@ -142,5 +143,53 @@ def test_generator_that_control_flow_of_values_decides():
         return sum(positive())
 
     with pytest.raises(CompileError, match="known only when it runs") as caught:
+        da.jit(f)(X)
+    assert "# here" in str(caught.value)
+
+
+def goes_on(x):
+    total = 0.0
+    numbers, rows = iter([1.0, 2.0, 3.0]), zip([1, 2, 3], [4, 5, 6], strict=True)
+    lazy, counted = (2 * v for v in x), itertools.count()
+    made = pairs(x)
+    for i in range(3):
+        for v in numbers:
+            total += v * x[i]
+            break
+        total += sum(a * b for a, b in rows) * x[i]
+        total += len(list(lazy)) * x[0] + next(counted) * x[1] + next(made)[1]
+    return total
+
+
+def test_iterators_go_on_in_loops():
+    agrees(goes_on, X)
+    derivatives_agree(goes_on, X)
+
+
+def test_iterators_are_not_used_up_by_branches_or_from_outside():
+    def f(x):
+        numbers = iter([1.0, 2.0])
+        if x[0] > 0:
+            x = x * next(numbers)  # here
+        return x * next(numbers)
+
+    with pytest.raises(CompileError, match="known only at run time") as caught:
+        da.jit(f)(X)
+    assert "# here" in str(caught.value)
+    numbers = iter(range(3))
+    with pytest.raises(CompileError, match="from outside"):
+        da.jit(lambda x: x * next(numbers))(X)
+    assert next(numbers) == 0
+
+
+def test_iterators_that_got_somewhere_unknown():
+    def f(x):
+        rest = iter([1.0, 2.0, 3.0])
+        for _, v in enumerate(rest):
+            if v > x[0]:
+                break
+        return x * sum(rest)  # here
+
+    with pytest.raises(CompileError, match="how far this iterator got") as caught:
         da.jit(f)(X)
     assert "# here" in str(caught.value)

@@ -11,9 +11,10 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dialectad.errors import UnsupportedTypeError
-from dialectad.frontend import branches, dtypes, emit, mutation
+from dialectad.frontend import branches, dtypes, emit
 from dialectad.frontend.calls import call
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64
+from dialectad.frontend.iterators import by_steps
 from dialectad.frontend.numpy import intervals, reductions, selection
 from dialectad.frontend.numpy.math_module import number, weak
 from dialectad.frontend.numpy.methods import cast_scalar
@@ -216,17 +217,11 @@ def _sorted(items: Any, /, *, key: Any = None, reverse: bool = False) -> list[An
     return sorted(items, key=None if key is None else call(key), reverse=reverse)
 
 
-def _next(iterator: Any, /, *default: Any) -> Any:
-    """An iterator moves on in each iteration of a loop: such a loop is unrolled."""
-    mutation.changes(iterator, resizes=True)
-    return next(iterator, *default)
-
-
-CALLS[map] = lambda function, /, *columns: map(call(function), *columns)
-CALLS[filter] = lambda function, items, /: filter(None if function is None else call(function), items)
+CALLS[iter] = by_steps(iter)
+CALLS[map] = by_steps(lambda function, /, *columns: map(call(function), *columns))
+CALLS[filter] = by_steps(lambda function, /, items: filter(function and call(function), items))
 CALLS[functools.reduce] = lambda function, /, *rest: functools.reduce(call(function), *rest)
 CALLS[sorted] = _sorted
-CALLS[next] = _next
 CALLS[isinstance] = _isinstance
 
 

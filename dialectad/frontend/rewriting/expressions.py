@@ -6,6 +6,7 @@
     not a              ->  __da__.not_(a)
     a if t else b      ->  __da__.cond(t, lambda: a, lambda: b)
     a < f() < c        ->  (lambda l, m: __da__.and_(l < m, lambda: m < c))(a, __da__.call(f)())
+    (a for b in c)     ->  __da__.steps(a for b in c)
     sum(a for b in c if t)  ->  see `filtered`
     x                  ->  __da__.load(x)      where x may be unbound
     x                  ->  __da__.outer(x)     where x isn't a variable of the function
@@ -249,6 +250,9 @@ class ExpressionRewriter:
         self.hidden = outside
         return node
 
+    def generator(self, node: ast.GeneratorExp) -> ast.expr:
+        return operator("steps", [self.comprehension(node)], node)
+
     def lambda_(self, node: ast.Lambda) -> ast.expr:
         self.defaults(node.args)
         outside, lazy, first = self.hidden, self.lazy, self.scope.first
@@ -291,7 +295,7 @@ _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
     ast.ListComp: ExpressionRewriter.comprehension,
     ast.SetComp: ExpressionRewriter.comprehension,
     ast.DictComp: ExpressionRewriter.comprehension,
-    ast.GeneratorExp: ExpressionRewriter.comprehension,
+    ast.GeneratorExp: ExpressionRewriter.generator,
     ast.Lambda: ExpressionRewriter.lambda_,
     ast.Yield: ExpressionRewriter.yielding,
     ast.YieldFrom: ExpressionRewriter.yielding,

@@ -81,6 +81,9 @@ class PythonOperators:
     def cond(self, test, a, b):
         return a() if test else b()
 
+    def steps(self, iterator):
+        return iterator
+
     def ways(self, test, function):
         return [True] if test else []
 
