@@ -201,3 +201,16 @@ def test_slices_that_fit_have_a_known_size():
 
     x = np.arange(6.0)
     np.testing.assert_array_equal(f(x)[1], x[4:])
+
+
+def test_prefixes_in_another_shape():
+    def f(x):
+        total = 0.0
+        for i in range(1, 4):
+            y = np.zeros(i)
+            y[:] = x[:i] ** 2
+            total += np.sum(y.reshape(1, -1) * i)
+        return total
+
+    agrees(f, np.arange(5.0))
+    derivatives_agree(f, np.arange(5.0), levels=("loop",))
