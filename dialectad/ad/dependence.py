@@ -16,6 +16,7 @@ from xdsl.dialects import arith, llvm, memref, scf
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AnyFloat,
+    IntAttr,
     IntegerAttr,
     IntegerType,
     MemRefType,
@@ -107,7 +108,7 @@ def linear(value: SSAValue) -> Linear:
 
 def _strides(type_: MemRefType) -> list[int]:
     if isinstance(type_.layout, StridedLayoutAttr):
-        strides = [s.data if isinstance(s.data, int) else None for s in type_.layout.strides.data]  # pyright: ignore
+        strides = [s.data if isinstance(s, IntAttr) else None for s in type_.layout.strides.data]
         if any(s is None for s in strides):
             raise NotLinear
         return strides  # pyright: ignore[reportReturnType]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import random
 import sysconfig
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.frontend import mutation
+from dialectad.frontend.iterators import by_steps, steps
 from dialectad.frontend.tracers import CALLS, Tracer, lift
 from dialectad.frontend.tracing import active, current, error, foreign_write
 
@@ -22,8 +24,10 @@ def outer(value: Any) -> Any:
     """A read of what isn't a variable of the function.
 
     An array of floats there is data: it becomes a hidden parameter, so that a call sees what it holds then.
-    Numbers, and arrays of integers and bools, are constants.
+    Numbers, and arrays of integers and bools, are constants. An iterator must not be used up.
     """
+    if hasattr(type(value), "__next__") and active():
+        return steps(value)
     if type(value) is np.ndarray and value.dtype.kind == "f" and active():
         return lift(value)
     return value
@@ -71,6 +75,23 @@ def removes(holder: Any) -> None:
     mutation.changes(holder, resizes=True)
 
 
+class _StandsFor(type):
+    """Of classes that values known only at run time can be of."""
+
+    cls: type
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return CALLS[isinstance](instance, cls.cls)
+
+
+@functools.cache
+def pattern_class(cls: type) -> type:
+    """What stands for a class in a `case`: traced values are instances of what they are when they run."""
+    if isinstance(cls, type) and issubclass(cls, float | int | np.generic | np.ndarray):
+        return _StandsFor(cls.__name__, (), {"cls": cls})
+    return cls
+
+
 # --- calls -------------------------------------------------------------------------------------
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
@@ -99,17 +120,17 @@ def call(function: Any) -> Any:
     if replacement is not None:
         return replacement
     if isinstance(function, types.FunctionType):
-        return converted(function)
+        return _converted(function)
     if isinstance(function, types.MethodType):
         if isinstance(function.__func__, types.FunctionType):
-            return types.MethodType(converted(function.__func__), function.__self__)
+            return types.MethodType(_converted(function.__func__), function.__self__)
         _check_builtin(function)
         return function
     if isinstance(function, functools.partial):
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, types.BuiltinFunctionType):
         _check_builtin(function)
-    return function
+    return by_steps(function) if getattr(function, "__module__", None) == "itertools" else function
 
 
 _MUTATORS = frozenset(
@@ -148,6 +169,12 @@ def _delattr(holder: Any, name: str) -> None:
 
 
 CALLS.update({setattr: _setattr, delattr: _delattr})
+
+
+def _converted(function: types.FunctionType) -> Any:
+    """What to call instead of a Python function."""
+    new = converted(function)
+    return by_steps(new) if function.__code__.co_flags & inspect.CO_GENERATOR else new
 
 
 def converted(function: types.FunctionType) -> types.FunctionType:

@@ -173,7 +173,24 @@ class Compiled:
         """Raise what a status other than zero means."""
         if status == _OUT_OF_MEMORY:
             raise MemoryError(f"{self.program.name} can't allocate its temporaries")
-        raise self.checks[status - 1].exception()
+        check = self.checks[status - 1]
+        raised = self.program.raised.get(check.message)
+        raise check.exception() if raised is None else _placed(raised, check.location)
+
+
+def _placed(raised: Exception, location: str) -> Exception:
+    """A copy of an exception, which tells where it comes from: in its message if that is all it holds."""
+    new = type(raised).__new__(type(raised), *raised.args)
+    new.__dict__.update(raised.__dict__)
+    match raised.args:
+        case _ if not location:
+            new.args = raised.args
+        case (str() as text,):
+            new.args = (f"{text} (at {location})",)
+        case _:
+            new.args = raised.args
+            new.add_note(f"at {location}")
+    return new
 
 
 class _NotNative(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import emit
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
+from dialectad.frontend.iterators import steps
 from dialectad.frontend.tracers import CALLS, Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import active, error
 
@@ -103,8 +105,14 @@ def _extent(x: Any) -> Extent:
 def _range(start: Any, stop: Any, step: int) -> Staged:
     """`range`, of Python integers or traced ones. A negative step counts upwards in the IR."""
     first, last = _interval(start), _interval(stop)
-    known = isinstance(start, int) and isinstance(stop, int)
-    python = (lambda: range(start, stop, step)) if known else None
+    python = None
+    if isinstance(start, int) and isinstance(stop, int):
+        numbers = range(start, stop, step)
+        if numbers:  # the last one may be far from `stop`
+            last = (numbers[-1] + 1, numbers[-1] + 1) if step > 0 else (numbers[-1] - 1, numbers[-1] - 1)
+
+        def python() -> range:
+            return numbers
 
     if step > 0:
         interval = (first[0], last[1] - 1) if first and last else None
@@ -178,7 +186,7 @@ def traced_enumerate(items: Any, start: int = 0) -> Any:
     """`enumerate`"""
     staged = staged_iterable(items) if active() else None
     if staged is None or isinstance(items, list | tuple):
-        return enumerate(items, start)
+        return steps(enumerate(items, start))
     return _numbered(staged, lambda number, item: (number + start, item))
 
 
@@ -206,7 +214,7 @@ def traced_zip(*columns: Any, strict: bool = False) -> Any:
     staged = [staged_iterable(c) for c in columns]
     counts = [s.count for s in staged if s is not None]
     if not staged or any(s is None for s in staged) or None in counts:
-        return zip(*columns, strict=strict)
+        return steps(zip(*columns, strict=strict))
     if strict and len(set(counts)) > 1:
         raise error("zip() arguments have different lengths", kind=UnsupportedTypeError)
     known = [s for s in staged if s is not None]
@@ -228,7 +236,7 @@ def traced_reversed(items: Any) -> Any:
     if isinstance(items, range) or staged is None or staged.count is None:
         if staged is not None and staged.count is None:
             raise error("reversed() of items whose number is known only at run time")
-        return reversed_range(items) if isinstance(items, range) else reversed(items)
+        return reversed_range(items) if isinstance(items, range) else steps(reversed(items))
     count = staged.count
 
     def item(i: SSAValue) -> Any:
@@ -244,4 +252,43 @@ def reversed_range(r: range) -> range:
     return range(r.start + (len(r) - 1) * r.step, r.start - r.step, -r.step)
 
 
+# --- NumPy's iterators -------------------------------------------------------------------------
+
+
+def _grid(shape: tuple[int, ...], item: Callable[[tuple[Any, ...]], Any]) -> Staged:
+    """The items of all places of a shape, the last index moving fastest."""
+    count = math.prod(shape)
+
+    def staged(number: SSAValue) -> Any:
+        indices: list[Any] = []
+        for extent in reversed(shape):
+            of = emit.constant(extent, INDEX)
+            place = emit.op(arith.RemUIOp(number, of))
+            number = emit.op(arith.DivUIOp(number, of))
+            indices.append(Scalar(place, weak=True, interval=(0, extent - 1)))
+        return item(tuple(reversed(indices)))
+
+    return Staged(0, count, 1, staged, lambda: map(item, np.ndindex(*shape)))
+
+
+def _known_extents(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    if any(isinstance(n, Tracer) for n in shape):
+        raise error("an iteration over all places of a shape that is known only at run time")
+    return tuple(map(int, shape))
+
+
+def traced_ndindex(*shape: Any) -> Any:
+    """`np.ndindex`"""
+    if len(shape) == 1 and isinstance(shape[0], tuple):
+        shape = shape[0]
+    return _grid(_known_extents(shape), lambda place: place)
+
+
+def traced_ndenumerate(array: Any) -> Any:
+    """`np.ndenumerate`"""
+    items: Any = lift(array)
+    return _grid(_known_extents(items.shape), lambda place: (place, items[place]))
+
+
+CALLS.update({np.ndindex: traced_ndindex, np.ndenumerate: traced_ndenumerate})
 CALLS.update({range: traced_range, enumerate: traced_enumerate, zip: traced_zip, reversed: traced_reversed})

@@ -31,6 +31,7 @@ from dialectad.errors import CompileError, Location, UnsupportedTypeError
 from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
+from dialectad.frontend.iterators import Steps
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
@@ -164,6 +165,8 @@ class Program:
     structure: pytrees.TreeDef
     results: tuple[ResultType, ...]
     """Per leaf of what the function returns."""
+    raised: dict[str, Exception]
+    """The exceptions of the program's `raise` statements, by the messages of the checks that raise them."""
 
     def pipeline(self, level: Level, stage: str = "llvm", auto: str = "") -> str:
         """The passes that take the module to the end of a stage: those that its requests need.
@@ -233,6 +236,10 @@ def trace_body(
         check_variables(variables)
         if isinstance(result, Undefined):
             result = None
+        if isinstance(result, Steps):
+            raise error(
+                "a generator can't be the result of a compiled function", hint="return a list instead"
+            )
         found, structure = pytrees.flatten(result)
         own = {a.storage for a in arguments if isinstance(a, Array)}
         outside = [s for s in scope.written() if s not in own]
@@ -357,6 +364,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         frozenset(own[s] for s in body.mutated),
         body.structure,
         tuple(results),
+        trace.raised,
     )
 
 

@@ -67,8 +67,8 @@ def _scalar(bound: Any) -> Scalar:
 
 
 def _ascending(start: Scalar | None, stop: Scalar | None, step: int, extent: Extent) -> Part:
-    if step == 1 and start is not None and stop is not None and (size := _distance(start, stop)) is not None:
-        return _window(start, size, extent)
+    if step == 1 and start is not None and stop is not None and _fits(start, stop, extent):
+        return Part(start.index(), _distance(start, stop) or 0, step)
     lower = 0 if start is None else _limit(start, extent)
     upper = extent if stop is None else _limit(stop, extent)
     ordered = start is None or stop is None or _in_order(start, stop)
@@ -124,20 +124,11 @@ def _in_order(lower: Scalar, upper: Scalar) -> bool:
     return same_sign and (a[1] <= b[0] or _distance(lower, upper) is not None)
 
 
-def _window(start: Scalar, size: int, extent: Extent) -> Part:
-    """`a[i : i + size]`: the size is known, and that it fits is checked instead of clamped."""
+def _fits(start: Scalar, stop: Scalar, extent: Extent) -> bool:
+    """Whether `a[start:stop]` has a known size, and is known to need no shortening."""
     low, high = start.interval or _UNKNOWN
-    value = start.index()
-    if not (isinstance(extent, int) and low >= 0 and high + size <= extent):
-        limit = emit.index(emit.sub_index(extent, size))
-        inside = emit.compare("sle", value, limit)
-        positive = emit.compare("sge", value, emit.constant(0, INDEX))
-        emit.check(
-            emit.op(arith.AndIOp(inside, positive)),
-            f"IndexError: a slice of {size} elements reaches outside of its axis"
-            " (its size is fixed while compiling, so that it isn't shortened)",
-        )
-    return Part(value, size, 1)
+    size = _distance(start, stop)
+    return size is not None and isinstance(extent, int) and low >= 0 and high + size <= extent
 
 
 def _limit(bound: Scalar, extent: Extent, behind: bool = False) -> Extent:

@@ -21,11 +21,11 @@ from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
 from dialectad.errors import CompileError, Location
-from dialectad.frontend import branches, emit
+from dialectad.frontend import branches, emit, pytrees
 from dialectad.frontend.calls import is_users
 from dialectad.frontend.mutation import managing
 from dialectad.frontend.tracers import Scalar, Tracer
-from dialectad.frontend.tracing import locate
+from dialectad.frontend.tracing import current, locate
 
 Names = tuple[str, ...]
 Flags = tuple[bool, ...]
@@ -104,6 +104,24 @@ def or_(left: Any, right: Callable[[], Any]) -> Any:
     return cond(left, lambda: left, right)
 
 
+_NEUTRAL: dict[Any, Any] = {sum: 0, any: False, all: True}
+
+
+def ways(test: Any, function: Any) -> list[Any]:
+    """For an item that a generator keeps if `test`: nothing, True, or the test if that is traced.
+
+    `function` is what the items go to.
+    """
+    if isinstance(test, Tracer) and function in _NEUTRAL:
+        return [test]
+    return [True] if test else []
+
+
+def kept(test: Any, item: Callable[[], Any], function: Any) -> Any:
+    """`item()` if the test holds, otherwise what changes nothing in `function`."""
+    return item() if test is True else cond(test, item, lambda: _NEUTRAL[function])
+
+
 def not_(value: Any) -> Any:
     """`not value`"""
     condition = branches.truth(value)
@@ -166,15 +184,39 @@ def _raised_at(raised: Exception) -> Location | None:
 
 def _go_on(condition: SSAValue, way: WayRaises, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """Check that the way that raises isn't taken, and take the other one."""
-    kind = type(way.raised)
-    if getattr(builtins, kind.__name__, None) is not kind:
-        raise CompileError(
-            f"whether a {kind.__name__} is raised depends on a value known only at run time",
-            way.location,
-            hint="raise one of Python's own exceptions",
-            pass_name="trace",
-        )
     other = then if way.function is otherwise else otherwise
     passes = condition if other is then else emit.op(arith.XOrIOp(condition, emit.constant(1, i1)))
-    emit.check(passes, f"{kind.__name__}: {way.raised}", way.location)
+    emit.check(passes, _message(way.raised), way.location)
     return other()
+
+
+def _message(raised: Exception) -> str:
+    """The message of a check that raises this exception, by which the compiled program finds it."""
+    kind, table = type(raised), current().raised
+    own = getattr(builtins, kind.__name__, None) is not kind
+    text = f"{kind.__module__}.{kind.__qualname__}" if own else kind.__name__
+    text = f"{text}: {raised}"
+    kept = _without_tracers(raised)
+    number = 1
+    message = text
+    while (other := table.get(message)) is not None and not _alike(other, kept):
+        number += 1
+        message = f"{text} ({number})"
+    table[message] = kept
+    return message
+
+
+def _alike(a: Exception, b: Exception) -> bool:
+    """Whether they hold the same, as far as it shows (arrays among it have no single truth value)."""
+    return type(a) is type(b) and repr((a.args, a.__dict__)) == repr((b.args, b.__dict__))
+
+
+def _without_tracers(raised: Exception) -> Exception:
+    """A copy that outlives tracing: without its traceback, and without values of which nothing is known."""
+    kept = type(raised).__new__(type(raised), *raised.args)
+    if any(isinstance(x, Tracer) for x in pytrees.flatten([raised.args, raised.__dict__])[0]):
+        kept.args = (str(raised),)
+        return kept
+    kept.args = raised.args
+    kept.__dict__.update(raised.__dict__)
+    return kept

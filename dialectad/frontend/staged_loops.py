@@ -17,6 +17,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.frontend import branches, emit, loops
 from dialectad.frontend.iteration import staged_iterable
+from dialectad.frontend.iterators import Steps, taking
 from dialectad.frontend.loop_state import LoopState
 from dialectad.frontend.mutation import UnrollRequest, managing
 from dialectad.frontend.staged_branches import Flags, Getter, Names, Setter, if_
@@ -130,15 +131,23 @@ def _unrolled(
     live: Flags,
 ) -> None:
     rest = iter(iterable)
-    for item in rest:
+    uncertain: list[Steps] = []
+    while True:
         go_on = True if test is None else branches.truth(test())
+        if not go_on:
+            break
+        try:
+            with taking(uncertain if isinstance(go_on, SSAValue) else []):
+                item = next(rest)
+        except StopIteration:
+            break
         if not isinstance(go_on, SSAValue):
-            if not go_on:
-                return
             body(item)
             continue
         keep = (True,) * len(names)  # the next iterations may read what this one assigned
         if_(Scalar(go_on), functools.partial(body, item), lambda: None, names, keep, get, set_)
+    for iterator in uncertain:
+        iterator.is_lost = True
 
 
 def while_(

@@ -13,11 +13,13 @@ from dialectad.frontend.calls import (
     is_users,
     load_item,
     outer,
+    pattern_class,
     removes,
+    steps,
     store_item,
 )
 from dialectad.frontend.carry import Undefined
-from dialectad.frontend.staged_branches import and_, assert_, cond, if_, not_, or_
+from dialectad.frontend.staged_branches import and_, assert_, cond, if_, kept, not_, or_, ways
 from dialectad.frontend.staged_loops import for_, while_
 from dialectad.frontend.tracing import error
 
@@ -33,13 +35,17 @@ __all__ = [
     "for_",
     "if_",
     "is_users",
+    "kept",
     "load",
     "load_item",
     "not_",
     "or_",
     "outer",
+    "pattern_class",
     "removes",
+    "steps",
     "store_item",
+    "ways",
     "while_",
 ]
 

@@ -151,8 +151,14 @@ class Trace:
     watches: list[Any] = field(default_factory=list)
     """The regions being traced, see `mutation.py`."""
 
+    taking: list[list[Any]] = field(default_factory=list)
+    """Where iterators that take a step are to be noted, see `iterators.py`."""
+
     stale: dict[Storage, Stale] = field(default_factory=dict)
     """The storages whose content is not known any more."""
+
+    raised: dict[str, Exception] = field(default_factory=dict)
+    """The exceptions of `raise` statements that became checks, by the messages of these."""
 
     definition: Location | None = None
     """Where the traced function is defined: the place of errors that no line of it causes."""

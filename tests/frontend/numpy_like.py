@@ -11,6 +11,7 @@ import numpy as np
 
 import dialectad as da
 from dialectad.frontend import pytrees
+from tests.gradients import directional_difference, fresh, inner, random_direction
 
 
 def same(found: Any, expected: Any, where: str = "result") -> None:
@@ -62,3 +63,21 @@ def _origins(result: Any, args: Any) -> list[int | None]:
     """Which leaf of the arguments each array of the result is."""
     known = {id(leaf): i for i, leaf in enumerate(pytrees.flatten(args)[0]) if isinstance(leaf, np.ndarray)}
     return [known.get(id(leaf)) for leaf in pytrees.flatten(result)[0]]
+
+
+def derivatives_agree(
+    function: Callable[..., Any], *args: Any, levels: tuple[str, ...] = ("linalg", "loop", "llvm")
+) -> None:
+    """The derivatives of a scalar function by its first argument, in both modes, are finite differences."""
+    direction = random_direction(args[0])
+    expected = directional_difference(function, args, direction, 1e-6)
+
+    def close(found: Any, mode: str) -> None:
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-7, err_msg=mode)
+
+    for level in levels:
+        reverse = da.grad(function, level=level)(*fresh(args))
+        close(inner(reverse, direction), f"{level}, reverse")
+        rest = fresh(args[1:])
+        _, forward = da.jvp(lambda x, rest=rest: function(x, *rest), (args[0],), (direction,), level=level)
+        close(forward, f"{level}, forward")

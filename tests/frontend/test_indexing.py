@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.frontend.numpy_like import agrees
+import dialectad as da
+from tests.frontend.numpy_like import agrees, derivatives_agree
 
 X = np.arange(1.0, 6.0)
 M = np.arange(12.0).reshape(3, 4) + 1
@@ -147,3 +148,69 @@ def test_slices_of_slices_whose_extent_is_known_at_run_time():
 
     for k in range(6):
         agrees(loads, X, k)
+
+
+def windows(x):
+    total = 0.0
+    for i in range(len(x)):
+        total += np.sum(x[i : i + 3] ** 2) * i
+    for i in range(0, len(x), 2):
+        total += x[i : i + 2] @ np.array([1.0, 2.0])[: len(x[i : i + 2])]
+    start = 0
+    while start < len(x):
+        part = x[start : start + 4]
+        total += np.sum(part) * part[0] + len(part)
+        start += 4
+    return total
+
+
+def window_writes(x):
+    y = x.copy()
+    for i in range(len(x)):
+        y[i : i + 3] *= x[i]
+        y[i - 2 : i + 2] += 1.0
+        part = y[i:]
+        part += x[0]
+    return np.sum(y**2)
+
+
+def tiles(x):
+    table = np.outer(x, x)
+    total = 0.0
+    for i in range(0, len(x), 3):
+        for j in range(0, len(x), 3):
+            total += np.sum(table[i : i + 3, j : j + 3] ** 2) * (i + 2 * j)
+    return total
+
+
+@pytest.mark.parametrize("function", [windows, window_writes, tiles], ids=lambda f: f.__name__)
+def test_slices_past_the_end_are_shortened(function):
+    x = np.linspace(0.4, 1.3, 7)
+    agrees(function, x)
+    derivatives_agree(function, x)
+
+
+def test_slices_that_fit_have_a_known_size():
+    @da.jit
+    def f(x):
+        rows = np.zeros((3, 2))
+        for i in range(0, 6, 2):
+            rows[i // 2] = x[i : i + 2]
+            last = x[i : i + 2]
+        return rows, last
+
+    x = np.arange(6.0)
+    np.testing.assert_array_equal(f(x)[1], x[4:])
+
+
+def test_prefixes_in_another_shape():
+    def f(x):
+        total = 0.0
+        for i in range(1, 4):
+            y = np.zeros(i)
+            y[:] = x[:i] ** 2
+            total += np.sum(y.reshape(1, -1) * i)
+        return total
+
+    agrees(f, np.arange(5.0))
+    derivatives_agree(f, np.arange(5.0), levels=("loop",))

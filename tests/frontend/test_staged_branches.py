@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import dialectad as da
-from dialectad.errors import CompileError
 from tests.frontend.numpy_like import agrees
 
 X = np.arange(1.0, 6.0)
@@ -114,9 +113,36 @@ def test_exceptions_of_the_users():
             raise OwnError("mine")  # here
         return x
 
-    with pytest.raises(CompileError, match="OwnError") as caught:
-        da.jit(f)(X)
-    assert "# here" in str(caught.value)
+    np.testing.assert_array_equal(da.jit(f)(X - 5), X - 5)
+    with pytest.raises(OwnError, match=r"^mine \(at .*test_staged_branches.py:\d+:13\)"):
+        da.jit(f)(X + 5)
+
+
+class Diverged(Exception):
+    def __init__(self, step, *, why):
+        super().__init__(step, why)
+        self.step = step
+
+
+@pytest.mark.parametrize("level", ["linalg", "loop", "llvm"])
+def test_exceptions_that_hold_more_than_a_message(level):
+    def f(x):
+        total = 0.0
+        for i in range(3):
+            total += x[i] ** 2
+            if total > 50:
+                raise Diverged(3, why="grows")
+        if total < 0.1:
+            raise Diverged(0, why="shrinks")
+        return total
+
+    np.testing.assert_allclose(da.grad(f, level=level)(X[:3] / 10 + 0.2), X[:3] / 5 + 0.4)
+    for shift, args in ((9.0, (3, "grows")), (-X[:3], (0, "shrinks"))):
+        with pytest.raises(Diverged) as caught:
+            da.grad(f, level=level)(X[:3] + shift)
+        assert caught.value.args == args
+        assert caught.value.step == args[0]
+        assert "test_staged_branches.py" in caught.value.__notes__[0]
 
 
 def test_mistakes_are_not_taken_for_raise_statements():

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from xdsl.ir import SSAValue
 
 from dialectad.errors import UnsupportedTypeError
-from dialectad.frontend import dtypes, emit
+from dialectad.frontend import branches, dtypes, emit
+from dialectad.frontend.calls import call
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64
+from dialectad.frontend.iterators import by_steps
 from dialectad.frontend.numpy import intervals, reductions, selection
 from dialectad.frontend.numpy.math_module import number, weak
 from dialectad.frontend.numpy.methods import cast_scalar
@@ -63,7 +66,7 @@ def _extreme(predicate: dict[str, str], whole: Callable[..., Any], ufunc: np.ufu
 
     def function(*args: Any, key: Any = None, default: Any = None) -> Any:
         if key is not None:
-            raise error("min and max with `key` are not supported on values known only at run time")
+            return _by_key(_items(args), call(key), default)
         if len(args) == 1 and isinstance(args[0], Array):
             return whole(args[0])
         items = [operand(x) for x in _items(args)]
@@ -79,6 +82,20 @@ def _extreme(predicate: dict[str, str], whole: Callable[..., Any], ufunc: np.ufu
         for item in items[1:]:
             result = _better(result, item)
         return result
+
+    def _by_key(items: list[Any], key: Callable[[Any], Any], default: Any) -> Any:
+        if not items:
+            return default
+        best, least = items[0], key(items[0])
+        for item in items[1:]:
+            new = key(item)
+            better = new < least if ufunc is np.minimum else new > least
+            if isinstance(better, Tracer):
+                best = branches.conditional(_condition(better), lambda i=item: [i], lambda b=best: [b], ())[0]
+                least = _better(least, new)
+            elif better:
+                best, least = item, new
+        return best
 
     def _better(old: Any, new: Any) -> Any:
         if not isinstance(old, Tracer) and not isinstance(new, Tracer):
@@ -156,6 +173,12 @@ def _isinstance(x: Any, classes: Any, /) -> bool:
     )
 
 
+def _condition(test: Any) -> SSAValue:
+    condition = branches.truth(test)
+    assert isinstance(condition, SSAValue)
+    return condition
+
+
 _TRUTH = _cast(BOOL)
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -188,6 +211,17 @@ def _either(function: Callable[..., Any], implementation: Callable[..., Any]) ->
 for _function, _implementation in FUNCTIONS.items():
     CALLS[_function] = _either(_function, _implementation)
 CALLS[len] = _len
+
+
+def _sorted(items: Any, /, *, key: Any = None, reverse: bool = False) -> list[Any]:
+    return sorted(items, key=None if key is None else call(key), reverse=reverse)
+
+
+CALLS[iter] = by_steps(iter)
+CALLS[map] = by_steps(lambda function, /, *columns: map(call(function), *columns))
+CALLS[filter] = by_steps(lambda function, /, items: filter(function and call(function), items))
+CALLS[functools.reduce] = lambda function, /, *rest: functools.reduce(call(function), *rest)
+CALLS[sorted] = _sorted
 CALLS[isinstance] = _isinstance
 
 

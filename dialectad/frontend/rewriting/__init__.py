@@ -65,9 +65,9 @@ def is_rewritten(fn: FunctionType) -> bool:
 def _rewrite_code(fn: FunctionType) -> CodeType:
     code = fn.__code__
     place = Location(code.co_filename, code.co_firstlineno)
-    if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
-        message = f"{code.co_name!r} is a generator or coroutine, which can't be compiled"
-        raise CompileError(message, place, hint="return a list instead", pass_name="rewriting")
+    if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        message = f"{code.co_name!r} is a coroutine, which can't be compiled"
+        raise CompileError(message, place, pass_name="rewriting")
     source = find(fn)
     try:
         rewrite_function(source.node, None, Refuser(code.co_filename, source.lines))

@@ -51,8 +51,6 @@ from dialectad.frontend.rewriting.scope import Scope, meet
 def rewrite_function(node: FunctionNode, parent: Scope | None, refuser: Refuser) -> None:
     """Rewrite the body of `node` in place; `parent` is the scope around it, if that is rewritten too."""
     info = scope_of(node)
-    if info.suspends:
-        refuser.refuse(node, "generators and coroutines can't be compiled")
     if info.global_stores:
         name = sorted(info.global_stores)[0]
         refuser.refuse(node, f"assigning the global variable {name!r} can't be compiled", "return it instead")
@@ -64,10 +62,14 @@ def rewrite_function(node: FunctionNode, parent: Scope | None, refuser: Refuser)
     docstring = node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
     desugaring = Desugaring(refuser)
     body = desugaring.block(node.body[len(docstring) :]) or [at(ast.Pass(), node)]
-    body, flags = lower(body, refuser)
-    scope.locals |= flags
-    flows = Liveness(body, scope.locals, info.nonlocals, info.indirect).flows
-    rewriter = _StatementRewriter(scope, flows, refuser)
+    scope.locals |= desugaring.names
+    if info.suspends:
+        rewriter = _GeneratorRewriter(scope, {}, refuser)
+    else:
+        body, flags = lower(body, refuser)
+        scope.locals |= flags
+        flows = Liveness(body, scope.locals, info.nonlocals, info.indirect).flows
+        rewriter = _StatementRewriter(scope, flows, refuser)
     body = rewriter.block(body)
     bound_here = rewriter.stores | set(info.parameters)
     scope.initialised |= rewriter.shared - bound_here
@@ -96,13 +98,16 @@ class _StatementRewriter:
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         out: list[ast.stmt] = []
         for s in statements:
-            rule = _RULES.get(type(s))
+            rule = self.rules().get(type(s))
             if rule is not None:
                 out += rule(self, s)
             else:
                 out.append(self.rewrite(s))
                 self.bind(s)
         return out
+
+    def rules(self) -> _Rules:
+        return _RULES
 
     def bind(self, *nodes: ast.AST) -> None:
         """Note what a statement binds, not counting what it holds of blocks."""
@@ -133,6 +138,11 @@ class _StatementRewriter:
         message = self.rewrite.lazily(s.msg or constant(None, s))
         self.bind(s.test)
         return [expression(operator("assert_", [test, message], s), s)]
+
+    def match(self, s: ast.Match) -> list[ast.stmt]:
+        """What `desugar.py` left of it: the subject is a name, and the block sets a flag."""
+        self.bind(s)
+        return [s]
 
     def raise_(self, s: ast.Raise) -> list[ast.stmt]:
         self.rewrite(s)
@@ -290,7 +300,7 @@ class _StatementRewriter:
         return [s]
 
     def coroutine(self, s: ast.AsyncFunctionDef) -> list[ast.stmt]:
-        self.refuser.refuse(s, "generators and coroutines can't be compiled")
+        self.refuser.refuse(s, "coroutines can't be compiled")
 
     def class_(self, s: ast.ClassDef) -> list[ast.stmt]:
         """The methods are rewritten; other statements of the body stay as they are."""
@@ -320,7 +330,51 @@ class _StatementRewriter:
                     pass
 
 
-_RULES: dict[type[ast.stmt], Callable[[_StatementRewriter, Any], list[ast.stmt]]] = {
+class _GeneratorRewriter(_StatementRewriter):
+    """Rewrites generator functions, whose control flow stays Python's: a `yield` can't stand in a block
+    that became a function."""
+
+    def rules(self) -> _Rules:
+        return _GENERATOR_RULES
+
+    def python_if(self, s: ast.If) -> list[ast.stmt]:
+        s.test = self.rewrite(s.test)
+        self.bind_test(s.test)
+        before = self.copied()
+        s.body = self.block(s.body)
+        after, self.scope.bound = self.scope.bound, before
+        s.orelse = self.block(s.orelse)
+        self.scope.bound = meet(after, self.scope.bound)
+        return [s]
+
+    def python_while(self, s: ast.While) -> list[ast.stmt]:
+        s.test = self.rewrite(s.test)
+        before = self.copied()
+        s.body = self.block(s.body)
+        self.scope.bound = before
+        s.orelse = self.block(s.orelse)
+        self.scope.bound = before
+        return [s]
+
+    def python_for(self, s: ast.For) -> list[ast.stmt]:
+        s.iter = self.rewrite(s.iter)
+        before = self.copied()
+        name = self.scope.fresh("item")
+        found = effects(s.target)
+        first = assign_to(s.target, load(name, s.target), s.target, self.rewrite)
+        s.target = store(name, s.target)
+        self.stores |= found.stores
+        self.scope.bind(found.stores)
+        s.body = [*first, *self.block(s.body)]
+        self.scope.bound = before
+        s.orelse = self.block(s.orelse)
+        self.scope.bound = before
+        return [s]
+
+
+_Rules = dict[type[ast.stmt], Callable[[Any, Any], list[ast.stmt]]]
+
+_RULES: _Rules = {
     ast.Assign: _StatementRewriter.assign,
     ast.AugAssign: _StatementRewriter.augment,
     ast.Delete: _StatementRewriter.delete,
@@ -335,4 +389,11 @@ _RULES: dict[type[ast.stmt], Callable[[_StatementRewriter, Any], list[ast.stmt]]
     ast.FunctionDef: _StatementRewriter.function,
     ast.AsyncFunctionDef: _StatementRewriter.coroutine,
     ast.ClassDef: _StatementRewriter.class_,
+    ast.Match: _StatementRewriter.match,
+}
+
+_GENERATOR_RULES: _Rules = _RULES | {
+    ast.If: _GeneratorRewriter.python_if,
+    ast.While: _GeneratorRewriter.python_while,
+    ast.For: _GeneratorRewriter.python_for,
 }

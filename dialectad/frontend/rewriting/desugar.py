@@ -2,6 +2,7 @@
 
     x: T = v                ->  x = v
     match v: case 1: ...    ->  __da_match_1 = v; if __da_match_1 == 1: ...
+    match v: case (a, b): ... ->  ...; match __da_match_1: case (...): __da_hit_2 = True
     while (y := f()) > 0:   ->  while True: if not (y := f()) > 0: break; ...
     except E as e: ...      ->  except E as __da_error_1: e = __da_error_1; try: ...; finally: e = None; del e
     with a as x, b as y: ...  ->  with a as x: with b as y: ...
@@ -14,10 +15,11 @@ in every function that needs them. A `try` whose handlers could hide a failure t
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable
 from typing import Any
 
-from dialectad.frontend.rewriting.nodes import Refuser, assign, at, constant, load
+from dialectad.frontend.rewriting.nodes import Refuser, assign, at, constant, load, operator
 
 PYTHON_PREDICATES = frozenset("isinstance issubclass hasattr callable".split())
 """Builtins whose answer is always Python's own `bool`."""
@@ -126,44 +128,62 @@ class Desugaring:
         return []
 
     def match(self, s: ast.Match) -> list[ast.stmt]:
+        """Values are compared in `if`s, which may be staged; the structure of other patterns is Python's."""
         name = self.fresh("match")
         chain: list[ast.stmt] = []
-        bind: list[ast.stmt]
         for case in reversed(s.cases):
-            body = self.block(case.body)
-            test, capture = self.pattern(case.pattern, name)
-            if case.guard is not None:
-                body = [at(ast.If(case.guard, body, chain), case.guard)]
-                if test is not None:
-                    self.refuser.refuse(case.guard, "a guard on a pattern that may fail can't be compiled")
-            bind = [] if capture is None else [assign(capture, load(name, case.pattern), case.pattern)]
-            chain = bind + body if test is None else [at(ast.If(test, bind + body, chain), case.pattern)]
+            chain = self.case(case, self.block(case.body), name, chain)
         return [assign(name, s.subject, s), *chain]
 
-    def pattern(self, pattern: ast.pattern, subject: str) -> tuple[ast.expr | None, str | None]:
-        """The test of a pattern (`None`: always matches) and the name that it binds."""
-        match pattern:
-            case ast.MatchAs(pattern=None):
-                return None, pattern.name
-            case ast.MatchAs() if pattern.pattern is not None:
-                test, inner = self.pattern(pattern.pattern, subject)
-                if inner is None:
-                    return test, pattern.name
-            case ast.MatchValue():
-                return self.compare(pattern, subject, ast.Eq(), pattern.value), None
-            case ast.MatchSingleton():
-                return self.compare(pattern, subject, ast.Is(), constant(pattern.value, pattern)), None
-            case ast.MatchOr():
-                tests = [self.pattern(p, subject) for p in pattern.patterns]
-                given = [t for t, capture in tests if t is not None and capture is None]
-                if len(given) == len(tests):
-                    return at(ast.BoolOp(ast.Or(), list(given)), pattern), None
-            case _:
-                pass
-        self.refuser.refuse(pattern, "this pattern can't be compiled", "match on values, or write `if`s")
+    def case(
+        self, case: ast.match_case, body: list[ast.stmt], subject: str, chain: list[ast.stmt]
+    ) -> list[ast.stmt]:
+        """One case, with those after it."""
+        place = case.pattern
+        hit = self.fresh("hit")
+        if is_of_values(place):
+            before: list[ast.stmt] = []
+            test, name = value_test(place, subject)
+            bind = [assign(name, load(subject, place), place)] if name else []
+        else:
+            before, bind = self.structure(place, subject, hit)
+            test = load(hit, place)
+        if test is None and case.guard is None:
+            return [*bind, *body]
+        if case.guard is None or test is None:
+            chosen = test or case.guard
+            assert chosen is not None
+            first, then = ([], [*bind, *body]) if case.guard is None else (bind, body)
+            return [*before, *first, at(ast.If(chosen, then, chain), chosen)]
+        self.names.add(hit)
+        if not before:
+            before = [assign(hit, constant(False, place), place)]
+        guarded = [*copy.deepcopy(bind), assign(hit, case.guard, case.guard)]
+        return [
+            *before,
+            at(ast.If(test, guarded, []), place),
+            at(ast.If(load(hit, case.guard), [*bind, *body], chain), case.guard),
+        ]
 
-    def compare(self, origin: ast.AST, subject: str, op: ast.cmpop, value: ast.expr) -> ast.expr:
-        return at(ast.Compare(load(subject, origin), [op], [value]), origin)
+    def structure(
+        self, pattern: ast.pattern, subject: str, hit: str
+    ) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """Statements that say in `hit` whether a pattern fits, and those that then bind its names:
+
+        __da_hit_1 = False                                      a = __da_a_2
+        match __da_match_1:                                     b = __da_b_3
+            case (__da_a_2, __da_b_3): __da_hit_1 = True
+        """
+        captures = _Captures(self)
+        shape = captures.visit(pattern)
+        fits = [assign(hit, constant(True, pattern), pattern)]
+        self.names.add(hit)
+        find: list[ast.stmt] = [
+            assign(hit, constant(False, pattern), pattern),
+            *captures.classes,
+            at(ast.Match(load(subject, pattern), [ast.match_case(shape, None, list(fits))]), pattern),
+        ]
+        return find, [assign(name, load(new, pattern), pattern) for name, new in captures.names.items()]
 
 
 _RULES: dict[type[ast.stmt], Callable[[Desugaring, Any], list[ast.stmt]]] = {
@@ -179,6 +199,83 @@ _RULES: dict[type[ast.stmt], Callable[[Desugaring, Any], list[ast.stmt]]] = {
     ast.Nonlocal: Desugaring.declaration,
     ast.Match: Desugaring.match,
 }
+
+
+def is_of_values(pattern: ast.pattern) -> bool:
+    """Whether a pattern is nothing but values, at most with a name for the whole."""
+    match pattern:
+        case ast.MatchValue() | ast.MatchSingleton() | ast.MatchAs(pattern=None):
+            return True
+        case ast.MatchAs():
+            inner = pattern.pattern
+            return inner is not None and not isinstance(inner, ast.MatchAs) and is_of_values(inner)
+        case ast.MatchOr():
+            return all(is_of_values(p) and not isinstance(p, ast.MatchAs) for p in pattern.patterns)
+        case _:
+            return False
+
+
+def value_test(pattern: ast.pattern, subject: str) -> tuple[ast.expr | None, str | None]:
+    """The test of a pattern of values (`None`: it always fits), and the name that it binds."""
+    match pattern:
+        case ast.MatchValue():
+            return at(ast.Compare(load(subject, pattern), [ast.Eq()], [pattern.value]), pattern), None
+        case ast.MatchSingleton():
+            value = constant(pattern.value, pattern)
+            return at(ast.Compare(load(subject, pattern), [ast.Is()], [value]), pattern), None
+        case ast.MatchOr():
+            tests = [value_test(p, subject)[0] for p in pattern.patterns]
+            return at(ast.BoolOp(ast.Or(), [t for t in tests if t is not None]), pattern), None
+        case ast.MatchAs():
+            return value_test(pattern.pattern, subject)[0] if pattern.pattern else None, pattern.name
+        case _:
+            raise AssertionError(pattern)
+
+
+class _Captures(ast.NodeTransformer):
+    """Gives the names that a pattern binds other names, as they are only bound if all of it fits."""
+
+    def __init__(self, desugaring: Desugaring):
+        self.desugaring = desugaring
+        self.names: dict[str, str] = {}
+        """The name that stands for each."""
+        self.classes: list[ast.stmt] = []
+        """What makes the classes of patterns ready to meet traced values."""
+
+    def hide(self, name: str | None) -> str | None:
+        if name is None:
+            return None
+        if name not in self.names:
+            self.names[name] = self.desugaring.fresh(name)
+        return self.names[name]
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
+        node.name = self.hide(node.name)
+        return self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
+        node.name = self.hide(node.name)
+        return node
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
+        node.rest = self.hide(node.rest)
+        return self.generic_visit(node)
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
+        """`float(x)` is `float() as x`: a class that stands for `float` has no such short form."""
+        self.generic_visit(node)
+        name, cls = self.desugaring.fresh("class"), node.cls
+        self.classes.append(assign(name, operator("pattern_class", [cls], cls), cls))
+        node.cls = load(name, cls)
+        if isinstance(cls, ast.Name) and cls.id in ("bool", "float", "int") and len(node.patterns) == 1:
+            (inner,) = node.patterns
+            node.patterns = []
+            if isinstance(inner, ast.MatchAs) and inner.pattern is None:
+                return at(ast.MatchAs(node, inner.name), node) if inner.name else node
+            self.desugaring.refuser.refuse(
+                inner, "this pattern can't be compiled", "bind a name, and test it"
+            )
+        return node
 
 
 def is_python_test(test: ast.expr) -> bool:

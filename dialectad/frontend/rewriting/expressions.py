@@ -6,6 +6,8 @@
     not a              ->  __da__.not_(a)
     a if t else b      ->  __da__.cond(t, lambda: a, lambda: b)
     a < f() < c        ->  (lambda l, m: __da__.and_(l < m, lambda: m < c))(a, __da__.call(f)())
+    (a for b in c)     ->  __da__.steps(a for b in c)
+    sum(a for b in c if t)  ->  see `filtered`
     x                  ->  __da__.load(x)      where x may be unbound
     x                  ->  __da__.outer(x)     where x isn't a variable of the function
     x.y                ->  __da__.outer(x.y)
@@ -29,6 +31,7 @@ from dialectad.frontend.rewriting.nodes import (
     operator,
     parameters,
     python,
+    store,
     thunk,
     tuple_of,
 )
@@ -38,6 +41,9 @@ FRAME_READERS = frozenset("locals eval exec".split())
 """Builtins that see the local variables, which rewriting changes."""
 
 FRAME_READERS_WITHOUT_ARGUMENTS = frozenset(("vars", "dir"))
+
+FOLDS = frozenset(("sum", "any", "all"))
+"""Builtins to which items can be given that change nothing."""
 
 PLAIN_CALLEES = frozenset("super globals vars dir".split())
 """Builtins that look at the calling frame: called as they are."""
@@ -124,11 +130,35 @@ class ExpressionRewriter:
                 node.args = [self(a) for a in node.args]
                 node.keywords = [self(k) for k in node.keywords]
                 return node
+        if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp) and not node.keywords:
+            self.filtered(node.func, node.args[0])
         function = self.callee(node.func)
         node.args = [self(a) for a in node.args]
         node.keywords = [self(k) for k in node.keywords]
         node.func = operator("call", [function], node.func)
         return node
+
+    def filtered(self, function: ast.expr, items: ast.GeneratorExp) -> None:
+        """Where only at run time it is known which items a generator leaves out, neutral ones replace these:
+
+        sum(v for x in xs if t)  ->  sum(__da__.kept(w, lambda: v, sum)
+                                         for x in xs for w in __da__.ways(t, sum))
+        """
+        if not isinstance(function, ast.Name) or function.id not in FOLDS or self.is_local(function.id):
+            return
+        last = items.generators[-1]
+        if len(last.ifs) != 1 or any(g.ifs for g in items.generators[:-1]):
+            return
+        if any(isinstance(n, ast.NamedExpr) for n in ast.walk(items)):  # not allowed where the test would go
+            return
+        (test,) = last.ifs
+        last.ifs = []
+        way = self.scope.fresh("way")
+        ways = operator("ways", [test, load(function.id, function)], test)
+        items.generators.append(ast.comprehension(store(way, test), ways, [], 0))
+        items.elt = operator(
+            "kept", [load(way, test), thunk(items.elt), load(function.id, function)], items.elt
+        )
 
     def is_local(self, name: str) -> bool:
         return name in self.hidden or self.scope.owner(name) is not None or name in self.scope.info.nonlocals
@@ -220,6 +250,9 @@ class ExpressionRewriter:
         self.hidden = outside
         return node
 
+    def generator(self, node: ast.GeneratorExp) -> ast.expr:
+        return operator("steps", [self.comprehension(node)], node)
+
     def lambda_(self, node: ast.Lambda) -> ast.expr:
         self.defaults(node.args)
         outside, lazy, first = self.hidden, self.lazy, self.scope.first
@@ -235,8 +268,15 @@ class ExpressionRewriter:
         args.defaults = [self(d) for d in args.defaults]
         args.kw_defaults = [None if d is None else self(d) for d in args.kw_defaults]
 
+    def yielding(self, node: ast.Yield | ast.YieldFrom) -> ast.AST:
+        if self.lazy or self.hidden:
+            self.refuser.refuse(
+                node, "a `yield` in a part that is evaluated only sometimes can't be compiled"
+            )
+        return self.children(node)
+
     def suspended(self, node: ast.AST) -> ast.AST:
-        self.refuser.refuse(node, "generators and coroutines can't be compiled")
+        self.refuser.refuse(node, "coroutines can't be compiled")
 
 
 _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
@@ -255,9 +295,9 @@ _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
     ast.ListComp: ExpressionRewriter.comprehension,
     ast.SetComp: ExpressionRewriter.comprehension,
     ast.DictComp: ExpressionRewriter.comprehension,
-    ast.GeneratorExp: ExpressionRewriter.comprehension,
+    ast.GeneratorExp: ExpressionRewriter.generator,
     ast.Lambda: ExpressionRewriter.lambda_,
-    ast.Yield: ExpressionRewriter.suspended,
-    ast.YieldFrom: ExpressionRewriter.suspended,
+    ast.Yield: ExpressionRewriter.yielding,
+    ast.YieldFrom: ExpressionRewriter.yielding,
     ast.Await: ExpressionRewriter.suspended,
 }

@@ -81,6 +81,18 @@ class PythonOperators:
     def cond(self, test, a, b):
         return a() if test else b()
 
+    def steps(self, iterator):
+        return iterator
+
+    def ways(self, test, function):
+        return [True] if test else []
+
+    def kept(self, test, item, function):
+        return item()
+
+    def pattern_class(self, cls):
+        return cls
+
     def call(self, f):
         return f
 

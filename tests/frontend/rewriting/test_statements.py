@@ -474,6 +474,91 @@ def test_match():
     check(f, (0,), (1,), (None,), ("s",), (5,), (6,))
 
 
+def test_patterns():
+    def f(x):
+        seen = []
+        for _ in range(2):
+            match x:
+                case (a, b) if a == b:
+                    seen.append(("equal", a))
+                case (1, b) | (b, 1):
+                    seen.append(("one", b))
+                case [a, *rest, (b, _)]:
+                    seen.append((a, rest, b))
+                case {"k": str(k), **others}:
+                    seen.append((k, others))
+                case float() | bool() as y:
+                    seen.append(y)
+                case int(y) if y > 5:
+                    return y
+                case complex(real=re, imag=0.0):
+                    continue
+                case 1 as y if seen:
+                    break
+                case [[], []] as z:
+                    seen.append(z)
+        else:
+            seen.append("else")
+        return seen
+
+    given = [(1, 1), (1, 2), (2, 1), [1, 2, 3, (4, 5)], {"k": "v", "m": 1}, {"k": 3}, 1.5, True, 6, 3, 1]
+    check(f, *((x,) for x in given), (1 + 0j,), (1 + 1j,), ([[], []],), ([[], [1]],), (None,))
+
+
+def test_names_of_patterns_that_do_not_fit():
+    def f(x):
+        a = "old"
+        match x:
+            case (a, 1):
+                pass
+            case (b, 2) if b > 5:
+                pass
+        return a
+
+    check(f, ((3, 1),), ((3, 2),), ((7, 2),), ((7, 3),))
+
+
+def test_generators():
+    def f(x):
+        def count(n):
+            for i in range(n):
+                if i % 2:
+                    continue
+                got = yield i
+                if got is not None:
+                    return got
+            else:
+                yield "else"
+            while (n := n - 1) > 1:
+                yield n
+            return "end"
+
+        def both(n):
+            result = yield from count(n)
+            (last, d["k"]), y = (result, n), x
+            yield last
+
+        d = {}
+        it = both(x)
+        return [next(it), it.send("stop" if x > 3 else None), *it, d]
+
+    check(f, (2,), (3,), (5,))
+
+
+def test_filtered_generators():
+    def f(xs):
+        return (
+            sum(x for x in xs if x > 1),
+            sum(x * y for x in xs for y in xs if x > y),
+            any(x > 2 for x in xs if x),
+            all(x for x in xs if x > 1),
+            sum(y for x in xs if (y := x + 1) > 2),
+            sum(sum(y for y in range(x) if y % 2) for x in xs if x),
+        )
+
+    check(f, ([],), ([1, 2, 3],), ([0, 5],))
+
+
 def test_annotated():
     def f(x: int) -> "int":
         y: int = x
