@@ -26,6 +26,7 @@ PROBLEMS = (
         "cholesky",
         "matmul_loops",
         "gaussian_process",
+        "programs",
     ),
 )
 CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")

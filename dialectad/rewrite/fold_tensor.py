@@ -153,12 +153,14 @@ def _insert(op: tensor.InsertOp, rw: Rewriter) -> SSAValue | None:
     """Putting back what is there changes nothing, and putting twice is putting once.
 
     %x = tensor.extract %t[%i];  %r = tensor.insert %x into %t[%i]   ~>   %t
+
+    What else reads what was put first would keep that apart from `%t`, as a copy.
     """
     owner = op.scalar.owner
     if isinstance(owner, tensor.ExtractOp) and owner.tensor is op.dest and _all_equal(op, owner):
         return op.dest
     before = op.dest.owner
-    if isinstance(before, tensor.InsertOp) and _all_equal(op, before):
+    if isinstance(before, tensor.InsertOp) and _all_equal(op, before) and op.dest.has_one_use():
         return rw.insert(op, tensor.InsertOp(op.scalar, before.dest, list(op.indices)))
     return None
 
@@ -183,7 +185,7 @@ def _extract_slice(op: tensor.ExtractSliceOp, rw: Rewriter) -> SSAValue | None:
 
 
 def _insert_slice(op: tensor.InsertSliceOp, rw: Rewriter) -> SSAValue | None:
-    """Overwriting all, putting back what is there, and overwriting what was just put there.
+    """Overwriting all, putting back what is there, and overwriting what was just put there (see `_insert`).
 
     %s = tensor.extract_slice %t[0] [3] [1];  %r = tensor.insert_slice %s into %t[0] [3] [1]   ~>   %t
     """
@@ -193,7 +195,7 @@ def _insert_slice(op: tensor.InsertSliceOp, rw: Rewriter) -> SSAValue | None:
     if isinstance(owner, tensor.ExtractSliceOp) and owner.source is op.dest and slices.same_place(owner, op):
         return op.dest
     before = op.dest.owner
-    if isinstance(before, tensor.InsertSliceOp) and slices.same_place(before, op):
+    if isinstance(before, tensor.InsertSliceOp) and slices.same_place(before, op) and op.dest.has_one_use():
         new = op.clone()
         new.operands[1] = before.dest
         return rw.insert(op, new)

@@ -177,6 +177,28 @@ func.func @elements(%t: tensor<4xf64>, %x: f64, %i: index) -> (f64, f64, f64) {
   func.return %a, %b, %c : f64, f64, f64
 }
 
+// Nobody sees what the first one put.
+// CHECK-LABEL: func.func @put_twice
+// CHECK-NEXT:    %[[R:.*]] = tensor.insert %y into %t[%i]
+// CHECK-NEXT:    func.return %[[R]]
+func.func @put_twice(%t: tensor<4xf64>, %x: f64, %y: f64, %i: index) -> tensor<4xf64> {
+  %u = tensor.insert %x into %t[%i] : tensor<4xf64>
+  %r = tensor.insert %y into %u[%i] : tensor<4xf64>
+  func.return %r : tensor<4xf64>
+}
+
+// What was put first is read where it may lie: all of it stays one array, with no copy.
+// CHECK-LABEL: func.func @put_twice_and_read
+// CHECK-NEXT:    %[[U:.*]] = tensor.insert %x into %t[%i]
+// CHECK-NEXT:    %[[E:.*]] = tensor.extract %[[U]][%j]
+// CHECK-NEXT:    tensor.insert %[[E]] into %[[U]][%i]
+func.func @put_twice_and_read(%t: tensor<4xf64>, %x: f64, %i: index, %j: index) -> tensor<4xf64> {
+  %u = tensor.insert %x into %t[%i] : tensor<4xf64>
+  %e = tensor.extract %u[%j] : tensor<4xf64>
+  %r = tensor.insert %e into %u[%i] : tensor<4xf64>
+  func.return %r : tensor<4xf64>
+}
+
 // CHECK-LABEL: func.func @slices
 // CHECK-NEXT:    %[[S:.*]] = tensor.extract_slice %t[3] [2] [4] : tensor<12xf64> to tensor<2xf64>
 // CHECK-NEXT:    func.return %[[S]], %t, %t

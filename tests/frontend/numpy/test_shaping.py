@@ -182,6 +182,17 @@ def test_writes_through_views(case: str) -> None:
     check(writes(VIEWS[case]), floats(2, 3, 4))
 
 
+def test_flip_of_an_unknown_size() -> None:
+    def function(a: Any) -> Any:
+        total = np.zeros(4)
+        for k in range(4):
+            total[: k + 1] += np.flip(a[0, 0, : k + 1]) * k
+            np.flip(a[1, :, :k])[0] = total[:k]
+        return total
+
+    check(function, floats(2, 3, 4))
+
+
 def test_in_place_functions() -> None:
     def function(a: Any, m: Any) -> None:
         np.copyto(a, 1.0, where=m)
