@@ -18,6 +18,7 @@ from xdsl.dialects import arith, math, memref, scf
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
+    AnyFloat,
     ArrayAttr,
     Float32Type,
     IndexType,
@@ -110,6 +111,7 @@ def _getrf(op: lapack.GetrfOp, c: Caller) -> None:
 
     def note(b: Builder, i: SSAValue, _: Sequence[SSAValue]) -> Sequence[SSAValue]:
         row = b.insert(arith.SubiOp(b.insert(memref.LoadOp.get(exchanges, [i])).res, one)).result
+        assert isinstance(t, AnyFloat)
         number = b.insert(arith.SIToFPOp(row, t)).result
         b.insert(memref.StoreOp.get(number, op.dest, [n, i]))
         return ()

@@ -102,13 +102,13 @@ def _each(
 # --- LU ----------------------------------------------------------------------------------------
 
 
-def _diagonal(value: SSAValue) -> Array:
+def _diagonal(value: SSAValue) -> Any:
     maps = [AffineMap(1, 0, (AffineDimExpr(0), AffineDimExpr(0))), AffineMap.identity(1)]
     init = emit.empty([emit.shape(value)[0]], emit.element(value))
     return Array.fresh(emit.generic([value], maps, [PARALLEL], init, lambda x, _: x))
 
 
-def _factors(a: SSAValue) -> tuple[SSAValue, Array, Array]:
+def _factors(a: SSAValue) -> tuple[SSAValue, Any, Any]:
     """What `getrf` gives: the factors, their diagonal, and the row exchanges."""
     n = emit.shape(a)[0]
     rows = emit.add_index(n, 1)
@@ -123,7 +123,8 @@ def _factors(a: SSAValue) -> tuple[SSAValue, Array, Array]:
 def _solved(a: SSAValue, rows: SSAValue) -> SSAValue:
     """A^-1 b for each row b."""
     factors, pivots, _ = _factors(a)
-    emit.check(np.all(pivots != 0).ssa(), "LinAlgError: Singular matrix")
+    regular: Any = np.all(pivots != 0)
+    emit.check(regular.ssa(), "LinAlgError: Singular matrix")
     return emit.op(lapack.GetrsOp(a, factors, rows))
 
 
@@ -182,7 +183,7 @@ def _sign_and_log(a: Any) -> tuple[Any, Any]:
     def one(x: SSAValue) -> SSAValue:
         factors, pivots, exchanges = _factors(x)
         stays = exchanges == np.arange(pivots.shape[0])
-        sign = np.prod(np.sign(pivots)) * np.prod(np.where(stays, 1.0, -1.0).astype(pivots.dtype))
+        sign: Any = np.prod(np.sign(pivots)) * np.prod(np.where(stays, 1.0, -1.0).astype(pivots.dtype))
         log = emit.op(lapack.LogdetOp(x, factors))
         both = emit.empty([2], emit.element(x))
         return emit.insert(log, emit.insert(sign.ssa(), both, [0]), [1])
@@ -220,8 +221,8 @@ def cholesky(a: Any, /, *, upper: Any = False) -> Any:
         below = tri(size, dtype=bool).ssa()
         symmetric = emit.select(below, across, x) if upper else emit.select(below, x, across)
         factor = emit.op(lapack.PotrfOp(symmetric))
-        holds = np.all(_diagonal(factor) >= 0).ssa()
-        emit.check(holds, "LinAlgError: Matrix is not positive definite")
+        holds: Any = np.all(_diagonal(factor) >= 0)
+        emit.check(holds.ssa(), "LinAlgError: Matrix is not positive definite")
         return emit.transpose(factor, [1, 0]) if upper else factor
 
     return wrapped(_each(stack, [matrix], [n, n], one))
