@@ -221,7 +221,7 @@ def cholesky(a: Any, /, *, upper: Any = False) -> Any:
         below = tri(size, dtype=bool).ssa()
         symmetric = emit.select(below, across, x) if upper else emit.select(below, x, across)
         factor = emit.op(lapack.PotrfOp(symmetric))
-        holds: Any = np.all(_diagonal(factor) >= 0)
+        holds: Any = np.all(~(_diagonal(factor) < 0))  # NaN is for LAPACK to judge
         emit.check(holds.ssa(), "LinAlgError: Matrix is not positive definite")
         return emit.transpose(factor, [1, 0]) if upper else factor
 

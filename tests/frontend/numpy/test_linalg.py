@@ -138,6 +138,18 @@ def test_not_positive_definite(last: float) -> None:
             function(a)
 
 
+def test_factor_of_what_is_not_a_number() -> None:
+    cholesky = da.jit(lambda a: np.linalg.cholesky(a))
+    for a in (np.diag([np.nan, 1.0]), np.diag([1.0, np.nan]), np.diag([1.0, 2.0, np.inf])):
+        try:
+            expected = np.linalg.cholesky(a)
+        except np.linalg.LinAlgError:
+            with pytest.raises(np.linalg.LinAlgError):
+                cholesky(a)
+        else:
+            same(cholesky(a), expected)
+
+
 @pytest.mark.parametrize("case", ["solve", "inv", "det", "slogdet", "cholesky"])
 def test_what_is_no_square_matrix(case: str) -> None:
     function = (lambda a, b: np.linalg.cholesky(a)) if case == "cholesky" else CASES[case]
