@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod, sqrt
+from math import inf, prod, sqrt
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, scf, tensor
@@ -44,6 +44,7 @@ from xdsl.passes import ModulePass
 
 from dialectad.dialects import blas
 from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
+from dialectad.dialects.lapack import LAPACK
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 from dialectad.rewrite.outline import move_free_out, outline_ops, taken_and_given
 
@@ -196,6 +197,9 @@ class _Model:
                 for region in op.regions:
                     for inner in region.blocks:
                         self._count(inner, times / 2, work)
+            case _ if type(op) in LAPACK.operations:
+                work.has_solves = True
+                work.products += times * _size(op.operands[-1]) ** 1.5 / _AT_ONCE
             case _ if type(op) in _PRODUCTS:
                 work.products += times * _multiplications(op) / _AT_ONCE
             case _ if type(op) not in _FREE:
@@ -212,6 +216,7 @@ class _Model:
         work.arrays += times * inner.arrays
         work.products += times * inner.products
         work.has_levels |= inner.has_levels
+        work.has_solves |= inner.has_solves
         work.is_later |= inner.is_later
 
 
@@ -227,11 +232,15 @@ class Work:
     """The same, of matrix products, which are calls of BLAS at every level."""
     has_levels: bool = False
     """Whether some of it has a level of its own."""
+    has_solves: bool = False
+    """Whether it calls LAPACK, whose derivatives are those of the linalg rung."""
     is_later: bool = False
     """Whether it asks for derivatives that are made below the linalg rung."""
 
     def at(self, level: str) -> float:
         """What a level costs: see Note [Which level]."""
+        if level == "loop" and self.has_solves:
+            return inf
         if level == "loop":
             return self.elements + _ARRAY_AT_LOOP * self.arrays + self.products
         return _ELEMENT_AT_LINALG * self.elements + self.arrays + self.products
@@ -249,10 +258,14 @@ class Part:
         self.work.elements += work.elements
         self.work.arrays += work.arrays
         self.work.products += work.products
+        self.work.has_solves |= work.has_solves
 
     def is_light_beside(self, part: Part) -> bool:
         """Whether this may as well belong to a part that it follows."""
-        return self.work.arrays + self.work.products <= _BETWEEN * part.work.elements
+        return (
+            not self.work.has_solves
+            and self.work.arrays + self.work.products <= _BETWEEN * part.work.elements
+        )
 
     @property
     def gain(self) -> float:

@@ -22,7 +22,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.ad.dependence import may_overwrite
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad, blas, lapack
 from dialectad.dialects import llvm as more_llvm
 from dialectad.lower.bufferization.functions import OUTS
 
@@ -81,8 +81,8 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.memref
         case memref.CopyOp():
             yield op.destination
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp():
-            yield op.dest
+        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
+            yield op.operands[-1]
         case linalg.GenericOp() | linalg.FillOp():
             yield from op.outputs
         case llvm.StoreOp():

@@ -7,6 +7,7 @@ from xdsl.ir import Dialect
 from dialectad.dialects.ad import AD
 from dialectad.dialects.arith import Arith
 from dialectad.dialects.blas import BLAS
+from dialectad.dialects.lapack import LAPACK
 from dialectad.dialects.linalg import Linalg
 from dialectad.dialects.llvm import LLVM
 
@@ -23,6 +24,7 @@ DIALECTS: tuple[Dialect, ...] = (
     LLVM,
     AD,
     BLAS,
+    LAPACK,
 )
 
 

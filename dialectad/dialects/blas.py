@@ -46,7 +46,7 @@ from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind
 from xdsl.utils.exceptions import VerifyException
 
 
-class _WritesMemref(MemoryEffect):
+class WritesMemref(MemoryEffect):
     """Pure on tensors, reads and writes memory on memrefs."""
 
     @classmethod
@@ -71,7 +71,7 @@ class _Product(IRDLOperation):
     alpha = prop_def(FloatAttr[Float64Type])
     beta = prop_def(FloatAttr[Float64Type])
     result = opt_result_def(base(TensorType))
-    traits = traits_def(_WritesMemref())
+    traits = traits_def(WritesMemref())
 
     RANKS: ClassVar[tuple[int, int, int]]
 
@@ -102,11 +102,11 @@ class _Product(IRDLOperation):
     def verify_(self) -> None:
         operands = (self.lhs, self.rhs, self.dest)
         for operand, rank in zip(operands, self.RANKS, strict=True):
-            if len(_shape(operand)) != rank:
+            if len(shape(operand)) != rank:
                 raise VerifyException(f"{self.name}: operand of rank {rank} expected, got {operand.type}")
-        if len({_element(operand) for operand in operands}) != 1:
+        if len({element(operand) for operand in operands}) != 1:
             raise VerifyException(f"{self.name}: operands differ in element type")
-        _same_shape(self.name, _shape(self.dest), self._expected())
+        same_shape(self.name, shape(self.dest), self._expected())
         on_tensors = isinstance(self.dest.type, TensorType)
         if on_tensors != (self.result is not None):
             raise VerifyException(f"{self.name}: a result on tensors, and none on memrefs, expected")
@@ -114,17 +114,17 @@ class _Product(IRDLOperation):
             raise VerifyException(f"{self.name}: the result's type is not the destination's")
 
 
-def _shape(value: SSAValue) -> tuple[int, ...]:
+def shape(value: SSAValue) -> tuple[int, ...]:
     assert isinstance(value.type, TensorType | MemRefType)
     return value.type.get_shape()
 
 
-def _element(value: SSAValue) -> Attribute:
+def element(value: SSAValue) -> Attribute:
     assert isinstance(value.type, TensorType | MemRefType)
     return value.type.element_type
 
 
-def _same_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
+def same_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if len(got) != len(expected) or any(
         g != e and DYNAMIC_INDEX not in (g, e) for g, e in zip(got, expected, strict=True)
     ):
@@ -132,7 +132,7 @@ def _same_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> N
 
 
 def _contract(name: str, a: int, b: int) -> None:
-    _same_shape(name, (a,), (b,))
+    same_shape(name, (a,), (b,))
 
 
 @irdl_op_definition
@@ -145,8 +145,8 @@ class GemmOp(_Product):
     RANKS: ClassVar[tuple[int, int, int]] = (2, 2, 2)
 
     def _expected(self) -> tuple[int, ...]:
-        a = _shape(self.lhs)[:: -1 if self.trans_a is not None else 1]
-        b = _shape(self.rhs)[:: -1 if self.trans_b is not None else 1]
+        a = shape(self.lhs)[:: -1 if self.trans_a is not None else 1]
+        b = shape(self.rhs)[:: -1 if self.trans_b is not None else 1]
         _contract(self.name, a[1], b[0])
         return a[0], b[1]
 
@@ -160,8 +160,8 @@ class GemvOp(_Product):
     RANKS: ClassVar[tuple[int, int, int]] = (2, 1, 1)
 
     def _expected(self) -> tuple[int, ...]:
-        a = _shape(self.lhs)[:: -1 if self.trans is not None else 1]
-        _contract(self.name, a[1], _shape(self.rhs)[0])
+        a = shape(self.lhs)[:: -1 if self.trans is not None else 1]
+        _contract(self.name, a[1], shape(self.rhs)[0])
         return (a[0],)
 
 
@@ -173,10 +173,10 @@ class GerOp(_Product):
     RANKS: ClassVar[tuple[int, int, int]] = (1, 1, 2)
 
     def _expected(self) -> tuple[int, ...]:
-        return _shape(self.lhs)[0], _shape(self.rhs)[0]
+        return shape(self.lhs)[0], shape(self.rhs)[0]
 
 
-class _ReadsMemref(MemoryEffect):
+class ReadsMemref(MemoryEffect):
     @classmethod
     def get_effects(cls, op):
         if any(isinstance(operand.type, MemRefType) for operand in op.operands):
@@ -192,17 +192,17 @@ class DotOp(IRDLOperation):
     lhs = operand_def(_Shaped)
     rhs = operand_def(_Shaped)
     result = result_def(AnyFloatConstr)
-    traits = traits_def(_ReadsMemref())
+    traits = traits_def(ReadsMemref())
 
     def __init__(self, lhs: SSAValue, rhs: SSAValue):
-        super().__init__(operands=[lhs, rhs], result_types=[_element(lhs)])
+        super().__init__(operands=[lhs, rhs], result_types=[element(lhs)])
 
     def verify_(self) -> None:
-        if len(_shape(self.lhs)) != 1 or len(_shape(self.rhs)) != 1:
+        if len(shape(self.lhs)) != 1 or len(shape(self.rhs)) != 1:
             raise VerifyException(f"{self.name}: vectors expected")
-        if len({_element(self.lhs), _element(self.rhs), self.result.type}) != 1:
+        if len({element(self.lhs), element(self.rhs), self.result.type}) != 1:
             raise VerifyException(f"{self.name}: operands differ in element type")
-        _contract(self.name, _shape(self.lhs)[0], _shape(self.rhs)[0])
+        _contract(self.name, shape(self.lhs)[0], shape(self.rhs)[0])
 
 
 def is_blas_type(element_type: Attribute) -> bool:

@@ -34,7 +34,7 @@ class RuntimeCheck:
 
     def exception(self) -> Exception:
         kind, separator, text = self.message.partition(": ")
-        type_ = getattr(builtins, kind, None)
+        type_ = np.linalg.LinAlgError if kind == "LinAlgError" else getattr(builtins, kind, None)
         if not separator or not isinstance(type_, type) or not issubclass(type_, Exception):
             type_, text = RuntimeError, self.message
         return type_(f"{text} (at {self.location})" if self.location else text)

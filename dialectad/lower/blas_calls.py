@@ -112,7 +112,12 @@ class Caller:
         self, routine: str, t: Attribute, args: Sequence[SSAValue], result: Attribute | None = None
     ) -> SSAValue | None:
         """Call `cblas_` + d or s + routine."""
-        name = f"cblas_{'s' if isinstance(t, Float32Type) else 'd'}{routine}"
+        return self.function(f"cblas_{'s' if isinstance(t, Float32Type) else 'd'}{routine}", args, result)
+
+    def function(
+        self, name: str, args: Sequence[SSAValue], result: Attribute | None = None
+    ) -> SSAValue | None:
+        """Call a function of the library."""
         results = [] if result is None else [result]
         if name not in self.declarations:
             types = FunctionType.from_lists([arg.type for arg in args], results)

@@ -63,6 +63,6 @@ def known_attributes(name: str) -> str:
         return _SLOT
     if name.startswith(tuple(f"{kind}." for kind in (CACHE, SLOTS, PUSH, POP, END_CACHE))):
         return _STACK
-    if name.startswith(("cblas_", "scipy_cblas_")):
+    if name.startswith(("cblas_", "scipy_cblas_", "LAPACKE_")):
         return _TOUCHES_ARGUMENTS
     return ""

@@ -1,5 +1,7 @@
 """`lower-blas`: each op of `blas` becomes a call of CBLAS or, where that doesn't pay, `linalg` ops.
 
+Each op of `lapack` becomes a call of LAPACK, whatever its size: there are no loops for it.
+
 A call costs some tenths of a microsecond, and a library is tuned for matrices that don't fit in registers.
 What is bound by memory (ger, dot) gains nothing by it, and LLVM sees through loops.
 """
@@ -20,6 +22,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.dialects import blas
 from dialectad.errors import CompileError
+from dialectad.lower import lapack_calls
 from dialectad.lower.blas_calls import CALLS, Caller
 from dialectad.lower.blas_loops import LOOPS, element_type
 
@@ -64,10 +67,13 @@ class LowerBlasPass(ModulePass):
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         caller = Caller()
-        for inner in [o for o in op.walk() if type(o) in LOOPS]:
+        for inner in [o for o in op.walk() if type(o) in LOOPS or type(o) in lapack_calls.CALLS]:
             builder = Builder(InsertPoint.before(inner))
             caller.builder = builder
-            if not (self._pays(inner) and CALLS[type(inner)](inner, caller)):
+            if (call := lapack_calls.CALLS.get(type(inner))) is not None:
+                _shape(inner, -1)
+                call(inner, caller)
+            elif not (self._pays(inner) and CALLS[type(inner)](inner, caller)):
                 LOOPS[type(inner)](inner, builder)
             inner.detach()
             inner.erase()

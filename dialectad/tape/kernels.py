@@ -201,6 +201,7 @@ def native(application: Application, level: Level = LEVEL) -> Kernel:
     both = derivative(application, level)
 
     def function(operands: Any, others: Any, seeds: Any) -> Any:
+        seeds = structure.unflatten(iter(pytrees.flatten(seeds)[0]))  # played as plain tuples
         return pytrees.flatten(both(operands, others, seeds)[1])[0]
 
     compiled = Function(function, level)

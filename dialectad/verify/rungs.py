@@ -31,7 +31,7 @@ def _names(dialect: str, ops: str) -> frozenset[str]:
 
 
 _COMMON = (
-    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas"})
+    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas", "lapack"})
     | _names("scf", "for if while yield condition")
     | _names("linalg", "generic fill yield index")
 )

@@ -14,6 +14,7 @@ _MODULES = (
     "llvm",
     "blas_calls",
     "blas",
+    "lapack",
     "scf",
     "func",
     "ad",

@@ -24,7 +24,7 @@ from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad, blas, lapack
 from dialectad.lower.bufferization.liveness import Liveness
 from dialectad.lower.bufferization.places import Cast, Collapse, Expand, Step, groups_of, tensor_shape
 
@@ -119,8 +119,8 @@ def updated(op: Operation, index: int) -> SSAValue | None:
     match op:
         case tensor.InsertOp() | tensor.InsertSliceOp():
             return op.result if index == 1 else None
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp():
-            return op.result if index == 2 else None
+        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
+            return op.results[0] if index == len(op.operands) - 1 else None
         case LinalgStructuredOperation():
             at = index - len(op.inputs)
             return op.res[at] if 0 <= at < len(op.res) else None
@@ -146,8 +146,8 @@ def origin(value: SSAValue, placed: Container[SSAValue]) -> SSAValue:
         match op:
             case tensor.InsertOp() | tensor.InsertSliceOp():
                 value = op.dest
-            case blas.GemmOp() | blas.GemvOp() | blas.GerOp():
-                value = op.dest
+            case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
+                value = op.operands[-1]
             case LinalgStructuredOperation() if reads_out(op, value.index):
                 value = op.outputs[value.index]
             case scf.ForOp():

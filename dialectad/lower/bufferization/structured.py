@@ -14,7 +14,7 @@ from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from dialectad.dialects import blas
+from dialectad.dialects import blas, lapack
 from dialectad.dialects import linalg as ours
 from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
 from dialectad.lower.bufferization.places import Place, Splat, is_tensor
@@ -267,8 +267,18 @@ def _product(b: Bufferizer, op: blas.GemmOp | blas.GemvOp | blas.GerOp) -> None:
     b.drop(op)
 
 
-def _blas_dot(b: Bufferizer, op: blas.DotOp) -> None:
-    op.operands = [b.operand(op.lhs), b.operand(op.rhs)]
+def _in_place(b: Bufferizer, op: lapack.InPlace) -> None:
+    *inputs, dest = op.operands
+    (result,) = op.results
+    place = b.choose(result, dest, [(value, False) for value in inputs], keeps_dest=True)
+    operands = [*map(b.operand, inputs), b.memref(place)]
+    b.define(result, place)
+    b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
+    b.drop(op)
+
+
+def _scalar(b: Bufferizer, op: blas.DotOp | lapack.LogdetOp) -> None:
+    op.operands = [b.operand(value) for value in op.operands]
 
 
 Bufferizer.RULES |= {
@@ -281,7 +291,9 @@ Bufferizer.RULES |= {
     blas.GemmOp: _product,
     blas.GemvOp: _product,
     blas.GerOp: _product,
-    blas.DotOp: _blas_dot,
+    blas.DotOp: _scalar,
+    lapack.LogdetOp: _scalar,
+    **dict.fromkeys(lapack.IN_PLACE, _in_place),
     **dict.fromkeys(
         (
             linalg.MatmulOp,

@@ -13,7 +13,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.memory import ALLOCATIONS, BULK, VIEWS, buffer_of, is_memory, is_origin, written_by
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad, blas, lapack
 from dialectad.lift.purity import is_speculatable
 from dialectad.rewrite.effects import SCALAR, TERMINATORS
 
@@ -32,7 +32,8 @@ _UNTOUCHING = frozenset(
 _TOUCHING = frozenset(
     (
         *(memref.LoadOp, memref.StoreOp, memref.CopyOp, memref.DeallocOp, linalg.GenericOp, linalg.FillOp),
-        *(llvm.LoadOp, llvm.StoreOp, func.CallOp, *BULK, *blas.BLAS.operations),
+        *(llvm.LoadOp, llvm.StoreOp, func.CallOp, *BULK),
+        *(*blas.BLAS.operations, *lapack.LAPACK.operations),
     )
 )
 

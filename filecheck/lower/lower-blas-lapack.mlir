@@ -1,0 +1,47 @@
+// RUN: dialectad-opt -p lower-blas --split-input-file %s | filecheck %s
+
+// The exchanges are 32-bit integers, counted from 1, for LAPACK, and floats counted from 0 in the last row.
+func.func @lu(%a: memref<3x3xf64>, %f: memref<4x3xf64>, %b: memref<2x3xf64>) {
+  "lapack.getrf"(%f) : (memref<4x3xf64>) -> ()
+  "lapack.getrs"(%a, %f, %b) : (memref<3x3xf64>, memref<4x3xf64>, memref<2x3xf64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @lu
+// CHECK:         memref.alloc() : memref<3xi32>
+// CHECK:         func.call @LAPACKE_dgetrf_work(
+// CHECK:         scf.for
+// CHECK:           arith.sitofp
+// CHECK:         scf.for
+// CHECK:           arith.fptosi
+// CHECK:         func.call @LAPACKE_dgetrs_work(
+// CHECK:         func.func private @LAPACKE_dgetrf_work({{.*}}) -> i32
+
+// -----
+
+// Rows that aren't contiguous go through a copy.
+func.func @gaps(%l: memref<3x3xf32>, %b: memref<2x3xf32, strided<[12, 2]>>) {
+  "lapack.trtrs"(%l, %b) : (memref<3x3xf32>, memref<2x3xf32, strided<[12, 2]>>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @gaps
+// CHECK:         %[[COPY:.*]] = memref.alloc() : memref<2x3xf32>
+// CHECK:         "memref.copy"(%b, %[[COPY]])
+// CHECK:         func.call @LAPACKE_strtrs_work(
+// CHECK:         "memref.copy"(%[[COPY]], %b)
+
+// -----
+
+// Where there is no factor, a diagonal element of -1 says so.
+func.func @cholesky(%a: memref<3x3xf64>) {
+  "lapack.potrf"(%a) : (memref<3x3xf64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @cholesky
+// CHECK:         %[[INFO:.*]] = func.call @LAPACKE_dpotrf_work(
+// CHECK:         linalg.generic
+// CHECK:         arith.cmpi ne, %[[INFO]]
+// CHECK:         scf.if
+// CHECK:           memref.store

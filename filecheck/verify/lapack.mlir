@@ -1,0 +1,42 @@
+// RUN: dialectad-opt --split-input-file --verify-diagnostics %s
+
+func.func @right(%a: tensor<3x3xf64>, %m: tensor<4x3xf64>, %b: tensor<2x3xf64>, %d: tensor<?x?xf32>) {
+  %f = "lapack.getrf"(%m) : (tensor<4x3xf64>) -> tensor<4x3xf64>
+  %x = "lapack.getrs"(%a, %f, %b) <{trans}> : (tensor<3x3xf64>, tensor<4x3xf64>, tensor<2x3xf64>) -> tensor<2x3xf64>
+  %s = "lapack.logdet"(%a, %f) : (tensor<3x3xf64>, tensor<4x3xf64>) -> f64
+  %l = "lapack.potrf"(%d) : (tensor<?x?xf32>) -> tensor<?x?xf32>
+  %y = "lapack.trtrs"(%l, %d) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+  func.return
+}
+
+// -----
+
+func.func @no_room_for_exchanges(%m: tensor<3x3xf64>) {
+  // expected-error@+1 {{lapack.getrf: shape (4, 3) expected, got (3, 3)}}
+  %f = "lapack.getrf"(%m) : (tensor<3x3xf64>) -> tensor<3x3xf64>
+  func.return
+}
+
+// -----
+
+func.func @sizes(%l: tensor<3x3xf64>, %b: tensor<3x2xf64>) {
+  // expected-error@+1 {{lapack.trtrs: shape (3,) expected, got (2,)}}
+  %x = "lapack.trtrs"(%l, %b) : (tensor<3x3xf64>, tensor<3x2xf64>) -> tensor<3x2xf64>
+  func.return
+}
+
+// -----
+
+func.func @not_square(%a: tensor<3x2xf64>) {
+  // expected-error@+1 {{lapack.potrf: a square matrix expected, got tensor<3x2xf64>}}
+  %l = "lapack.potrf"(%a) : (tensor<3x2xf64>) -> tensor<3x2xf64>
+  func.return
+}
+
+// -----
+
+func.func @types(%a: tensor<2x2xi64>) {
+  // expected-error@+1 {{lapack.potrf: matrices of f32 or of f64 expected}}
+  %l = "lapack.potrf"(%a) : (tensor<2x2xi64>) -> tensor<2x2xi64>
+  func.return
+}
