@@ -105,15 +105,10 @@ def _extent(x: Any) -> Extent:
 def _range(start: Any, stop: Any, step: int) -> Staged:
     """`range`, of Python integers or traced ones. A negative step counts upwards in the IR."""
     first, last = _interval(start), _interval(stop)
-    python = None
-    if isinstance(start, int) and isinstance(stop, int):
-        numbers = range(start, stop, step)
-        if numbers:  # the last one may be far from `stop`
-            last = (numbers[-1] + 1, numbers[-1] + 1) if step > 0 else (numbers[-1] - 1, numbers[-1] - 1)
-
-        def python() -> range:
-            return numbers
-
+    numbers = range(start, stop, step) if isinstance(start, int) and isinstance(stop, int) else None
+    if numbers:  # the last one may be far from `stop`
+        last = (numbers[-1] + 1, numbers[-1] + 1) if step > 0 else (numbers[-1] - 1, numbers[-1] - 1)
+    python = None if numbers is None else lambda: numbers
     if step > 0:
         interval = (first[0], last[1] - 1) if first and last else None
 
