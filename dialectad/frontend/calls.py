@@ -76,20 +76,26 @@ def removes(holder: Any) -> None:
 
 
 class _StandsFor(type):
-    """Of classes that values known only at run time can be of."""
+    """Of classes that stand for others in a `case`."""
 
     cls: type
+    is_instance: Callable[[Any, type], bool]
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return CALLS[isinstance](instance, cls.cls)
+        return cls.is_instance(instance, cls.cls)
+
+
+def stand_in(cls: type, is_instance: Callable[[Any, type], bool]) -> type:
+    """What stands for a class of numbers or arrays in a `case`, with an `isinstance` of its own."""
+    if isinstance(cls, type) and issubclass(cls, float | int | np.generic | np.ndarray):
+        return _StandsFor(cls.__name__, (), {"cls": cls, "is_instance": staticmethod(is_instance)})
+    return cls
 
 
 @functools.cache
 def pattern_class(cls: type) -> type:
     """What stands for a class in a `case`: traced values are instances of what they are when they run."""
-    if isinstance(cls, type) and issubclass(cls, float | int | np.generic | np.ndarray):
-        return _StandsFor(cls.__name__, (), {"cls": cls})
-    return cls
+    return stand_in(cls, CALLS[isinstance])
 
 
 # --- calls -------------------------------------------------------------------------------------

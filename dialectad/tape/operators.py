@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from dialectad.frontend import regions
+from dialectad.frontend.calls import stand_in
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.staging import load
 
@@ -82,6 +83,26 @@ def cond(test: Any, then: Thunk, otherwise: Thunk) -> Any:
     return then() if test else otherwise()
 
 
+def ways(test: Any, function: Any) -> list[bool]:
+    """For an item that a generator keeps if `test`: True, or nothing. `function` is what the items go to."""
+    return [True] if test else []
+
+
+def kept(test: Any, item: Thunk, function: Any) -> Any:
+    """The item that `ways` has kept."""
+    return item()
+
+
+def steps(items: Any) -> Any:
+    """An iterator, with the steps of Python's own."""
+    return items
+
+
+def pattern_class(cls: type) -> type:
+    """What stands for a class in a `case`."""
+    return stand_in(cls, call(isinstance))
+
+
 def assert_(test: Any, message: Thunk) -> None:
     """`assert test, message()`"""
     if not test:
@@ -122,12 +143,16 @@ __all__ = [
     "cond",
     "for_",
     "if_",
+    "kept",
     "load",
     "load_item",
     "not_",
     "or_",
     "outer",
+    "pattern_class",
     "removes",
+    "steps",
     "store_item",
+    "ways",
     "while_",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.frontend import staging
+from dialectad.frontend.calls import stand_in
 from dialectad.frontend.rewriting import rewrite
 from dialectad.frontend.tracers import CALLS, lift
 from dialectad.frontend.tracing import current, foreign_write
@@ -26,9 +27,12 @@ from dialectad.tape.operators import (
     cond,
     for_,
     if_,
+    kept,
     load,
     not_,
     or_,
+    steps,
+    ways,
     while_,
     without_level,
 )
@@ -113,6 +117,15 @@ def aug_item(container: Any, key: Any, operator: Callable[[Any, Any], Any], valu
     store_item(container, key, operator(load_item(container, key), value))
 
 
+def _is_instance(instance: Any, cls: type) -> bool:
+    return isinstance(concrete(instance), cls)
+
+
+def pattern_class(cls: type) -> type:
+    """What stands for a class in a `case`: values are instances of what they are in this run."""
+    return stand_in(cls, _is_instance)
+
+
 changes = staging.changes
 removes = staging.removes
 
@@ -126,12 +139,16 @@ __all__ = [
     "cond",
     "for_",
     "if_",
+    "kept",
     "load",
     "load_item",
     "not_",
     "or_",
     "outer",
+    "pattern_class",
     "removes",
+    "steps",
     "store_item",
+    "ways",
     "while_",
 ]
