@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.frontend import staging
+from dialectad.frontend.calls import stand_in
 from dialectad.frontend.rewriting import is_rewritten, rewrite, rewrite_calls
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Tracer
 from dialectad.tape import operators, tape
@@ -103,7 +104,13 @@ def outer(value: Any) -> Any:
     return external(value) if type(value) is np.ndarray else value
 
 
+def pattern_class(cls: type) -> type:
+    """What stands for a class in a `case`: values of a tape are instances of what they stand for."""
+    return stand_in(cls, call(isinstance))
+
+
 call.outer = outer  # pyright: ignore[reportFunctionMemberAccess]
+call.pattern_class = pattern_class  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def external(array: np.ndarray[Any, Any]) -> Any:

@@ -10,7 +10,6 @@ from types import FunctionType
 from typing import Any
 
 from dialectad.frontend import regions
-from dialectad.frontend.calls import stand_in
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.staging import load
 
@@ -100,7 +99,9 @@ def steps(items: Any) -> Any:
 
 def pattern_class(cls: type) -> type:
     """What stands for a class in a `case`."""
-    return stand_in(cls, call(isinstance))
+    from dialectad.tape import calls
+
+    return calls.pattern_class(cls)
 
 
 def assert_(test: Any, message: Thunk) -> None:

@@ -255,3 +255,25 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def by_class(x, s):
+    match x, s:
+        case np.ndarray(), float():
+            y = np.sum(x * x) * s
+        case _:
+            y = 0.0
+    match y:
+        case float() as z:
+            return z + sum(v for v in (x[i] for i in range(3)) if v > 0)
+        case _:
+            return y
+
+
+@pytest.mark.parametrize("level", ["tape", da.Level("tape", compile_trace=True)], ids=str)
+def test_patterns_take_values_for_what_they_stand_for(level) -> None:
+    x = np.array([0.3, -0.5, 0.8])
+    value, (dx, ds) = da.value_and_grad(by_class, argnums=(0, 1), level=level)(x, 0.5)
+    assert value == pytest.approx(by_class(x, 0.5))
+    np.testing.assert_allclose(dx, x + (x > 0))
+    assert ds == pytest.approx(np.sum(x * x))

@@ -2,6 +2,8 @@
 
     f(x, *y)        ->  __da__(f)(x, *y)
     x               ->  __da__.outer(x)      where x isn't a variable of the function, and isn't called
+    match x:            match (class_0 := __da__.pattern_class(float), x)[-1]:
+        case float():       case class_0():
 
 Functions within it are rewritten along with it. What can't be rewritten, because its source isn't to be had,
 stays as it is.
@@ -17,7 +19,7 @@ from typing import Any
 
 from dialectad.errors import CompileError
 from dialectad.frontend.rewriting.names import scope_of
-from dialectad.frontend.rewriting.nodes import OPERATORS, at, load
+from dialectad.frontend.rewriting.nodes import OPERATORS, at, constant, load, store
 from dialectad.frontend.rewriting.rebuild import code_objects, compile_function, rebuild
 from dialectad.frontend.rewriting.source import find
 
@@ -32,7 +34,8 @@ _ORIGINALS: dict[CodeType, CodeType] = {}
 
 
 def rewrite_calls(fn: FunctionType, call: Callable[[Any], Any]) -> FunctionType:
-    """`fn` with calls `f(...)` replaced by `call(f)(...)`; `call.outer` sees what is read from outside."""
+    """`fn` with calls `f(...)` replaced by `call(f)(...)`; `call.outer` sees what is read from outside,
+    and `call.pattern_class` the classes of patterns."""
     code = fn.__code__
     if code in _ORIGINALS:
         return fn
@@ -91,6 +94,23 @@ class _Calls(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self._defaults(node.args)
         self._scoped(node)
+        return node
+
+    def visit_Match(self, node: ast.Match) -> ast.AST:
+        """What stands for the classes of patterns is made before the subject, in one expression with it."""
+        made: list[ast.expr] = []
+        for pattern in (inner for case in node.cases for inner in ast.walk(case.pattern)):
+            if isinstance(pattern, ast.MatchClass):
+                cls, name = pattern.cls, f"{OPERATORS}class_{len(made)}"
+                stand_in = at(ast.Attribute(load(OPERATORS, cls), "pattern_class", ast.Load()), cls)
+                value = at(ast.Call(stand_in, [cls], []), cls)
+                made.append(at(ast.NamedExpr(store(name, cls), value), cls))
+                pattern.cls = load(name, cls)
+        self.generic_visit(node)
+        if made:
+            subject = node.subject
+            both = at(ast.Tuple([*made, subject], ast.Load()), subject)
+            node.subject = at(ast.Subscript(both, constant(-1, subject), ast.Load()), subject)
         return node
 
     def visit_match_case(self, node: ast.match_case) -> ast.AST:
