@@ -16,7 +16,8 @@ from dialectad.comparison import agreement, meter, reference, timing
 from dialectad.comparison.arguments import Arguments, check_given, place_of
 from dialectad.comparison.inspection import inspect as look
 from dialectad.comparison.inspection import rung_of
-from dialectad.comparison.limits import TimeUp, time_limit
+from dialectad.comparison.limits import TimeUp, within
+from dialectad.comparison.meter import Metered
 from dialectad.comparison.result import Comparison, LevelResult, Primal
 from dialectad.comparison.timing import Contender, Timing
 from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
@@ -144,8 +145,7 @@ class _Run:
         args = self.arguments.fresh()
         start = time.perf_counter()
         try:
-            with time_limit(self.timeout):
-                value = self.plain(*args)
+            value = within(self.timeout, lambda: self.plain(*args))
         except TimeUp:
             self.notes.append(f"Plain NumPy was given up after {self.timeout:g} s.")
             return None
@@ -176,11 +176,8 @@ class _Run:
     def _compiled(self, value: float | None) -> tuple[Function | None, Primal]:
         """The loss by `jit`, called once; or why not. `value` is what NumPy gives."""
         try:
-            with cache.disabled(), time_limit(self.timeout):
-                compiled, first, found = self._first_call(lambda: jit(self.function))
-                metered = meter.of_compiled(
-                    compiled.compiled(*self.arguments.fresh()), self.arguments.fresh()
-                )
+            with cache.disabled():
+                compiled, first, found, metered = within(self.timeout, self._compile)
         except CompileError as problem:
             return None, self._uncompiled(value, str(problem))
         except TimeUp:
@@ -196,6 +193,11 @@ class _Run:
         known = float(found) if value is None else value
         primal = Primal(known, None, None, compile_seconds=first, memory=metered.memory, blas=metered.blas)
         return compiled, primal
+
+    def _compile(self) -> tuple[Function, float, Any, Metered]:
+        compiled, first, found = self._first_call(lambda: jit(self.function))
+        args = self.arguments.fresh()
+        return compiled, first, found, meter.of_compiled(compiled.compiled(*args), args)
 
     def _uncompiled(self, value: float | None, reason: str, wrong: bool = False) -> Primal:
         if value is None:
@@ -241,8 +243,8 @@ class _Run:
     def _level(self, level: Level) -> LevelResult:
         result = LevelResult(level, rung=rung_of(level))
         try:
-            with cache.disabled(), time_limit(self.timeout):
-                self._differentiate(result)
+            with cache.disabled():
+                within(self.timeout, lambda: self._differentiate(result))
         except CompileError as problem:
             # LLVM can't blame a line of the program: it was given nonsense.
             broken = problem.pass_name == engine.PASS_NAME and problem.location is None

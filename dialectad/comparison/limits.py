@@ -2,87 +2,94 @@
 
 It interrupts compiling and interpreted code between two bytecodes. Machine code that has started is left to
 end: nothing can stop it without ending the process.
+
+The code runs in a thread of its own, as an exception raised from outside can strike anywhere, also late:
+there it finds nothing else to strike.
 """
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
-class TimeUp(BaseException):
-    """The time is up. No `Exception`, so that code which handles those doesn't take it for its own."""
+class TimeUp(Exception):
+    """The time is up."""
 
 
-def _raise_in(thread: int) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeUp))
-
-
-def _let_arrive(thread: int) -> None:
-    """Let a `TimeUp` that may be on its way to this thread arrive here and now.
-
-    It can't be called back: CPython then goes on looking for it at every instruction, and where a profiler
-    or tracer is on, CPython 3.11 never gets past the first instruction of a function.
-    """
-    try:
-        _raise_in(thread)  # takes the place of another one
-        while True:
-            pass
-    except TimeUp:
-        pass
+class _Stop(SystemExit):
+    """Ends the thread quietly. No `Exception`, so that no code that handles those takes it for its own."""
 
 
 _AGAIN = 1.0
-"""Seconds after which `TimeUp` is raised again: inside of a destructor or a callback it was lost."""
+"""Seconds after which `_Stop` is raised again: inside of a destructor or a callback it was lost."""
 
 
-_AT_MOST = 5
-"""How often it is raised: it must never be raised in what has nothing to do with it."""
+def within(seconds: float, function: Callable[[], T]) -> T:
+    """What `function` returns, or raises.
 
+    Parameters
+    ----------
+    seconds
+        How long it may take.
+    function
+        Called once, in another thread, with the context variables of this one.
 
-def _started(seconds: float, fire: Callable[[], None]) -> threading.Timer:
-    timer = threading.Timer(seconds, fire)
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TimeUp` in the body once it has run for this long.
+    Raises
+    ------
+    TimeUp
+        Where it takes longer. It has ended when this is raised.
 
     Examples
     --------
-    >>> with time_limit(10.0):
-    ...     1 + 1
+    >>> within(10.0, lambda: 1 + 1)
     2
     """
-    thread = threading.get_ident()
-    lock = threading.Lock()
-    over = False
-    fired = 0
-
-    def fire() -> None:
-        nonlocal fired, timer
-        with lock:
-            if not over and fired < _AT_MOST:
-                fired += 1
-                _raise_in(thread)
-                timer = _started(_AGAIN, fire)
-
-    timer = _started(seconds, fire)
+    running = _Running(function)
+    in_time = False
     try:
-        try:
-            yield
-        finally:
-            over = True
-    finally:
-        over = True  # again, as `TimeUp` may have come just before
-        with lock:  # so nothing is being raised now
-            timer.cancel()
-        if fired:
-            _let_arrive(thread)  # not later
-    if fired:
+        in_time = running.ends_within(seconds)
+    finally:  # also when this thread is interrupted
+        running.stop()
+    if not in_time:
         raise TimeUp
+    return running.result()
+
+
+class _Running(Generic[T]):
+    """A call in a thread of its own."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._returned: list[T] = []
+        self._raised: BaseException | None = None
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._run,), daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._returned.append(self._function())
+        except BaseException as exception:
+            self._raised = exception
+
+    def ends_within(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        identifier = self._thread.ident
+        assert identifier is not None
+        while self._thread.is_alive():
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(identifier), ctypes.py_object(_Stop))
+            self._thread.join(_AGAIN)
+
+    def result(self) -> T:
+        if self._raised is not None:
+            raise self._raised
+        return self._returned[0]
