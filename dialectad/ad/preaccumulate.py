@@ -12,15 +12,22 @@ ahead, or be cached instead of what it is made of (`choose.py`). The Jacobian of
 before the adjoint is, is *preaccumulated* (Griewank, Walther: Evaluating Derivatives, 10.2).
 
 A cotangent that depends on two others is the start of a chain of its own.
+
+Note [Overflow]
+The product of finite partials may be infinite. Then 0 times it is NaN, where the chain gives 0: a cotangent
+of 0 times an infinite product is taken as 0. Where the product is finite nothing is selected, so a derivative
+with respect to the cotangent, which second derivatives need, is right at 0 as well.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, UnrealizedConversionCastOp
+from xdsl.dialects.math import AbsFOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -63,8 +70,7 @@ class _Chains:
         for op in ops:
             if len(op.results) == 1 and self._is_end(op.results[0]):
                 link = self.links[op.results[0]]
-                product = _before(op, arith.MulfOp(link.seed, link.factor()))
-                op.results[0].replace_all_uses_with(product)
+                op.results[0].replace_all_uses_with(_applied(op, link.seed, link.factor()))
         for op in reversed(ops):
             if len(op.results) == 1 and op.results[0] in self.links and op.results[0].first_use is None:
                 op.detach()
@@ -151,13 +157,23 @@ def _before(op: Operation, new: Operation) -> SSAValue:
     return new.results[0]
 
 
-def _made(op: Operation, factor: SSAValue | None) -> SSAValue:
-    """A factor as a value; None is one."""
-    if factor is not None:
-        return factor
+def _applied(op: Operation, seed: SSAValue, factor: SSAValue) -> SSAValue:
+    """The cotangent that `factor` makes of `seed`; see Note [Overflow]."""
+    zero, infinity = (_constant(op, c) for c in (0.0, math.inf))
+    overflowed = _before(op, arith.CmpfOp(_before(op, AbsFOp(factor)), infinity, "oeq"))
+    nothing = _before(op, arith.AndIOp(overflowed, _before(op, arith.CmpfOp(seed, zero, "oeq"))))
+    return _before(op, arith.SelectOp(nothing, zero, _before(op, arith.MulfOp(seed, factor))))
+
+
+def _constant(op: Operation, value: float) -> SSAValue:
     type_ = op.results[0].type
     assert isinstance(type_, AnyFloat)
-    return _before(op, arith.ConstantOp(FloatAttr(1.0, type_)))
+    return _before(op, arith.ConstantOp(FloatAttr(value, type_)))
+
+
+def _made(op: Operation, factor: SSAValue | None) -> SSAValue:
+    """A factor as a value; None is one."""
+    return _constant(op, 1.0) if factor is None else factor
 
 
 def _product(op: Operation, factor: SSAValue | None, partial: SSAValue) -> SSAValue:

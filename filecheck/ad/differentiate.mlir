@@ -242,5 +242,9 @@ func.func @known(%x : f64, %dr : f64) -> (f64, f64) {
 // CHECK-NEXT:      "ad.push"(%{{.*}}, %[[D]])
 // CHECK:         scf.for %{{.*}} iter_args(%[[DR:.*]] = %dr)
 // CHECK-NEXT:      %[[POP:.*]] = "ad.pop"
-// CHECK-NEXT:      %[[DX:.*]] = arith.mulf %[[DR]], %[[POP]]
+// CHECK:           %[[INFINITE:.*]] = arith.cmpf oeq, %{{.*}}, %{{.*}}
+// CHECK-NEXT:      %[[ZERO:.*]] = arith.cmpf oeq, %[[DR]], %{{.*}}
+// CHECK-NEXT:      %[[NOTHING:.*]] = arith.andi %[[INFINITE]], %[[ZERO]]
+// CHECK-NEXT:      %[[PRODUCT:.*]] = arith.mulf %[[DR]], %[[POP]]
+// CHECK-NEXT:      %[[DX:.*]] = arith.select %[[NOTHING]], %{{.*}}, %[[PRODUCT]]
 // CHECK-NEXT:      scf.yield %[[DX]]

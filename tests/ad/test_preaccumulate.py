@@ -44,15 +44,18 @@ def loop(body: str, carried: int = 1) -> ModuleOp:
     return module
 
 
+_ARITHMETIC = (arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.DivfOp, arith.NegfOp)
+
+
 def chain(module: ModuleOp) -> int:
-    """How many operations there are between what the loop carries and what it yields, at most."""
+    """How much arithmetic there is between what the loop carries and what it yields, at most."""
     (made,) = [op for op in module.walk() if isinstance(op, scf.ForOp)]
     block = made.body.block
     depth = dict.fromkeys(block.args[1:], 0)
     for op in block.ops:
         below = [depth[o] for o in op.operands if o in depth]
         if below and op.results:
-            depth[op.results[0]] = max(below) + 1
+            depth[op.results[0]] = max(below) + isinstance(op, _ARITHMETIC)
     end = block.last_op
     assert isinstance(end, Operation)
     return max(depth.get(o, 0) for o in end.operands)
@@ -122,3 +125,19 @@ def test_recurrences(function, args, level: str) -> None:
     theirs = da.grad(function, argnums=(0, 1), level="tape")(*args)
     assert all(math.isfinite(d) for d in ours)
     np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-300)
+
+
+@pytest.mark.parametrize("level", ["tape", "linalg", "loop", "llvm"])
+def test_products_that_overflow(level: str) -> None:
+    """`s * s` is infinite: 0 times it is 0, as without the product; more than 0 is infinite."""
+
+    def scaled(y, s):
+        for _ in range(3):
+            y = y * s * s
+        return y
+
+    _, pullback = da.vjp(scaled, 0.0, 1e200, level=level)
+    assert pullback(0.0) == (0.0, 0.0)
+    assert pullback(1.0)[0] == math.inf
+    curvature = da.hessian(lambda y: scaled(y * y, 1.5), level=level)(0.0)  # the cotangent of y is 0
+    np.testing.assert_allclose(curvature, 2 * 1.5**6)
