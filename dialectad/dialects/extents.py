@@ -1,14 +1,25 @@
-"""Where the extents of a tensor or memref come from."""
+"""Where the extents of a tensor or memref come from.
+
+Arguments of a function whose extents have names say which are equal:
+
+    func.func @f(%x: tensor<?x?xf64> {dialectad.extents = ["n", "m"]},
+                 %y: tensor<?xf64> {dialectad.extents = ["m"]})
+
+The callers see to that. An empty name says nothing.
+"""
 
 from __future__ import annotations
 
-from xdsl.dialects import arith, memref, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, TensorType
+from xdsl.dialects import arith, func, memref, scf, tensor
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, MemRefType, StringAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from dialectad.dialects import ad, blas, lapack
+
+NAMES = "dialectad.extents"
+"""The attribute of an argument that names its extents."""
 
 Source = int | SSAValue | tuple[SSAValue, int]
 """An extent: a number, an index value, or a dimension of a tensor that no op tells more about."""
@@ -20,6 +31,9 @@ def source(value: SSAValue, dim: int) -> Source:
         shape = shape_of(value)
         if shape[dim] != DYNAMIC_INDEX:
             return shape[dim]
+        if (same := _across_region(value, dim)) is not None:
+            value, dim = same
+            continue
         op = value.owner
         if not isinstance(op, Operation):
             return value, dim
@@ -29,6 +43,61 @@ def source(value: SSAValue, dim: int) -> Source:
         if (same := _same_shape(op)) is None:
             return value, dim
         value = same
+
+
+def _across_region(value: SSAValue, dim: int) -> tuple[SSAValue, int] | None:
+    """A tensor around the function body or loop that has the same extent, and along which dimension."""
+    if isinstance(value, BlockArgument):
+        match value.block.parent_op():
+            case func.FuncOp() as function:
+                return _same_name(function, value, dim)
+            case scf.ForOp() as loop if value.index > 0:
+                return _before_loop(loop, value.index - 1, dim)
+            case _:
+                return None
+    if isinstance(value, OpResult) and isinstance(value.op, scf.ForOp):
+        return _before_loop(value.op, value.index, dim)
+    return None
+
+
+def _same_name(function: func.FuncOp, value: BlockArgument, dim: int) -> tuple[SSAValue, int] | None:
+    """The first argument that has an extent of the same name."""
+    names = _names(function, value.index)
+    if not names or not names[dim]:
+        return None
+    for index in range(value.index + 1):
+        for position, name in enumerate(_names(function, index)):
+            if (index, position) == (value.index, dim):
+                return None
+            if name == names[dim]:
+                return value.block.args[index], position
+    return None
+
+
+def _names(function: func.FuncOp, index: int) -> list[str]:
+    attributes = function.arg_attrs.data[index].data if function.arg_attrs is not None else {}
+    names = attributes.get(NAMES)
+    if not isinstance(names, ArrayAttr):
+        return []
+    return [name.data if isinstance(name, StringAttr) else "" for name in names]
+
+
+def _before_loop(loop: scf.ForOp, position: int, dim: int) -> tuple[SSAValue, int] | None:
+    """What the loop starts from, if each iteration leaves the extent as it was."""
+    end = loop.body.block.last_op
+    assert end is not None
+    carried, value = loop.body.block.args[position + 1], end.operands[position]
+    while value is not carried:
+        if shape_of(value)[dim] != DYNAMIC_INDEX or not isinstance(value, OpResult):
+            return None
+        if isinstance(value.op, scf.ForOp):
+            inner = _before_loop(value.op, value.index, dim)
+            if inner is None:
+                return None
+            value = inner[0]
+        elif _sizes(value.op) is not None or (value := _same_shape(value.op)) is None:
+            return None
+    return loop.iter_args[position], dim
 
 
 def extent_of(memory: SSAValue, dim: int) -> SSAValue | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from xdsl.dialects import tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
 from xdsl.ir import Attribute, SSAValue
 
@@ -75,7 +76,7 @@ class LeafType:
         value = emit.cast(value, dtypes.to_ir(self.dtype))
         if not isinstance(value.type, TensorType):
             value = emit.splat(value, self.shape)
-        return value
+        return value if value.type == self.ir() else emit.op(tensor.CastOp(value, self.ir()))
 
     def wrap(self, value: SSAValue) -> Tracer:
         """The tracer of an SSA value of this type."""
@@ -93,10 +94,14 @@ class LeafType:
 
 
 def join(name: str, a: LeafType, b: LeafType) -> LeafType:
-    """The one type that a variable takes which is an `a` on one way and a `b` on the other."""
+    """The one type that a variable takes which is an `a` on one way and a `b` on the other.
+
+    It leaves the extents open that one of them leaves open: that they agree is seen when it runs.
+    """
     if a == b:
         return a
-    if a.shape != b.shape and not {a.shape, b.shape} <= {None, ()}:
+    shape = _same_shape(a.shape or (), b.shape or ())
+    if shape is None:
         raise error(
             f"{_say(name)} is {_describe(a)} on one way and {_describe(b)} on the other",
             hint="give it one shape, for instance by creating the whole array before",
@@ -108,7 +113,14 @@ def join(name: str, a: LeafType, b: LeafType) -> LeafType:
         weak, strong = (a, b) if a.weak else (b, a)
         dtype = np.result_type({"b": bool, "i": int, "f": float}[weak.dtype.kind](1), strong.dtype)
     index = dtype.kind == "i" and (a.index or a.dtype.kind == "b") and (b.index or b.dtype.kind == "b")
-    return LeafType(dtype, a.shape, a.weak and b.weak, index)
+    return LeafType(dtype, None if a.shape is None else shape, a.weak and b.weak, index)
+
+
+def _same_shape(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The shape of both, as open as either; None if they are known to differ."""
+    if len(a) != len(b) or any(m != n and DYNAMIC_INDEX not in (m, n) for m, n in zip(a, b, strict=True)):
+        return None
+    return tuple(m if m == n else DYNAMIC_INDEX for m, n in zip(a, b, strict=True))
 
 
 def _say(name: str) -> str:

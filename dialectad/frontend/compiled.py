@@ -17,7 +17,16 @@ from dialectad.ad.choose_level import has_parts
 from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.frontend import pytrees, tuning
-from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static, plain
+from dialectad.frontend.program import (
+    ArrayType,
+    Constant,
+    FromArgument,
+    Program,
+    ResultType,
+    ScalarType,
+    Static,
+    plain,
+)
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import abi, cache, dispatch, engine
@@ -68,12 +77,33 @@ class Compiled:
 
     def __post_init__(self):
         self.address = self.library.address(self.program.name)
-        self._kernel = ctypes.CFUNCTYPE(ctypes.c_int64, *map(_ctype, self._parameters()))(self.address)
+        inputs = self._inputs()
+        outs = [t for r in self.program.results for t in _outs(r)]
+        self._kernel = ctypes.CFUNCTYPE(ctypes.c_int64, *inputs, *outs)(self.address)
+        if self.program.extents is not None:
+            pointers = [ctypes.c_void_p] * len(self._open_extents())
+            address = self.library.address(self.program.extents)
+            self._extents_kernel = ctypes.CFUNCTYPE(ctypes.c_int64, *inputs, *pointers)(address)
 
-    def _parameters(self) -> list[Any]:
-        leaves = [leaf for leaf in self.program.signature.leaves if not isinstance(leaf, Static)]
-        outs = [r for r in self.program.results if isinstance(r, ArrayType | ScalarType)]
-        return [*leaves, *(None for _ in self.program.captured), *(None for _ in outs)]
+    def _inputs(self) -> list[Any]:
+        """The C types of what the functions take before their outs."""
+        inputs: list[Any] = []
+        for leaf in self.program.signature.leaves:
+            if isinstance(leaf, ScalarType):
+                inputs.append(np.ctypeslib.as_ctypes_type(leaf.dtype))
+            elif isinstance(leaf, ArrayType):
+                inputs += _array(leaf)
+        return [*inputs, *(ctypes.c_void_p for _ in self.program.captured)]
+
+    def _open_extents(self) -> list[tuple[int, int]]:
+        """Which extents of which results are known only at run time."""
+        return [
+            (i, axis)
+            for i, result in enumerate(self.program.results)
+            if isinstance(result, ArrayType)
+            for axis, n in enumerate(result.shape)
+            if n is None
+        ]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """Run on the leaves of the arguments, of any layout; those that the program writes are written."""
@@ -91,21 +121,36 @@ class Compiled:
             if i in program.inout and array is not leaf:
                 back.append((leaf, array))
             keep.append(array)
-            passed.append(array.ctypes.data)
-        results: list[Any] = []
-        for result in program.results:
-            if isinstance(result, ArrayType):
-                results.append(np.empty(result.shape, result.dtype))
-            elif isinstance(result, ScalarType):
-                results.append(np.empty((), result.dtype))
+            passed += _passed(array, type_)
         written = [leaves[k] for k in program.inout]
         captured = [_prepared(a, False, written) for a in program.captured]
-        addresses = [a.ctypes.data for a in (*captured, *results)]
-        if status := self._kernel(*passed, *addresses):
+        passed += [a.ctypes.data for a in captured]
+        open_extents = self._extents(passed)
+        results: list[Any] = []
+        for i, result in enumerate(program.results):
+            if isinstance(result, ArrayType):
+                shape = [open_extents[i, axis] if n is None else n for axis, n in enumerate(result.shape)]
+                results.append(np.empty(shape, result.dtype))
+                passed += _passed(results[-1], result)
+            elif isinstance(result, ScalarType):
+                results.append(np.empty((), result.dtype))
+                passed.append(results[-1].ctypes.data)
+        if status := self._kernel(*passed):
             self.fail(status)
         for target, source in back:
             target[...] = source
         return self._assemble(leaves, results)
+
+    def _extents(self, inputs: Sequence[Any]) -> dict[tuple[int, int], int]:
+        """The extents of results that are known only now."""
+        if self.program.extents is None:
+            return {}
+        keys = self._open_extents()
+        found = np.empty(len(keys), np.int64)
+        pointers = [found.ctypes.data + i * found.itemsize for i in range(len(keys))]
+        if status := self._extents_kernel(*inputs, *pointers):
+            self.fail(status)
+        return dict(zip(keys, found.tolist(), strict=True))
 
     def _assemble(self, leaves: Sequence[Any], values: Sequence[Any]) -> Any:
         rest = iter(values)
@@ -126,7 +171,9 @@ class Compiled:
     def entry(self, slow: Callable[..., Any], name: str, doc: str | None) -> Callable[..., Any] | None:
         """The native callable, which passes calls that don't fit to `slow`; None if it can't be made so."""
         program = self.program
-        if program.signature.keywords:
+        if program.signature.keywords or program.extents is not None:
+            return None
+        if any(isinstance(leaf, ArrayType) and _has_open(leaf) for leaf in program.signature.leaves):
             return None
         if not all(
             type(a) is np.ndarray and a.flags.c_contiguous and a.flags.aligned for a in program.captured
@@ -227,10 +274,30 @@ def _prepared(
     return np.array(leaf, order="C", copy=True, subok=False)
 
 
-def _ctype(parameter: Any) -> Any:
-    if not isinstance(parameter, ScalarType):
-        return ctypes.c_void_p
-    return np.ctypeslib.as_ctypes_type(parameter.dtype)
+def _has_open(type_: ArrayType) -> bool:
+    return any(not isinstance(n, int) for n in type_.shape)
+
+
+def _array(type_: ArrayType) -> list[Any]:
+    """The C types of an array: its address, and the extents that its type leaves open."""
+    return [ctypes.c_void_p, *(ctypes.c_int64 for n in type_.shape if not isinstance(n, int))]
+
+
+def _outs(result: ResultType) -> list[Any]:
+    """The C types of a result that the function writes."""
+    match result:
+        case ArrayType():
+            return _array(result)
+        case ScalarType():
+            return [ctypes.c_void_p]
+        case _:
+            return []
+
+
+def _passed(array: np.ndarray[Any, Any], type_: ArrayType) -> list[int]:
+    """An array as functions take it."""
+    extents = zip(array.shape, type_.shape, strict=True)
+    return [array.ctypes.data, *(n for n, known in extents if not isinstance(known, int))]
 
 
 def compile_program(program: Program, level: Level, leaves: Sequence[Any] | None = None) -> Compiled:

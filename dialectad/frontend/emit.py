@@ -107,6 +107,8 @@ def shape(value: SSAValue) -> tuple[Extent, ...]:
 
 
 def _dynamic_extent(value: SSAValue, axis: int) -> SSAValue:
+    if (known := current().extents.get(value)) is not None:
+        return current().resolve(index(known[axis]))
     owner = value.owner
     match owner:
         case tensor.EmptyOp() | tensor.SplatOp():
@@ -303,6 +305,8 @@ def broadcast(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
     value = reshape(value, kept)
     if not kept:
         return splat(extract(value, []), target)
+    if not added:  # the extents that aren't the same are equal when this runs
+        return op(tensor.CastOp(value, tensor_type(target, element(value))))
     init = empty(target, element(value))
     return op(linalg.BroadcastOp(value, init, DenseArrayBase.from_list(i64, added), init.type))
 

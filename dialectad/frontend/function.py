@@ -15,6 +15,7 @@ from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.frontend import eager, pytrees, staging
 from dialectad.frontend.compiled import Compiled, compile_program
+from dialectad.frontend.named_extents import NamedExtents, Shapes
 from dialectad.frontend.program import Program, Signature, trace_program
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.tracers import Tracer
@@ -32,10 +33,13 @@ _LONGEST_CHAIN = 8
 class Function:
     """A function that is compiled when it is called; made by `jit`, `grad` and the like."""
 
-    def __init__(self, function: Callable[..., Any], level: str | Level = "auto"):
+    def __init__(
+        self, function: Callable[..., Any], level: str | Level = "auto", dynamic_shapes: Shapes = None
+    ):
         functools.update_wrapper(self, function)
         self._function = function
         self._level = level_of(level)
+        self._named = NamedExtents.of(dynamic_shapes, function)
         self._compiled: dict[Signature, Compiled] = {}
         self._entry: Callable[..., Any] = self._dispatch
 
@@ -72,7 +76,8 @@ class Function:
     def _signature(self, args: Any, kwargs: Any) -> tuple[Signature | None, list[Any]]:
         if any(isinstance(leaf, Tracer) for leaf in pytrees.flatten([args, kwargs])[0]):
             return None, []
-        return Signature.of(args, kwargs)
+        signature, leaves = Signature.of(args, kwargs)
+        return self._named.apply(signature, leaves), leaves
 
     def _specialize(self, signature: Signature, leaves: Sequence[Any]) -> Compiled:
         compiled = self._compiled.get(signature)
@@ -154,7 +159,12 @@ class Lowered:
         return str(self.module(stage))
 
 
-def jit(function: Callable[..., Any] | None = None, *, level: str | Level = "auto") -> Any:
+def jit(
+    function: Callable[..., Any] | None = None,
+    *,
+    level: str | Level = "auto",
+    dynamic_shapes: Shapes = None,
+) -> Any:
     """Compile a function of NumPy arrays to native code.
 
     Parameters
@@ -164,6 +174,11 @@ def jit(function: Callable[..., Any] | None = None, *, level: str | Level = "aut
         the dtypes and shapes of their arrays, and the values of arguments that are no numbers.
     level : str or Level
         The level at which derivatives inside are taken.
+    dynamic_shapes : str, sequence or dict, optional
+        The arguments that are compiled once for all extents: per positional argument, or by the names of
+        parameters, the shape of its arrays as text, such as ``"n, m"``, or None. An entry is a name, which
+        stands for one extent wherever it occurs; a number; or ``_``, an extent that is compiled for. For a
+        container: a container of texts, or one text for all arrays in it.
 
     Returns
     -------
@@ -184,9 +199,14 @@ def jit(function: Callable[..., Any] | None = None, *, level: str | Level = "aut
     ...     return np.sqrt(np.sum(x * x))
     >>> norm(np.array([3.0, 4.0]))
     np.float64(5.0)
+    >>> @da.jit(dynamic_shapes=["n, m", "m"])
+    ... def residual(a, x):
+    ...     return a @ x - 1.0
+    >>> residual(np.ones((2, 3)), np.ones(3)), residual(np.ones((1, 2)), np.ones(2))
+    (array([2., 2.]), array([1.]))
     """
     if function is None:
-        return functools.partial(jit, level=level)
+        return functools.partial(jit, level=level, dynamic_shapes=dynamic_shapes)
     if (engine := eager.engine(level_of(level))) is not None:
         return engine.jit(function, level_of(level))
-    return Function(function, level)
+    return Function(function, level, dynamic_shapes)

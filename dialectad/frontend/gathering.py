@@ -1,4 +1,4 @@
-"""Keys with integer arrays: loading gathers, storing scatters."""
+"""Keys with integer arrays: loading gathers, storing scatters. A boolean mask is the arrays of its places."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dialectad.errors import IndexRangeError
-from dialectad.frontend import dtypes, emit
+from dialectad.frontend import dtypes, emit, masks
 from dialectad.frontend.basic_keys import basic_view, checked
-from dialectad.frontend.dtypes import BOOL, INDEX
+from dialectad.frontend.dtypes import BOOL, INDEX, INT64
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
     Array,
@@ -44,11 +44,7 @@ class Advanced:
 
 
 def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
-    if any(is_mask(k) for k in keys):
-        raise error(
-            "an array indexed by a boolean mask has a shape that is known only at run time",
-            hint="use numpy.where(mask, x, y), or assign: a[mask] = value",
-        )
+    keys = _without_masks(array, keys)
     # integers next to index arrays take part in the broadcasting, as in NumPy
     arrays = [(p, lift(k)) for p, k in enumerate(keys) if k is not None and not isinstance(k, slice)]
     for _, tracer in arrays:
@@ -66,6 +62,39 @@ def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
         shape,
         positions[0] if together else 0,
     )
+
+
+def _without_masks(array: Array, keys: Sequence[Any]) -> list[Any]:
+    """The keys with the arrays of its places, one an axis, for each mask."""
+    made: list[Any] = []
+    axis = 0
+    for key in keys:
+        if not is_mask(key):
+            made.append(key)
+            axis += key is not None
+            continue
+        mask = lift(key)
+        if not mask.ndim:
+            raise error("a 0-d boolean as an index", hint="use numpy.where", kind=IndexRangeError)
+        for k, n in enumerate(extents(mask)):
+            _check_mask(array.extents[axis + k], n, axis + k)
+        _, places = masks.places(mask.ssa())
+        made += [Array.fresh(emit.cast(p, dtypes.to_ir(INT64))) for p in places]
+        axis += len(places)
+    return made
+
+
+def _check_mask(size: Extent, found: Extent, axis: int) -> None:
+    if emit.same_extent(size, found):
+        return
+    if isinstance(size, int) and isinstance(found, int):
+        raise error(
+            f"boolean index did not match indexed array along axis {axis}; size of axis is {size} but size of"
+            f" corresponding boolean axis is {found}",
+            kind=IndexRangeError,
+        )
+    same = emit.compare("eq", emit.index(size), emit.index(found))
+    emit.check(same, f"IndexError: boolean index did not match indexed array along axis {axis}")
 
 
 def for_each(shape: Sequence[Extent], init: SSAValue, body: Any) -> SSAValue:

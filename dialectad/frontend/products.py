@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, ShapeError
 from dialectad.frontend import dtypes, eager, emit, pytrees, staging
+from dialectad.frontend.emit import Extent
 from dialectad.frontend.function import Function
+from dialectad.frontend.numpy.support import require_same
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import Call, LevelLike, argument_leaves, is_weak, named, pull_back, trace_call
-from dialectad.frontend.tracers import Array, Tracer, lift, wrap
+from dialectad.frontend.tracers import Array, Tracer, extents, lift, wrap
 from dialectad.frontend.tracing import active, current, error
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
@@ -34,12 +38,13 @@ def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
         value = call.results[call.positions[i]]
         if not dtypes.is_float(emit.element(value)):
             continue
-        seeds[call.positions[i]] = _conform(given, value, f"the cotangent of result {i}")
+        what = f"the cotangent of result {i}"
+        seeds[call.positions[i]] = _conform(given, value, call.extents(i), what)
     return seeds
 
 
-def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
-    """A tangent or cotangent with the type of what it belongs to."""
+def _conform(given: Any, like: SSAValue, shape: Sequence[Extent | None], what: str) -> SSAValue:
+    """A tangent or cotangent with the type of what it belongs to, which has this shape."""
     tracer = lift(given)
     value = tracer.ssa()
     if emit.rank(value) == 0 and emit.rank(like) == 0:
@@ -48,9 +53,22 @@ def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
         elif isinstance(like.type, TensorType) and not isinstance(value.type, TensorType):
             value = emit.splat(value, ())
     value = emit.cast(value, emit.element(like))
-    if value.type != like.type:
+    if value.type == like.type and all(map(isinstance, shape, itertools.repeat(int))):
+        return value
+    found = extents(tracer)
+    if len(found) != len(shape) or any(
+        isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(found, shape, strict=True)
+    ):
         raise error(f"{what} has type {value.type}, but {like.type} is expected", kind=ShapeError)
-    return value
+    for axis, (m, n) in enumerate(zip(found, shape, strict=True)):
+        if n is None:
+            raise error(
+                f"axis {axis} of {what} can't be checked: its extent depends on data",
+                hint="differentiate a function that reduces it, or puts it into an array of fixed size",
+                kind=ShapeError,
+            )
+        require_same(m, n, f"{what} has another shape than that")
+    return emit.op(tensor.CastOp(value, like.type))
 
 
 def vjp_of(
@@ -142,7 +160,13 @@ def jvp_of(
     if structure != pytrees.flatten(tuple(primals))[1]:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     values = [
-        _conform(given[leaf], call.operands[call.parameters[leaf]], f"tangent {leaf}") for leaf in leaves
+        _conform(
+            given[leaf],
+            call.operands[call.parameters[leaf]],
+            extents(call.arguments[leaf]),
+            f"tangent {leaf}",
+        )
+        for leaf in leaves
     ]
     result_types = call.result_types
     floats = [t for t in result_types if dtypes.is_float(t.element_type if isinstance(t, TensorType) else t)]
@@ -164,7 +188,8 @@ def jvp_of(
         if value is None:
             parts.append(leaf)
             continue
-        tangent = next(rest) if dtypes.is_float(emit.element(value)) else emit.like(value, 0)
+        of = results[call.positions[i]]
+        tangent = next(rest) if dtypes.is_float(emit.element(value)) else emit.like(of, 0)
         constant = isinstance(leaf, bool | int | float) and not isinstance(leaf, np.generic)
         parts.append(type(leaf)(0) if constant else wrap(tangent, weak=is_weak(leaf)))
     return out, pytrees.unflatten(call.body.structure, parts)

@@ -12,8 +12,9 @@ from types import CellType, FrameType
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import func
+from xdsl.dialects import func, tensor
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     ArrayAttr,
     DictionaryAttr,
     FunctionType,
@@ -27,11 +28,14 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
 from dialectad.dialects import ad
+from dialectad.dialects.extents import NAMES
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
+from dialectad.frontend import dtypes, emit, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
+from dialectad.frontend.emit import Extent
 from dialectad.frontend.iterators import Steps
+from dialectad.frontend.result_extents import function_of_extents
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
@@ -42,7 +46,9 @@ class ArrayType:
     """An argument or result that is an array."""
 
     dtype: DType
-    shape: tuple[int, ...]
+    shape: tuple[int | str | None, ...]
+    """An argument's extent may be a name instead of a number (see `named_extents.py`), a result's None: then
+    the program's function of extents tells."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,8 @@ class Program:
     structure: pytrees.TreeDef
     results: tuple[ResultType, ...]
     """Per leaf of what the function returns."""
+    extents: str | None
+    """The function of the module that gives the extents of the results that are None, in order."""
     raised: dict[str, Exception]
     """The exceptions of the program's `raise` statements, by the messages of the checks that raise them."""
 
@@ -192,6 +200,8 @@ class Body:
     structure: pytrees.TreeDef
     mutated: list[Storage]
     """Storages of the arguments that the body writes into."""
+    names: dict[SSAValue, Sequence[str]]
+    """The names of the extents of parameters."""
 
     @contextmanager
     def reopened(self) -> Iterator[None]:
@@ -209,7 +219,9 @@ class Body:
 def parameter_type(leaf: ArrayType | ScalarType) -> Any:
     """The IR type of the parameter for a leaf."""
     element = dtypes.to_ir(leaf.dtype)
-    return TensorType(element, leaf.shape) if isinstance(leaf, ArrayType) else element
+    if not isinstance(leaf, ArrayType):
+        return element
+    return TensorType(element, [n if isinstance(n, int) else DYNAMIC_INDEX for n in leaf.shape])
 
 
 def trace_body(
@@ -218,14 +230,21 @@ def trace_body(
     keywords: Sequence[str],
     leaves: Sequence[LeafType],
     types: Sequence[Attribute] | None = None,
+    extents: Sequence[tuple[Extent, ...]] | None = None,
 ) -> Body:
-    """Run `function` on tracers of the leaves, filling a new block; `types` are those of its parameters."""
+    """Run `function` on tracers of the leaves, filling a new block.
+
+    `types` are those of its parameters, `extents` their shapes in terms of the surrounding function.
+    """
     trace = current()
     if types is None:
         types = [parameter_type(leaf) for leaf in leaves if not isinstance(leaf, Static)]
     block = Block(arg_types=types)
     with trace.open(block, "function") as scope:
-        arguments = _arguments(scope, leaves)
+        names: dict[SSAValue, Sequence[str]] = {}
+        if extents is None:
+            extents = _named_extents(scope, leaves, names)
+        arguments = _arguments(scope, leaves, extents)
         rest = iter(arguments)
         args = [structure.unflatten(rest) for structure in structures]
         positional = args[: len(args) - len(keywords)]
@@ -249,7 +268,7 @@ def trace_body(
             if (stale := trace.stale.get(storage)) is not None:
                 raise stale.error()
         mutated = [s for s in scope.written() if s in own]
-    return Body(scope, arguments, found, structure, mutated)
+    return Body(scope, arguments, found, structure, mutated, names)
 
 
 _Variables = list[tuple[str, CellType, Any]]
@@ -283,18 +302,40 @@ def check_variables(variables: _Variables) -> None:
             )
 
 
-def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:
-    parameters = iter(list(scope.block.args))
+def _named_extents(
+    scope: Scope, leaves: Sequence[LeafType], names: dict[SSAValue, Sequence[str]]
+) -> list[tuple[Extent, ...]]:
+    """The shapes of the parameters: one value for each name; fills in which have `names`."""
+    known: dict[str, Extent] = {}
+    shapes: list[tuple[Extent, ...]] = []
+    typed = [leaf for leaf in leaves if not isinstance(leaf, Static)]
+    for parameter, leaf in zip(list(scope.block.args), typed, strict=True):
+        shape: list[Extent] = []
+        for axis, n in enumerate(leaf.shape if isinstance(leaf, ArrayType) else ()):
+            if isinstance(n, str) and n not in known:
+                known[n] = emit.op(tensor.DimOp(parameter, emit.constant(axis, dtypes.INDEX)))
+            assert n is not None
+            shape.append(known[n] if isinstance(n, str) else n)
+        if any(isinstance(n, SSAValue) for n in shape):
+            assert isinstance(leaf, ArrayType)
+            names[parameter] = [n if isinstance(n, str) else "" for n in leaf.shape]
+        shapes.append(tuple(shape))
+    return shapes
+
+
+def _arguments(scope: Scope, leaves: Sequence[LeafType], extents: Sequence[tuple[Extent, ...]]) -> list[Any]:
+    parameters = iter(zip(list(scope.block.args), extents, strict=True))
     made: list[Any] = []
     for leaf in leaves:
         match leaf:
             case Static():
                 made.append(plain(leaf.value))
             case ScalarType():
-                made.append(Scalar(next(parameters), weak=leaf.weak))
+                made.append(Scalar(next(parameters)[0], weak=leaf.weak))
             case ArrayType():
-                value = next(parameters)
-                storage = Storage(value.type)  # pyright: ignore[reportArgumentType]
+                value, shape = next(parameters)
+                storage = Storage(value.type, shape)  # pyright: ignore[reportArgumentType]
+                current().extents[value] = shape
                 scope.values[storage] = scope.entered[storage] = value
                 made.append(Array(storage))
     return made
@@ -313,21 +354,25 @@ def finish(name: str, body: Body, results: Sequence[SSAValue], visibility: str |
         FunctionType.from_lists([a.type for a in block.args], types),
         Region(block),
         visibility=StringAttr(visibility) if visibility else None,
-        arg_attrs=_inout_attributes(body, len(results)),
+        arg_attrs=_argument_attributes(body, len(results)),
     )
     op.location = trace.location_attr()
     trace.module.body.block.add_op(op)
     return op
 
 
-def _inout_attributes(body: Body, first: int) -> ArrayAttr[DictionaryAttr] | None:
-    if not body.mutated:
+def _argument_attributes(body: Body, first: int) -> ArrayAttr[DictionaryAttr] | None:
+    """Which results are the final contents of which arguments, and the names of extents."""
+    if not body.mutated and not body.names:
         return None
     position = {body.scope.entered[s]: first + k for k, s in enumerate(body.mutated)}
-    return ArrayAttr(
-        DictionaryAttr({"dialectad.inout": IntegerAttr(position[a], i64)} if a in position else {})
-        for a in body.scope.block.args
-    )
+    attributes: list[dict[str, Attribute]] = [{} for _ in body.scope.block.args]
+    for known, argument in zip(attributes, body.scope.block.args, strict=True):
+        if argument in position:
+            known["dialectad.inout"] = IntegerAttr(position[argument], i64)
+        if argument in body.names:
+            known[NAMES] = ArrayAttr(map(StringAttr, body.names[argument]))
+    return ArrayAttr(map(DictionaryAttr, attributes))
 
 
 def trace_program(function: Callable[..., Any], signature: Signature, name: str) -> Program:
@@ -348,14 +393,20 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
         results: list[ResultType] = []
         values: list[SSAValue] = []
+        extents: list[SSAValue] = []
         with body.reopened():
             for leaf in body.leaves:
                 type_, value = _result(leaf, own)
                 results.append(type_)
                 if value is not None:
                     values.append(value)
-        finish(symbol, body, values, None)
+                if isinstance(leaf, Array) and isinstance(type_, ArrayType):
+                    extents += [n for n in leaf.extents if isinstance(n, SSAValue)]
+        made = finish(symbol, body, values, None)
+        sizes = function_of_extents(made, extents, trace.symbol) if extents else None
         regions.outline(trace)
+        if sizes is not None:
+            trace.module.body.block.add_op(sizes)
     return Program(
         trace.module,
         symbol,
@@ -364,6 +415,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         frozenset(own[s] for s in body.mutated),
         body.structure,
         tuple(results),
+        None if sizes is None else sizes.sym_name.data,
         trace.raised,
     )
 
@@ -407,17 +459,11 @@ def _result(leaf: Any, own: dict[Storage, int]) -> tuple[ResultType, SSAValue | 
     if isinstance(leaf, Array):
         if leaf.storage in own and not leaf.view:
             return FromArgument(own[leaf.storage]), None
-        if not all(isinstance(n, int) for n in leaf.extents):
-            raise error(
-                "an array of a shape that is known only at run time can't be returned",
-                hint="return an array of fixed size, and the number of elements that count",
-            )
-        return ArrayType(leaf.dtype, tuple(leaf.extents)), leaf.ssa()  # pyright: ignore
+        shape = tuple(n if isinstance(n, int) else None for n in leaf.extents)
+        return ArrayType(leaf.dtype, shape), leaf.ssa()
     if isinstance(leaf, Scalar):
         value = leaf.ssa()
         if value.type == dtypes.INDEX:
-            from dialectad.frontend import emit
-
             value = emit.cast(value, dtypes.to_ir(dtypes.INT64))
         return ScalarType(leaf.dtype, leaf.weak), value
     if isinstance(leaf, np.ndarray) and leaf.dtype != object:

@@ -14,8 +14,9 @@ from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import program, pytrees
 from dialectad.frontend.carry import is_dynamic
+from dialectad.frontend.emit import Extent
 from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
-from dialectad.frontend.tracers import Array, Scalar, Tracer, lift, wrap
+from dialectad.frontend.tracers import Array, Scalar, Tracer, extents, lift, wrap
 from dialectad.frontend.tracing import current, error
 from dialectad.levels import Level
 
@@ -44,6 +45,16 @@ class Call:
     def result_types(self) -> list[Any]:
         finals = [self.body.scope.values[s] for s in self.body.mutated]
         return [v.type for v in (*self.results, *finals)]
+
+    def extents(self, leaf: int) -> list[Extent | None]:
+        """The shape of a leaf of the result, where the surrounding function knows it; otherwise None."""
+        result = self.body.leaves[leaf]
+        if not isinstance(result, Array):
+            return [] if isinstance(result, Tracer) else list(np.shape(result))
+        with self.body.reopened():
+            found = result.extents
+        outside = {parameter: value for value, parameter in self.body.scope.captured.items()}
+        return [n if isinstance(n, int) else outside.get(n) for n in found]  # pyright: ignore
 
     def rebuild(self, values: Sequence[SSAValue]) -> Any:
         """What the function returns, from the request's results; arguments written into are written."""
@@ -80,7 +91,8 @@ def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
     leaves = [lift(leaf) if is_dynamic(leaf) else leaf for leaf in leaves]
     values = [leaf.ssa() for leaf in leaves if isinstance(leaf, Tracer)]
     types = [_leaf_type(leaf) for leaf in leaves]
-    body = program.trace_body(function, structures, tuple(kwargs), types, _exact(leaves))
+    shapes = [extents(leaf) for leaf in leaves if isinstance(leaf, Tracer)]
+    body = program.trace_body(function, structures, tuple(kwargs), types, _exact(leaves), shapes)
     results: list[SSAValue] = []
     positions: dict[int, int] = {}
     with body.reopened():
@@ -178,10 +190,16 @@ def pull_back(
     values: list[SSAValue] = list(op.results)
     by_position = dict(zip(order, values[len(result_types) :], strict=True))
     gradients = [
-        wrap(by_position[p], weak=is_weak(call.arguments[leaf]))
-        for leaf, p in zip(leaves, active_positions, strict=True)
+        _like(call.arguments[leaf], by_position[p]) for leaf, p in zip(leaves, active_positions, strict=True)
     ]
     return gradients, values[: len(result_types)]
+
+
+def _like(argument: Tracer, cotangent: SSAValue) -> Tracer:
+    """The tracer of a cotangent: it has the shape of the argument."""
+    if isinstance(argument, Array):
+        return Array.fresh(cotangent, argument.extents)
+    return wrap(cotangent, weak=is_weak(argument))
 
 
 def is_weak(leaf: Any) -> bool:

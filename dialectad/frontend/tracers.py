@@ -180,9 +180,9 @@ class Array(Tracer):
         self.view = view
 
     @classmethod
-    def fresh(cls, value: SSAValue) -> Array:
-        """A new array that holds `value`."""
-        return cls(current().create(value))
+    def fresh(cls, value: SSAValue, extents: tuple[Extent, ...] | None = None) -> Array:
+        """A new array that holds `value`; `extents` is its shape, where that isn't known from `value`."""
+        return cls(current().create(value, extents))
 
     def ssa(self) -> SSAValue:
         return views.get(self.view, current().read(self.storage))
@@ -196,6 +196,8 @@ class Array(Tracer):
     @property
     def extents(self) -> tuple[Extent, ...]:
         if not self.view:
+            if (known := self.storage.extents) is not None:
+                return tuple(n if isinstance(n, int) else current().resolve(n) for n in known)
             base = self.storage.type.get_shape()
             return tuple(base) if -1 not in base and min(base, default=0) >= 0 else emit.shape(self.ssa())
         step = self.view[-1]

@@ -43,10 +43,12 @@ OpT = TypeVar("OpT", bound=Operation)
 class Storage:
     """The memory of one NumPy array. What it holds is asked of the trace, as it depends on the scope."""
 
-    __slots__ = ("may_be", "type")
+    __slots__ = ("extents", "may_be", "type")
 
-    def __init__(self, type_: TensorType[Any]):
+    def __init__(self, type_: TensorType[Any], extents: tuple[int | SSAValue, ...] | None = None):
         self.type = type_
+        self.extents = extents
+        """Its shape, where values say what the type leaves open."""
         self.may_be: set[Storage] = set()
         """Storages that might be this very memory, when control flow decided (if a write hits one, the
         content of the other isn't known any more)."""
@@ -163,6 +165,9 @@ class Trace:
     definition: Location | None = None
     """Where the traced function is defined: the place of errors that no line of it causes."""
 
+    extents: dict[SSAValue, tuple[int | SSAValue, ...]] = field(default_factory=dict)
+    """The shapes of parameters of which the type leaves something open."""
+
     level: str = "linalg"
 
     def symbol(self, name: str) -> str:
@@ -222,10 +227,10 @@ class Trace:
             value = function.captured[value]
         return value
 
-    def create(self, value: SSAValue) -> Storage:
-        """New memory that holds `value`."""
+    def create(self, value: SSAValue, extents: tuple[int | SSAValue, ...] | None = None) -> Storage:
+        """New memory that holds `value`, of this shape where the type of that doesn't tell."""
         assert isinstance(value.type, TensorType)
-        storage = Storage(value.type)
+        storage = Storage(value.type, extents)
         self.here.values[storage] = value
         return storage
 

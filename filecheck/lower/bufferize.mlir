@@ -417,3 +417,15 @@ func.func @caches(%a: tensor<4xf64>, %x: f64, %i: index) -> tensor<4xf64> {
 // CHECK-NEXT:      %8 = arith.addf %5, %6 : f64
 // CHECK-NEXT:      linalg.yield %8 : f64
 // CHECK-NEXT:    }
+
+// -----
+
+// The caller knows the extents of a result.
+func.func @any_extent(%a: tensor<8xf64>, %n: index) -> tensor<?xf64> {
+  %s = tensor.extract_slice %a[0] [%n] [1] : tensor<8xf64> to tensor<?xf64>
+  %r = math.sin %s : tensor<?xf64>
+  func.return %r : tensor<?xf64>
+}
+
+// CHECK-LABEL: func.func @any_extent(%a: memref<8xf64>, %n: index, %out0: memref<?xf64>) attributes {dialectad.outs = 1 : i64} {
+// CHECK:         outs(%out0 : memref<?xf64>)

@@ -250,10 +250,10 @@ func.func @movements(%t: tensor<3x4xf64>, %v: tensor<3xf64>) -> (tensor<3x4xf64>
   func.return %b, %d : tensor<3x4xf64>, tensor<2x3x4xf64>
 }
 
-// CHECK-LABEL: func.func @extents
+// CHECK-LABEL: func.func @named_extents
 // CHECK:         %[[C:.*]] = arith.constant 4 : index
 // CHECK-NEXT:    func.return %[[C]], %n : index, index
-func.func @extents(%x: f64, %n: index, %t: tensor<4xf64>) -> (index, index) {
+func.func @named_extents(%x: f64, %n: index, %t: tensor<4xf64>) -> (index, index) {
   %c0 = arith.constant 0 : index
   %a = tensor.dim %t, %c0 : tensor<4xf64>
   %s = tensor.splat %x[%n] : tensor<?xf64>
@@ -377,4 +377,26 @@ func.func @uniform_constant() -> (tensor<4xf64>, tensor<2xf64>) {
   %a = arith.constant dense<2.0> : tensor<4xf64>
   %b = arith.constant dense<[1.0, 2.0]> : tensor<2xf64>
   func.return %a, %b : tensor<4xf64>, tensor<2xf64>
+}
+
+// Extents of one name are one extent; a loop keeps the extents of what it only writes into.
+// CHECK-LABEL: func.func @named_extents
+// CHECK-NEXT:    %[[ZERO:.*]] = arith.constant 0 : index
+// CHECK-NEXT:    %[[N:.*]] = tensor.dim %x, %[[ZERO]] : tensor<?xf64>
+// CHECK-NEXT:    scf.for
+// CHECK-NOT:     tensor.dim
+// CHECK:         func.return %{{.*}}, %[[N]], %[[N]]
+func.func @named_extents(%x: tensor<?xf64> {dialectad.extents = ["n"]},
+                   %y: tensor<?xf64> {dialectad.extents = ["n"]}) -> (tensor<?xf64>, index, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf64>
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%a = %y) -> (tensor<?xf64>) {
+    %e = tensor.extract %x[%i] : tensor<?xf64>
+    %b = tensor.insert %e into %a[%i] : tensor<?xf64>
+    scf.yield %b : tensor<?xf64>
+  }
+  %m = tensor.dim %y, %c0 : tensor<?xf64>
+  %k = tensor.dim %r, %c0 : tensor<?xf64>
+  func.return %r, %m, %k : tensor<?xf64>, index, index
 }

@@ -16,6 +16,7 @@ from dialectad.frontend.numpy.support import (
     Operand,
     array,
     concrete_int,
+    extent,
     extents_of,
     implements,
     joined_dtype,
@@ -214,9 +215,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
 
 
 def _sections(source: Array, where: Any, axis: int, *, uneven: bool) -> list[Array]:
-    size = source.extents[axis]
-    if not isinstance(size, int):
-        raise error("an array of unknown size can't be split")
+    size = source.shape[axis]
     if isinstance(where, list | tuple | np.ndarray):
         bounds = [concrete_int(w, "a place to split at") for w in where]
         ends = [*bounds, size]
@@ -225,12 +224,16 @@ def _sections(source: Array, where: Any, axis: int, *, uneven: bool) -> list[Arr
         count = concrete_int(where, "the number of sections")
         if count <= 0:
             raise error("number sections must be larger than 0.", kind=ShapeError)
-        if size % count and not uneven:
-            raise error("array split does not result in an equal division", kind=ShapeError)
-        each, extra = divmod(size, count)
-        lengths = [each + 1] * extra + [each] * (count - extra)
-        starts = [sum(lengths[:i]) for i in range(count)]
-        ends = [a + n for a, n in zip(starts, lengths, strict=True)]
+        each, extra = size // count, size % count
+        if uneven:  # the first ones are longer
+            starts = [
+                i * each + (min(i, extra) if isinstance(extra, int) else np.minimum(i, extra))
+                for i in range(count)
+            ]
+        else:
+            require_same(extent(extra), 0, "array split does not result in an equal division")
+            starts = [i * each for i in range(count)]
+        ends = [*starts[1:], size]
     return [source[(*[slice(None)] * axis, slice(a, b))] for a, b in zip(starts, ends, strict=True)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
 from dialectad.frontend.numpy import (
+    nonzero,
     products,
     reductions,
     scans,
@@ -36,6 +37,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "cumprod": scans.cumprod,
     "dot": products.dot,
     "trace": products.trace,
+    "nonzero": nonzero.nonzero,
     "ravel": shaping.ravel,
     "flatten": shaping.flatten,
     "swapaxes": shaping.swapaxes,
@@ -139,6 +141,11 @@ def tolist(self: Tracer) -> Any:
     return [tolist(part) for part in self]
 
 
+def compress(self: Tracer, condition: Any, axis: Any = None) -> Any:
+    """ndarray.compress"""
+    return nonzero.compress(condition, self, axis)
+
+
 def fill(self: Array, value: Any) -> None:
     """ndarray.fill"""
     write_out(self, value, True, "unsafe")
@@ -147,13 +154,6 @@ def fill(self: Array, value: Any) -> None:
 def conjugate(self: Tracer) -> Any:
     """ndarray.conjugate"""
     return self
-
-
-def nonzero(self: Tracer) -> NoReturn:
-    raise error(
-        "nonzero() has a result whose shape is known only at run time",
-        hint="use numpy.where(condition, x, y), or a loop",
-    )
 
 
 def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
@@ -168,7 +168,6 @@ REFUSED = {
     "argsort": "sort outside of the compiled function, or write it as a loop",
     "partition": "sort outside of the compiled function",
     "argpartition": "sort outside of the compiled function",
-    "compress": "use numpy.where",
     "resize": "create a new array",
     "byteswap": "convert outside of the compiled function",
     "tobytes": "return the array and convert it outside",
@@ -178,7 +177,7 @@ REFUSED = {
 
 for _name, _hint in REFUSED.items():
     setattr(Tracer, _name, _refused(_name, _hint))
-for _function in (reshape, transpose, astype, item, tolist, conjugate, nonzero):
+for _function in (reshape, transpose, astype, item, tolist, conjugate, compress):
     setattr(Tracer, _function.__name__, _function)
 Tracer.conj = conjugate  # pyright: ignore[reportAttributeAccessIssue]
 Array.fill = fill

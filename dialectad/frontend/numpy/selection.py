@@ -15,6 +15,7 @@ from dialectad.frontend import emit
 from dialectad.frontend.dtypes import BOOL, INDEX
 from dialectad.frontend.emit import PARALLEL, Extent
 from dialectad.frontend.numpy.creation import shifted_diagonal
+from dialectad.frontend.numpy.nonzero import nonzero
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
@@ -37,12 +38,11 @@ from dialectad.frontend.tracing import error
 
 @implements(np.where)
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """numpy.where with three arguments"""
+    """numpy.where with one or three arguments"""
+    if x is None and y is None:
+        return nonzero(condition)
     if x is None or y is None:
-        raise error(
-            "numpy.where with one argument has a result whose shape is known only at run time",
-            hint="use numpy.where(condition, x, y)",
-        )
+        raise error("either both or neither of x and y should be given", kind=ShapeError)
     operands = [operand(condition), operand(x), operand(y)]
     if not isinstance(operands[0], Tracer) and not isinstance(operands[0], Array):
         operands[0] = bool(operands[0])

@@ -1,0 +1,76 @@
+"""The extents of results that are known only at run time: by a function that is called first.
+
+    func.func @f(%x: tensor<8xf64>, %n: i64) -> tensor<?xf64> { ... %y : tensor<?xf64>, of extent %k ... }
+~>
+    func.func @f_extents(%x: tensor<8xf64>, %n: i64) -> index { ... %k ... }
+
+It is what `f` computes to know them, usually some arithmetic on extents. The caller then provides the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from xdsl.dialects import arith, cf, func, tensor
+from xdsl.dialects.builtin import FunctionType
+from xdsl.ir import BlockArgument, Operation, SSAValue
+
+from dialectad.rewrite.effects import SCALAR
+
+
+def function_of_extents(
+    function: func.FuncOp, extents: Sequence[SSAValue], symbol: Callable[[str], str]
+) -> func.FuncOp:
+    """A function of the same parameters, not yet in the module, that gives values of the body."""
+    mapped: dict[SSAValue, SSAValue] = {}
+    made = function.clone(mapped)
+    made.properties["sym_name"] = type(function.sym_name)(symbol(f"{function.sym_name.data}_extents"))
+    made.properties.pop("arg_attrs", None)
+    results = [mapped[value] for value in extents]
+    end = made.body.block.last_op
+    assert end is not None
+    end.operands = results
+    made.function_type = FunctionType.from_lists(
+        [a.type for a in made.body.block.args], [v.type for v in results]
+    )
+    needed = _slice([end])
+    if not all(map(_is_arithmetic, needed)):  # it reads elements: what guards that is needed too
+        needed = _slice([end, *(op for op in made.body.block.ops if _may_fail(op))])
+    for op in reversed(list(made.body.block.ops)):
+        if op not in needed:
+            op.detach()
+            op.erase()
+    return made
+
+
+def _slice(roots: Iterable[Operation]) -> set[Operation]:
+    """The ops of the outermost block that these need."""
+    roots = list(roots)
+    block = roots[0].parent
+    needed: set[Operation] = set()
+    while roots:
+        op = roots.pop()
+        while op.parent is not block:
+            above = op.parent_op()
+            assert above is not None
+            op = above
+        if op in needed:
+            continue
+        needed.add(op)
+        for inner in op.walk():
+            roots += [o.owner for o in inner.operands if isinstance(o.owner, Operation)]
+    return needed
+
+
+def _is_arithmetic(op: Operation) -> bool:
+    match op:
+        case tensor.DimOp():
+            return isinstance(op.source, BlockArgument)
+        case arith.ConstantOp() | func.ReturnOp():
+            return True
+        case _:
+            return type(op) in SCALAR
+
+
+def _may_fail(op: Operation) -> bool:
+    return any(isinstance(inner, cf.AssertOp) for inner in op.walk())
