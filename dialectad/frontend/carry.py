@@ -76,7 +76,8 @@ class LeafType:
         value = emit.cast(value, dtypes.to_ir(self.dtype))
         if not isinstance(value.type, TensorType):
             value = emit.splat(value, self.shape)
-        return value if value.type == self.ir() else emit.op(tensor.CastOp(value, self.ir()))
+        type_ = emit.tensor_type(self.shape, dtypes.to_ir(self.dtype))
+        return value if value.type == type_ else emit.op(tensor.CastOp(value, type_))
 
     def wrap(self, value: SSAValue) -> Tracer:
         """The tracer of an SSA value of this type."""

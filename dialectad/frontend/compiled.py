@@ -81,7 +81,7 @@ class Compiled:
         outs = [t for r in self.program.results for t in _outs(r)]
         self._kernel = ctypes.CFUNCTYPE(ctypes.c_int64, *inputs, *outs)(self.address)
         if self.program.extents is not None:
-            pointers = [ctypes.c_void_p] * len(self._open_extents())
+            pointers = [ctypes.c_void_p] * self._open_extents()
             address = self.library.address(self.program.extents)
             self._extents_kernel = ctypes.CFUNCTYPE(ctypes.c_int64, *inputs, *pointers)(address)
 
@@ -95,15 +95,9 @@ class Compiled:
                 inputs += _array(leaf)
         return [*inputs, *(ctypes.c_void_p for _ in self.program.captured)]
 
-    def _open_extents(self) -> list[tuple[int, int]]:
-        """Which extents of which results are known only at run time."""
-        return [
-            (i, axis)
-            for i, result in enumerate(self.program.results)
-            if isinstance(result, ArrayType)
-            for axis, n in enumerate(result.shape)
-            if n is None
-        ]
+    def _open_extents(self) -> int:
+        """How many extents of results are known only at run time."""
+        return sum(r.shape.count(None) for r in self.program.results if isinstance(r, ArrayType))
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """Run on the leaves of the arguments, of any layout; those that the program writes are written."""
@@ -125,11 +119,11 @@ class Compiled:
         written = [leaves[k] for k in program.inout]
         captured = [_prepared(a, False, written) for a in program.captured]
         passed += [a.ctypes.data for a in captured]
-        open_extents = self._extents(passed)
+        extents = iter(self._extents(passed))
         results: list[Any] = []
-        for i, result in enumerate(program.results):
+        for result in program.results:
             if isinstance(result, ArrayType):
-                shape = [open_extents[i, axis] if n is None else n for axis, n in enumerate(result.shape)]
+                shape = [n if isinstance(n, int) else next(extents) for n in result.shape]
                 results.append(np.empty(shape, result.dtype))
                 passed += _passed(results[-1], result)
             elif isinstance(result, ScalarType):
@@ -141,16 +135,15 @@ class Compiled:
             target[...] = source
         return self._assemble(leaves, results)
 
-    def _extents(self, inputs: Sequence[Any]) -> dict[tuple[int, int], int]:
-        """The extents of results that are known only now."""
+    def _extents(self, inputs: Sequence[Any]) -> list[int]:
+        """The extents of results that are known only now, in order."""
         if self.program.extents is None:
-            return {}
-        keys = self._open_extents()
-        found = np.empty(len(keys), np.int64)
-        pointers = [found.ctypes.data + i * found.itemsize for i in range(len(keys))]
+            return []
+        found = np.empty(self._open_extents(), np.int64)
+        pointers = [found.ctypes.data + i * found.itemsize for i in range(found.size)]
         if status := self._extents_kernel(*inputs, *pointers):
             self.fail(status)
-        return dict(zip(keys, found.tolist(), strict=True))
+        return found.tolist()
 
     def _assemble(self, leaves: Sequence[Any], values: Sequence[Any]) -> Any:
         rest = iter(values)
@@ -171,16 +164,14 @@ class Compiled:
     def entry(self, slow: Callable[..., Any], name: str, doc: str | None) -> Callable[..., Any] | None:
         """The native callable, which passes calls that don't fit to `slow`; None if it can't be made so."""
         program = self.program
-        if program.signature.keywords or program.extents is not None:
-            return None
-        if any(isinstance(leaf, ArrayType) and _has_open(leaf) for leaf in program.signature.leaves):
+        if program.signature.keywords:
             return None
         if not all(
             type(a) is np.ndarray and a.flags.c_contiguous and a.flags.aligned for a in program.captured
         ):
             return None
-        arguments = iter(self._abi_arguments())
         try:
+            arguments = iter(self._abi_arguments())
             args = tuple(_tree(s, arguments, abi.StaticArg(None)) for s in program.signature.structures)
             results = _tree(program.structure, iter(self._abi_results()), abi.ConstantResult(None))
         except _NotNative:
@@ -195,7 +186,7 @@ class Compiled:
         for i, leaf in enumerate(self.program.signature.leaves):
             match leaf:
                 case ArrayType():
-                    made.append(abi.ArrayArg(leaf.dtype, leaf.shape, i in self.program.inout))
+                    made.append(abi.ArrayArg(leaf.dtype, _numbers(leaf), i in self.program.inout))
                 case ScalarType():
                     made.append(abi.ScalarArg(leaf.dtype, leaf.weak))
                 case Static():
@@ -207,7 +198,7 @@ class Compiled:
         for result in self.program.results:
             match result:
                 case ArrayType():
-                    made.append(abi.ArrayResult(result.dtype, result.shape))
+                    made.append(abi.ArrayResult(result.dtype, _numbers(result)))
                 case ScalarType():
                     made.append(abi.ScalarResult(result.dtype, result.weak))
                 case FromArgument():
@@ -241,7 +232,7 @@ def _placed(raised: Exception, location: str) -> Exception:
 
 
 class _NotNative(Exception):
-    """A pytree has containers that native code doesn't take apart."""
+    """A pytree has containers that native code doesn't take apart, or an array an extent that it must ask."""
 
 
 def _tree(structure: pytrees.TreeDef, leaves: Iterator[Any], none: abi.Arg | abi.Result) -> abi.Tree:
@@ -274,8 +265,10 @@ def _prepared(
     return np.array(leaf, order="C", copy=True, subok=False)
 
 
-def _has_open(type_: ArrayType) -> bool:
-    return any(not isinstance(n, int) for n in type_.shape)
+def _numbers(type_: ArrayType) -> tuple[int, ...]:
+    if (numbers := type_.numbers) is None:
+        raise _NotNative
+    return numbers
 
 
 def _array(type_: ArrayType) -> list[Any]:

@@ -68,6 +68,7 @@ def _conform(given: Any, like: SSAValue, shape: Sequence[Extent | None], what: s
                 kind=ShapeError,
             )
         require_same(m, n, f"{what} has another shape than that")
+    assert isinstance(like.type, TensorType)
     return emit.op(tensor.CastOp(value, like.type))
 
 

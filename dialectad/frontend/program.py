@@ -50,6 +50,12 @@ class ArrayType:
     """An argument's extent may be a name instead of a number (see `named_extents.py`), a result's None: then
     the program's function of extents tells."""
 
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """The shape where all extents are numbers."""
+        numbers = tuple(n for n in self.shape if isinstance(n, int))
+        return numbers if len(numbers) == len(self.shape) else None
+
 
 @dataclass(frozen=True)
 class ScalarType:
