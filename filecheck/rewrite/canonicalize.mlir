@@ -382,6 +382,7 @@ func.func @uniform_constant() -> (tensor<4xf64>, tensor<2xf64>) {
 // Extents of one name are one extent; a loop keeps the extents of what it only writes into.
 // CHECK-LABEL: func.func @named_extents
 // CHECK-NOT:     tensor.dim %y
+// CHECK:         tensor.dim %x
 // CHECK:         %[[M:.*]] = tensor.dim %x
 // CHECK:         %[[K:.*]] = tensor.dim %x
 // CHECK-NEXT:    func.return %{{.*}}, %[[M]], %[[K]]
