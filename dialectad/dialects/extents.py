@@ -8,7 +8,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Operation, SSAValue
 
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad, blas
 
 Source = int | SSAValue | tuple[SSAValue, int]
 """An extent: a number, an index value, or a dimension of a tensor that no op tells more about."""
@@ -84,7 +84,7 @@ def _same_shape(op: Operation) -> SSAValue | None:
             return op.outputs[0]
         case linalg.ReduceOp() | linalg.BroadcastOp():
             return op.init
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
+        case blas.WritesLast():
             return op.operands[-1]
         case arith.SelectOp():
             return op.lhs

@@ -15,6 +15,7 @@ from dialectad.frontend.numpy import (
     scans,
     selection,
     shaping,
+    sorting,
 )
 from dialectad.frontend.numpy.support import checked
 from dialectad.frontend.tracers import Array, Scalar, Tracer, supported, write_out
@@ -47,6 +48,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "diagonal": selection.diagonal,
     "choose": selection.choose,
     "searchsorted": selection.searchsorted,
+    "argsort": sorting.argsort,
+    "argpartition": sorting.argpartition,
 }
 
 
@@ -164,10 +167,6 @@ def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
 
 
 REFUSED = {
-    "sort": "sort outside of the compiled function, or write it as a loop",
-    "argsort": "sort outside of the compiled function, or write it as a loop",
-    "partition": "sort outside of the compiled function",
-    "argpartition": "sort outside of the compiled function",
     "compress": "use numpy.where",
     "resize": "create a new array",
     "byteswap": "convert outside of the compiled function",
@@ -182,6 +181,8 @@ for _function in (reshape, transpose, astype, item, tolist, conjugate, nonzero):
     setattr(Tracer, _function.__name__, _function)
 Tracer.conj = conjugate  # pyright: ignore[reportAttributeAccessIssue]
 Array.fill = fill
+Array.sort = sorting.sort_in_place  # pyright: ignore[reportAttributeAccessIssue]
+Array.partition = sorting.partition_in_place  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.copy = lambda self, order="C": self  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.T = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]
 Array.mT = property(lambda self: shaping.swapaxes(self, -1, -2))  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,187 @@
+"""Sorting, by the order of elements along an axis (`order.argsort`) and what is picked by it.
+
+Every `kind` is stable here, and NaN comes last, as in NumPy. What is sorted is moved: its derivative goes where
+its elements came from; among equals the first is the first that there was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from dialectad.dialects import order as order_dialect
+from dialectad.errors import ShapeError, UnsupportedTypeError
+from dialectad.frontend import dtypes, emit
+from dialectad.frontend.dtypes import INDEX, INT64
+from dialectad.frontend.emit import Extent
+from dialectad.frontend.gathering import for_each
+from dialectad.frontend.numpy.support import (
+    array,
+    concrete_int,
+    implements,
+    normalize_axis,
+    total,
+)
+from dialectad.frontend.tracers import Array, Scalar, Tracer
+from dialectad.frontend.tracing import error
+
+_KINDS = ("quicksort", "mergesort", "heapsort", "stable")
+
+
+class Rows:
+    """An array as a matrix whose rows lie along one of its axes, or None: along all of them."""
+
+    def __init__(self, a: Any, axis: Any):
+        source: Any = array(a)
+        if axis is None:
+            source = np.ravel(source)
+        elif source.ndim == 0:
+            normalize_axis(axis, 0)
+        d = 0 if axis is None else normalize_axis(axis, source.ndim)
+        shape = source.extents
+        self.permutation = [*(i for i in range(len(shape)) if i != d), d]
+        self.outer: tuple[Extent, ...] = tuple(shape[i] for i in self.permutation[:-1])
+        self.count = total(self.outer)
+        self.length = shape[d]
+        across = emit.transpose(source.ssa(), self.permutation)
+        self.value = emit.reshape(across, [self.count, self.length])
+
+    def order(self) -> SSAValue:
+        """Which elements of each row come first, second, ..."""
+        shape = [self.count, self.length]
+        return emit.op(order_dialect.ArgsortOp(self.value, emit.empty(shape, dtypes.to_ir(INT64))))
+
+    def pick(self, numbers: SSAValue, value: SSAValue | None = None) -> SSAValue:
+        """The elements (of a matrix of this shape) that each row of a matrix of numbers tells."""
+        source = self.value if value is None else value
+        shape = emit.shape(numbers)
+
+        def body(at: tuple[SSAValue, ...], out: SSAValue) -> SSAValue:
+            number = emit.cast(emit.extract(numbers, list(at)), INDEX)
+            return emit.insert(emit.extract(source, [at[0], number]), out, list(at))
+
+        return for_each(shape, emit.empty(shape, emit.element(source)), body)
+
+    def back(self, value: SSAValue) -> Array:
+        """A matrix with rows of any length as an array with its axes where they were."""
+        apart = emit.reshape(value, [*self.outer, emit.shape(value)[1]])
+        inverse = [self.permutation.index(i) for i in range(len(self.permutation))]
+        return Array.fresh(emit.transpose(apart, inverse))
+
+
+def _check_kind(kind: Any, order: Any, stable: Any) -> None:
+    if order is not None:
+        raise error("Cannot specify order when the array has no fields.", kind=ShapeError)
+    if kind is None:
+        return
+    if stable is not None:
+        raise error("`kind` and `stable` parameters can't be provided at the same time.", kind=ShapeError)
+    if not isinstance(kind, str):
+        raise error("sort kind must be a string", kind=UnsupportedTypeError)
+    if kind.lower()[:1] not in {k[0] for k in _KINDS}:
+        known = ", ".join(map(repr, _KINDS))
+        raise error(f"sort kind must be one of {known} (got {kind!r})", kind=ShapeError)
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Array:
+    """numpy.argsort"""
+    _check_kind(kind, order, stable)
+    rows = Rows(np.ravel(array(a)) if _is_number(a) else a, axis)
+    return rows.back(rows.order())
+
+
+def _is_number(a: Any) -> bool:
+    """NumPy takes a number for an array of one element where an order is asked for."""
+    return array(a).ndim == 0
+
+
+@implements(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Array:
+    """numpy.sort"""
+    _check_kind(kind, order, stable)
+    rows = Rows(a, axis)
+    return rows.back(rows.pick(rows.order()))
+
+
+def sort_in_place(
+    self: Array, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> None:
+    """ndarray.sort"""
+    axis = concrete_int(axis, "an axis")
+    self.write(sort(self, axis, kind, order, stable=stable).ssa())
+
+
+def _check_partition(a: Any, kth: Any, axis: Any, kind: Any, order: Any) -> None:
+    """Whatever `kth` is, a sorted array is partitioned; but the numbers must be in range."""
+    if order is not None:
+        raise error("Cannot specify order when the array has no fields.", kind=ShapeError)
+    if kind != "introselect":
+        raise error(f"select kind must be 'introselect' (got {kind!r})", kind=ShapeError)
+    source = array(a)
+    d = None if axis is None else normalize_axis(axis, source.ndim)
+    n = total(source.extents) if d is None else source.extents[d]
+    if isinstance(kth, Tracer):
+        raise error("`kth` must be known while the function is compiled", hint="use numpy.sort")
+    numbers = np.asarray(kth)
+    if numbers.dtype.kind != "i":
+        raise error("Partition index must be integer", kind=UnsupportedTypeError)
+    for k in numbers.ravel().tolist():
+        message = f"kth(={k}) out of bounds ({n})"
+        if isinstance(n, int):
+            if not -n <= k < n:
+                raise error(message, kind=ShapeError)
+        else:
+            least = emit.constant(k + 1 if k >= 0 else -k, INDEX)
+            emit.check(emit.compare("sge", n, least), f"ValueError: kth(={k}) out of bounds")
+
+
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Array:
+    """numpy.partition: sorts"""
+    _check_partition(a, kth, axis, kind, order)
+    return sort(a, axis)
+
+
+@implements(np.argpartition)
+def argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Array:
+    """numpy.argpartition: sorts"""
+    _check_partition(a, kth, axis, kind, order)
+    return argsort(a, axis)
+
+
+def partition_in_place(
+    self: Array, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> None:
+    """ndarray.partition"""
+    self.write(partition(self, kth, concrete_int(axis, "an axis"), kind, order).ssa())
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: Any = -1) -> Array:
+    """numpy.lexsort: by the last key, equal ones by the one before it, and so on"""
+    every: Sequence[Any] = list(keys)
+    if not every:
+        raise error("need sequence of keys with len > 0 in lexsort", kind=UnsupportedTypeError)
+    first = Rows(every[0], axis)
+    found = first.order()
+    for key in every[1:]:
+        rows = Rows(key, axis)
+        ordered = Rows(rows.back(rows.pick(found)), axis)
+        found = first.pick(ordered.order(), found)
+    return first.back(found)
+
+
+def searched(a: Any, v: Any, dtype: Any, *, right: bool) -> Any:
+    """How many elements of an ascending vector come before each of `v`."""
+    source, wanted = array(a).astype(dtype), array(v).astype(dtype)
+    flat = emit.collapse(wanted.ssa())
+    dest = emit.empty(emit.shape(flat), dtypes.to_ir(INT64))
+    found = emit.op(order_dialect.SearchOp(source.ssa(), flat, dest, right=right))
+    if wanted.ndim:
+        return Array.fresh(emit.reshape(found, wanted.extents))
+    length = source.extents[0]
+    return Scalar(emit.extract(found, [0]), interval=(0, length) if isinstance(length, int) else None)
