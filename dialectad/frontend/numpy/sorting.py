@@ -32,22 +32,24 @@ _KINDS = ("quicksort", "mergesort", "heapsort", "stable")
 
 
 class Rows:
-    """An array as a matrix whose rows lie along one of its axes, or None: along all of them."""
+    """An array as a matrix: its rows lie along some of its axes, in C order."""
 
-    def __init__(self, a: Any, axis: Any):
-        source: Any = array(a)
-        if axis is None:
-            source = np.ravel(source)
-        elif source.ndim == 0:
-            normalize_axis(axis, 0)
-        d = 0 if axis is None else normalize_axis(axis, source.ndim)
+    def __init__(self, source: Any, axes: Sequence[int]):
         shape = source.extents
-        self.permutation = [*(i for i in range(len(shape)) if i != d), d]
-        self.outer: tuple[Extent, ...] = tuple(shape[i] for i in self.permutation[:-1])
+        self.axes = tuple(sorted(axes))
+        kept = [i for i in range(len(shape)) if i not in self.axes]
+        self.permutation = [*kept, *self.axes]
+        self.outer: tuple[Extent, ...] = tuple(shape[i] for i in kept)
         self.count = total(self.outer)
-        self.length = shape[d]
+        self.length = total(shape[i] for i in self.axes)
         across = emit.transpose(source.ssa(), self.permutation)
         self.value = emit.reshape(across, [self.count, self.length])
+
+    @classmethod
+    def along(cls, a: Any, axis: Any) -> Rows:
+        """The rows along one axis, or with None one row of all elements."""
+        source: Any = np.ravel(array(a)) if axis is None else array(a)
+        return cls(source, [0 if axis is None else normalize_axis(axis, source.ndim)])
 
     def order(self) -> SSAValue:
         """Which elements of each row come first, second, ..."""
@@ -90,20 +92,15 @@ def _check_kind(kind: Any, order: Any, stable: Any) -> None:
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Array:
     """numpy.argsort"""
     _check_kind(kind, order, stable)
-    rows = Rows(np.ravel(array(a)) if _is_number(a) else a, axis)
+    rows = Rows.along(np.ravel(array(a)) if array(a).ndim == 0 else a, axis)
     return rows.back(rows.order())
-
-
-def _is_number(a: Any) -> bool:
-    """NumPy takes a number for an array of one element where an order is asked for."""
-    return array(a).ndim == 0
 
 
 @implements(np.sort)
 def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Array:
     """numpy.sort"""
     _check_kind(kind, order, stable)
-    rows = Rows(a, axis)
+    rows = Rows.along(a, axis)
     return rows.back(rows.pick(rows.order()))
 
 
@@ -166,11 +163,11 @@ def lexsort(keys: Any, axis: Any = -1) -> Array:
     every: Sequence[Any] = list(keys)
     if not every:
         raise error("need sequence of keys with len > 0 in lexsort", kind=UnsupportedTypeError)
-    first = Rows(every[0], axis)
+    first = Rows.along(every[0], axis)
     found = first.order()
     for key in every[1:]:
-        rows = Rows(key, axis)
-        ordered = Rows(rows.back(rows.pick(found)), axis)
+        rows = Rows.along(key, axis)
+        ordered = Rows.along(rows.back(rows.pick(found)), axis)
         found = first.pick(ordered.order(), found)
     return first.back(found)
 
