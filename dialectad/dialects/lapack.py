@@ -36,7 +36,15 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from dialectad.dialects.blas import ReadsMemref, WritesLast, element, is_blas_type, results_of, same_shape, shape
+from dialectad.dialects.blas import (
+    ReadsMemref,
+    WritesLast,
+    element,
+    is_blas_type,
+    results_of,
+    same_shape,
+    shape,
+)
 
 _Shaped = base(TensorType) | base(MemRefType)
 

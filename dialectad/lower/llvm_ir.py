@@ -30,7 +30,6 @@ from dialectad.errors import CompileError
 from dialectad.lower.llvm_initializers import initializer
 from dialectad.lower.llvm_libraries import INTRINSICS_IN_LIBM, known_attributes
 from dialectad.lower.llvm_places import Places
-from dialectad.lower.order_library import definition
 from dialectad.lower.llvm_text import (
     PASS_NAME,
     constant_text,
@@ -43,6 +42,7 @@ from dialectad.lower.llvm_text import (
     type_text,
     unsupported,
 )
+from dialectad.lower.order_library import definition
 
 
 def translate(module: ModuleOp) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from dialectad.frontend.numpy import (
     builtins_,
+    counting,
     creation,
     joining,
     linear,
@@ -24,6 +25,7 @@ from dialectad.frontend.numpy import (
     quantiles,
     reductions,
     scans,
+    searching,
     selection,
     shaping,
     sorting,
@@ -54,6 +56,7 @@ for _ufunc in UFUNCS:
 
 __all__ = [
     "builtins_",
+    "counting",
     "creation",
     "joining",
     "linear",
@@ -63,6 +66,7 @@ __all__ = [
     "quantiles",
     "reductions",
     "scans",
+    "searching",
     "selection",
     "shaping",
     "sorting",

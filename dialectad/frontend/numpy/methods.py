@@ -13,6 +13,7 @@ from dialectad.frontend.numpy import (
     products,
     reductions,
     scans,
+    searching,
     selection,
     shaping,
     sorting,
@@ -47,7 +48,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "take": selection.take,
     "diagonal": selection.diagonal,
     "choose": selection.choose,
-    "searchsorted": selection.searchsorted,
+    "searchsorted": searching.searchsorted,
     "argsort": sorting.argsort,
     "argpartition": sorting.argpartition,
 }

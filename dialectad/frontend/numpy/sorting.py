@@ -25,7 +25,7 @@ from dialectad.frontend.numpy.support import (
     normalize_axis,
     total,
 )
-from dialectad.frontend.tracers import Array, Scalar, Tracer
+from dialectad.frontend.tracers import Array, Tracer
 from dialectad.frontend.tracing import error
 
 _KINDS = ("quicksort", "mergesort", "heapsort", "stable")
@@ -170,15 +170,3 @@ def lexsort(keys: Any, axis: Any = -1) -> Array:
         ordered = Rows.along(rows.back(rows.pick(found)), axis)
         found = first.pick(ordered.order(), found)
     return first.back(found)
-
-
-def searched(a: Any, v: Any, dtype: Any, *, right: bool) -> Any:
-    """How many elements of an ascending vector come before each of `v`."""
-    source, wanted = array(a).astype(dtype), array(v).astype(dtype)
-    flat = emit.collapse(wanted.ssa())
-    dest = emit.empty(emit.shape(flat), dtypes.to_ir(INT64))
-    found = emit.op(order_dialect.SearchOp(source.ssa(), flat, dest, right=right))
-    if wanted.ndim:
-        return Array.fresh(emit.reshape(found, wanted.extents))
-    length = source.extents[0]
-    return Scalar(emit.extract(found, [0]), interval=(0, length) if isinstance(length, int) else None)
