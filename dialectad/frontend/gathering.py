@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from xdsl.ir import SSAValue
 
 from dialectad.errors import IndexRangeError
 from dialectad.frontend import dtypes, emit
 from dialectad.frontend.basic_keys import basic_view, checked
-from dialectad.frontend.dtypes import BOOL, INDEX
+from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
     Array,
@@ -23,10 +22,10 @@ from dialectad.frontend.tracers import (
 from dialectad.frontend.tracing import error
 
 
-def is_mask(key: Any) -> bool:
-    if isinstance(key, Array | np.ndarray):
-        return key.dtype == BOOL
-    return isinstance(key, list) and len(key) > 0 and all(isinstance(k, bool) for k in key)
+class Inside(Array):
+    """An index array whose elements are known to be in range."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,11 @@ class Advanced:
     """The shape of the index arrays."""
     position: int
     """Where their axes go in the result."""
+    inside: frozenset[int]
+    """The axes whose indices are known to be in range."""
 
 
 def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
-    if any(is_mask(k) for k in keys):
-        raise error(
-            "an array indexed by a boolean mask has a shape that is known only at run time",
-            hint="use numpy.where(mask, x, y), or assign: a[mask] = value",
-        )
     # integers next to index arrays take part in the broadcasting, as in NumPy
     arrays = [(p, lift(k)) for p, k in enumerate(keys) if k is not None and not isinstance(k, slice)]
     for _, tracer in arrays:
@@ -65,6 +61,7 @@ def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
         tuple(emit.broadcast(t.ssa(), shape) for _, t in arrays),
         shape,
         positions[0] if together else 0,
+        frozenset(p for p, k in enumerate(keys) if isinstance(k, Inside)),
     )
 
 
@@ -84,7 +81,7 @@ def checked_offsets(key: Advanced, position: Sequence[SSAValue], shape: Sequence
     offsets: list[Extent] = [0] * len(shape)
     for axis, index in zip(key.axes, key.indices, strict=True):
         value = emit.cast(emit.extract(index, list(position)), INDEX)
-        offsets[axis] = checked(value, None, shape[axis], axis)
+        offsets[axis] = value if axis in key.inside else checked(value, None, shape[axis], axis)
     return offsets
 
 

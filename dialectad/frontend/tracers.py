@@ -465,7 +465,7 @@ def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     return lambda self, other: apply_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
 
 
-_BINARY = {
+IN_PLACE = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -480,7 +480,9 @@ _BINARY = {
     "rshift": np.right_shift,
     "matmul": np.matmul,
 }
-for _name, _ufunc in _BINARY.items():
+"""The operators that have a form in place."""
+
+for _name, _ufunc in IN_PLACE.items():
     setattr(Tracer, f"__{_name}__", _binary(_ufunc))
     setattr(Tracer, f"__r{_name}__", _binary(_ufunc, reverse=True))
     setattr(Array, f"__i{_name}__", _in_place(_ufunc))
