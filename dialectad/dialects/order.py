@@ -5,8 +5,8 @@ integers, so no derivative flows through them; it flows through what is picked b
 
     // Each row of the result names the elements of a row in ascending order; equal ones stay in their order
     %o = "order.argsort"(%x, %dest) : (tensor<2x3xf64>, tensor<2x3xi64>) -> tensor<2x3xi64>
-    // How many elements of the ascending %s come before each of %v: those below it, with `right` also its equals
-    %p = "order.search"(%s, %v, %dest) <{right}> : (tensor<?xf64>, tensor<5xf64>, tensor<5xi64>) -> tensor<5xi64>
+    // How many elements of the ascending %s are below each of %v; with `right` its equals count, too
+    %p = "order.search"(%s, %v, %dest) <{right}> : (tensor<?xf64>, tensor<5xf64>, tensor<5xi64>) -> ...
 
 The old content of the destination isn't read. On memrefs the ops have no result.
 """

@@ -325,6 +325,12 @@ def broadcast(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
     return op(linalg.BroadcastOp(value, init, DenseArrayBase.from_list(i64, added), init.type))
 
 
+def retyped(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
+    """`value` as a tensor of a type in which only the extents are static that are so in `target`."""
+    type_ = tensor_type(target, element(value))
+    return value if value.type == type_ else op(tensor.CastOp(value, type_))
+
+
 # --- elements and slices -----------------------------------------------------------------------
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
-from dialectad.errors import IndexRangeError
+from dialectad.errors import IndexRangeError, ShapeError
 from dialectad.frontend import dtypes, emit
 from dialectad.frontend.basic_keys import basic_view, checked
 from dialectad.frontend.dtypes import INDEX
@@ -18,6 +19,7 @@ from dialectad.frontend.tracers import (
     broadcast_extents,
     extents,
     lift,
+    shape_text,
 )
 from dialectad.frontend.tracing import error
 
@@ -108,6 +110,22 @@ def gather(array: Array, keys: Sequence[Any]) -> Array:
     return Array.fresh(for_each(key.shape, init, body))
 
 
+def broadcast_to(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
+    """A value that is assigned, broadcast to the shape of what it is assigned to, or checked to have it."""
+    shape = emit.shape(value)
+    while len(shape) > len(target) and shape[0] == 1:
+        shape = shape[1:]
+    found = broadcast_extents(shape, target)
+    known = [p for p in zip(found, target, strict=False) if all(isinstance(n, int) for n in p)]
+    if len(found) != len(target) or any(n != m for n, m in known):
+        raise error(
+            f"shape mismatch: value array of shape {shape_text(shape)} could not be broadcast to indexing"
+            f" result of shape {shape_text(target)}",
+            kind=ShapeError,
+        )
+    return emit.broadcast(emit.reshape(value, shape) if isinstance(value.type, TensorType) else value, found)
+
+
 def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     """`base[indices[p...]] = value[p...]`, in order, so that the last of repeated indices wins."""
     key = advanced(array, keys)
@@ -115,8 +133,7 @@ def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     rest = [n for axis, n in enumerate(shape) if axis not in key.axes]
     lead = key.position
     target = [*rest[:lead], *key.shape, *rest[lead:]]
-    source = emit.cast(lift(value).ssa(), dtypes.to_ir(array.dtype))
-    source = emit.broadcast(source, target)
+    source = broadcast_to(emit.cast(lift(value).ssa(), dtypes.to_ir(array.dtype)), target)
     sizes = [1 if axis in key.axes else n for axis, n in enumerate(shape)]
     placed_sizes = [*rest[:lead], *([1] * len(key.shape)), *rest[lead:]]
     dropped = frozenset(range(lead, lead + len(key.shape)))

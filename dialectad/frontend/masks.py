@@ -5,10 +5,10 @@
     a[m] op= v         the same, see Note [Picked and whole]
 
 Note [Picked and whole]
-    What a mask picks is an array that also knows itself spread over the whole shape: the elements that the mask
-    doesn't pick are 1 there, at which no operator fails or has an infinite derivative. Operators in place act on
-    both forms. A store with the same mask takes the whole form, which has a shape that is known; then nothing
-    uses the other one, and it is removed.
+    What a mask picks is an array that also knows itself spread over the whole shape: the elements that the
+    mask doesn't pick are 1 there, at which no operator fails or has an infinite derivative. Operators in
+    place act on both forms. A store with the same mask takes the whole form, which has a shape that is known;
+    then nothing uses the other one, and it is removed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from xdsl.ir import SSAValue
 
-from dialectad.errors import IndexRangeError
+from dialectad.errors import IndexRangeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
 from dialectad.frontend.dtypes import BOOL, INDEX, INT64
 from dialectad.frontend.emit import Extent
-from dialectad.frontend.gathering import Inside, gather, scatter
+from dialectad.frontend.gathering import Inside, broadcast_to, gather, scatter
 from dialectad.frontend.tracers import (
     IN_PLACE,
     Array,
@@ -155,16 +155,13 @@ def _or_one(mask: SSAValue, value: SSAValue) -> SSAValue:
 
 
 def _spread(value: Tracer, mask: SSAValue, shape: Sequence[Extent]) -> SSAValue | None:
-    """What goes with all that a mask picks of an array, in the array's shape, if that has a known place there."""
+    """What goes with what a mask picks of an array, in the array's shape, if that has a known place there."""
     if isinstance(value, Picked):
         return value.whole_for(mask, shape)
     rest, own = len(shape) - emit.rank(mask), extents(value)
-    while len(own) > rest and own[0] == 1:
-        own = own[1:]
-    if len(own) > rest:
+    if len(own) > rest and any(n != 1 for n in own[: len(own) - rest]):
         return None
-    found = value.ssa()
-    return emit.broadcast(found if own == extents(value) else emit.reshape(found, own), shape)
+    return broadcast_to(value.ssa(), shape)
 
 
 def load(array: Array, mask: Any) -> Array:
@@ -184,6 +181,12 @@ def store(array: Array, mask: Any, value: Any) -> None:
     keys = expanded(array, [mask])
     tracer = lift(value)
     holds = lift(np.asarray(mask) if isinstance(mask, list) else mask).ssa()
+    if array.ndim == len(keys) and tracer.ndim > 1:
+        raise error(
+            "NumPy boolean array indexing assignment requires a 0 or 1-dimensional input,"
+            f" input has {tracer.ndim} dimensions",
+            kind=UnsupportedTypeError,
+        )
     spread = _spread(tracer, holds, array.extents)
     if spread is not None:
         write_out(array, Array.fresh(spread), Array.fresh(_over(holds, array.extents)), "unsafe")

@@ -1,18 +1,18 @@
 """The functions that the ops of `order` call, as LLVM IR, which is defined where the text of a module is.
 
-    void @dialectad.argsort.T(x, x0, x1, o, o0, o1, work, rows, n)      each row of `o` is the order of one of `x`
-    void @dialectad.search.T(s, s0, v, v0, o, o0, n, m)                 how many of `s` are below each of `v`
-    void @dialectad.search_right.T(...)                                 ... or equal to it
+    void @dialectad.argsort.T(x, x0, x1, o, o0, o1, work, rows, n)   each row of `o`: the order of one of `x`
+    void @dialectad.search.T(s, s0, v, v0, o, o0, n, m)              how many of `s` are below each of `v`
+    void @dialectad.search_right.T(...)                              ... or equal to it
 
 where `x0` is the distance of the first axis's neighbours in `x`, counted in elements.
 
-Note [Keys]. Elements are compared by *keys*, unsigned integers in the same order: of a signed integer the sign
-bit is flipped, of a float that is negative all bits; -0.0 becomes 0.0 before, and every NaN is the largest key.
+Note [Keys]. Elements are compared by *keys*, unsigned integers in the same order: the sign bit is flipped,
+and of negative floats all bits; -0.0 becomes 0.0 before, and every NaN is the largest key.
 
-Note [Sorting by digits]. Short rows are sorted by insertion. For others the keys are dealt into 256 piles by
-their lowest byte, then by the next one, and so on; a byte that is the same in all keys is left out. That is
-stable, takes as many steps as there are bytes, whatever the length, and has no branch to mispredict. Keys and
-numbers go back and forth between two buffers each.
+Note [Sorting by digits]. Short rows are sorted by insertion. For others the keys are dealt into 256 piles
+by their lowest byte, then by the next one, and so on; a byte that is the same in all keys is left out. That
+is stable, takes as many steps as there are bytes, whatever the length, and has no branch to mispredict. Keys
+and numbers go back and forth between two buffers each.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _key(t: str, key: str, x: str) -> str:
 
 
 _SEARCH = """\
-define internal void @NAME(ptr %s, i64 %s0, ptr %v, i64 %v0, ptr %o, i64 %o0, i64 %n, i64 %m) noinline nounwind {
+define internal void @NAME(ptr %s, i64 %s0, ptr %v, i64 %v0, ptr %o, i64 %o0, i64 %n, i64 %m) \
+noinline nounwind {
 entry:
   br label %values
 values:

@@ -363,6 +363,16 @@ def _unique(
     return results[0] if len(results) == 1 else tuple(results)
 
 
+def _compress(condition: Any, a: Any, axis: Any = None) -> Any:
+    return np.take(a, np.flatnonzero(indexing.plain_key(condition)), axis)
+
+
+def _extract(condition: Any, arr: Any) -> Any:
+    return np.take(np.ravel(arr), np.flatnonzero(indexing.plain_key(condition)))
+
+
+_SPECIAL[np.compress] = _compress
+_SPECIAL[np.extract] = _extract
 _SPECIAL[np.bincount] = _bincount
 _SPECIAL[np.unique] = _unique
 _SPECIAL[np.argsort] = _argsort
@@ -536,8 +546,8 @@ for _name, _function in {
     **{
         name: getattr(np, name)
         for name in (
-            "all any argmax argmin argpartition argsort choose clip conjugate cumprod cumsum diagonal dot max mean"
-            " min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
+            "all any argmax argmin argpartition argsort choose clip conjugate cumprod cumsum diagonal dot max"
+            " mean min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
         ).split()
     },
     "conj": np.conjugate,
@@ -570,7 +580,14 @@ def _in_order(function: Callable[..., Any]) -> Callable[..., Any]:
 TapeArray.sort = _in_order(np.sort)  # pyright: ignore[reportAttributeAccessIssue]
 TapeArray.partition = _in_order(np.partition)  # pyright: ignore[reportAttributeAccessIssue]
 
-for _name in "compress tobytes tofile byteswap setflags put resize".split():
+
+def _compress_method(self: TapeArray, condition: Any, axis: Any = None) -> Any:
+    return _compress(condition, self, axis)
+
+
+TapeArray.compress = _compress_method  # pyright: ignore[reportAttributeAccessIssue]
+
+for _name in "tobytes tofile byteswap setflags put resize".split():
     setattr(TapeArray, _name, _refused(_name))
 
 

@@ -49,6 +49,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "diagonal": selection.diagonal,
     "choose": selection.choose,
     "searchsorted": searching.searchsorted,
+    "nonzero": searching.nonzero,
     "argsort": sorting.argsort,
     "argpartition": sorting.argpartition,
 }
@@ -153,13 +154,6 @@ def conjugate(self: Tracer) -> Any:
     return self
 
 
-def nonzero(self: Tracer) -> NoReturn:
-    raise error(
-        "nonzero() has a result whose shape is known only at run time",
-        hint="use numpy.where(condition, x, y), or a loop",
-    )
-
-
 def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
     def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
         raise error(f"`.{name}()` of a traced array is not supported", hint=hint)
@@ -168,7 +162,6 @@ def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
 
 
 REFUSED = {
-    "compress": "use numpy.where",
     "resize": "create a new array",
     "byteswap": "convert outside of the compiled function",
     "tobytes": "return the array and convert it outside",
@@ -178,12 +171,20 @@ REFUSED = {
 
 for _name, _hint in REFUSED.items():
     setattr(Tracer, _name, _refused(_name, _hint))
-for _function in (reshape, transpose, astype, item, tolist, conjugate, nonzero):
+for _function in (reshape, transpose, astype, item, tolist, conjugate):
     setattr(Tracer, _function.__name__, _function)
 Tracer.conj = conjugate  # pyright: ignore[reportAttributeAccessIssue]
 Array.fill = fill
 Array.sort = sorting.sort_in_place  # pyright: ignore[reportAttributeAccessIssue]
 Array.partition = sorting.partition_in_place  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def compress(self: Array, condition: Any, axis: Any = None) -> Any:
+    """ndarray.compress"""
+    return searching.compress(condition, self, axis)
+
+
+Array.compress = compress  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.copy = lambda self, order="C": self  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.T = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]
 Array.mT = property(lambda self: shaping.swapaxes(self, -1, -2))  # pyright: ignore[reportAttributeAccessIssue]

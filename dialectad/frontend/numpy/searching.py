@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.ir import SSAValue
 
 from dialectad.dialects import order
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import INDEX, INT64
+from dialectad.frontend import dtypes, emit, masks
+from dialectad.frontend.dtypes import BOOL, INT64
 from dialectad.frontend.numpy.selection import take
 from dialectad.frontend.numpy.sorting import Rows, sort
 from dialectad.frontend.numpy.support import (
     array,
     implements,
     joined_dtype,
-    loop,
     operand,
     require_same,
+    tensor,
 )
 from dialectad.frontend.tracers import Array, Scalar, Tracer
 from dialectad.frontend.tracing import error
@@ -126,22 +124,41 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any
     return operand(result)
 
 
-# --- the numbers of elements -------------------------------------------------------------------
+# --- as many as there are ----------------------------------------------------------------------
+# How many is known only at run time, so these arrays can be used, but not returned.
 
 
-def positions(mask: Any) -> Array:
-    """Where a vector of bools holds: as many numbers as are known to be only at run time."""
-    holds = array(mask)
-    (n,) = holds.extents
-    value = holds.ssa()
+@implements(np.nonzero)
+def nonzero(a: Any) -> tuple[Array, ...]:
+    """numpy.nonzero"""
+    holds = Array.fresh(tensor(a, BOOL))
+    if not holds.ndim:
+        raise error("Calling nonzero on 0d arrays is not allowed.", kind=ShapeError)
+    return tuple(Array(numbers.storage) for numbers in masks.nonzero(holds))
 
-    def note(i: SSAValue, count: SSAValue, out: SSAValue) -> Sequence[SSAValue]:
-        out = emit.insert(emit.cast(i, dtypes.to_ir(INT64)), out, [count])  # over the last one, or behind it
-        return emit.add_index(count, emit.cast(emit.extract(value, [i]), INDEX)), out  # pyright: ignore
 
-    room = emit.empty([emit.add_index(n, 1)], dtypes.to_ir(INT64))
-    count, found = loop(n, [emit.constant(0, INDEX), room], note)
-    return Array.fresh(emit.extract_slice(found, [0], [count], [1]))
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Array:
+    """numpy.flatnonzero"""
+    return nonzero(np.ravel(array(a)))[0]
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """numpy.argwhere"""
+    return np.stack(nonzero(a), axis=1)
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None) -> Any:
+    """numpy.compress"""
+    return take(a, flatnonzero(vector(condition)), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """numpy.extract"""
+    return take(np.ravel(array(arr)), flatnonzero(condition))
 
 
 def _differs_from_the_one_before(ascending: Any, equal_nan: Any) -> Any:
@@ -177,7 +194,7 @@ def unique(
     order_of: Any = Array.fresh(emit.reshape(rows.order(), flat.extents))
     ascending = take(flat, order_of)
     first = _differs_from_the_one_before(ascending, equal_nan)
-    places = positions(first)
+    places = flatnonzero(first)
     index = take(order_of, places)
     results: list[Any] = [take(flat, index)]
     if return_index:

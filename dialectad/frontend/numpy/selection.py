@@ -37,12 +37,11 @@ from dialectad.frontend.tracing import error
 
 @implements(np.where)
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """numpy.where with three arguments"""
+    """numpy.where"""
+    if x is None and y is None:
+        return np.nonzero(lift(condition))
     if x is None or y is None:
-        raise error(
-            "numpy.where with one argument has a result whose shape is known only at run time",
-            hint="use numpy.where(condition, x, y)",
-        )
+        raise error("either both or neither of x and y should be given", kind=ShapeError)
     operands = [operand(condition), operand(x), operand(y)]
     if not isinstance(operands[0], Tracer) and not isinstance(operands[0], Array):
         operands[0] = bool(operands[0])

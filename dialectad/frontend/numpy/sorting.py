@@ -1,7 +1,7 @@
 """Sorting, by the order of elements along an axis (`order.argsort`) and what is picked by it.
 
-Every `kind` is stable here, and NaN comes last, as in NumPy. What is sorted is moved: its derivative goes where
-its elements came from; among equals the first is the first that there was.
+Every `kind` is stable here, and NaN comes last, as in NumPy. What is sorted is moved: its derivative goes
+where its elements came from; among equals the first is the first that there was.
 """
 
 from __future__ import annotations
