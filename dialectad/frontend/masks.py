@@ -21,7 +21,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.errors import IndexRangeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import BOOL, INDEX, INT64
+from dialectad.frontend.dtypes import BOOL, INDEX, INT64, DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.gathering import Inside, broadcast_to, gather, scatter
 from dialectad.frontend.tracers import (
@@ -124,9 +124,11 @@ class Picked(Array):
 
     def update(self, ufunc: np.ufunc, other: Any) -> Any:
         """An operator in place."""
+        from dialectad.frontend.numpy.support import result_dtype
+
         shape = emit.shape(self.whole)
         whole = self.whole_for(self.mask, shape)
-        spread = None if whole is None else _spread(lift(other), self.mask, shape)
+        spread = None if whole is None else _spread(lift(other), self.mask, shape, result_dtype(self, other))
         result = apply_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
         if whole is not None and spread is not None:
             changed, by = Array.fresh(whole), Array.fresh(_or_one(self.mask, spread))
@@ -154,14 +156,14 @@ def _or_one(mask: SSAValue, value: SSAValue) -> SSAValue:
     return emit.select(_over(mask, emit.shape(value)), value, emit.like(value, 1))
 
 
-def _spread(value: Tracer, mask: SSAValue, shape: Sequence[Extent]) -> SSAValue | None:
+def _spread(value: Tracer, mask: SSAValue, shape: Sequence[Extent], dtype: DType) -> SSAValue | None:
     """What goes with what a mask picks of an array, in the array's shape, if that has a known place there."""
     if isinstance(value, Picked):
         return value.whole_for(mask, shape)
     rest, own = len(shape) - emit.rank(mask), extents(value)
     if len(own) > rest and any(n != 1 for n in own[: len(own) - rest]):
         return None
-    return broadcast_to(value.ssa(), shape)
+    return broadcast_to(emit.cast(value.ssa(), dtypes.to_ir(dtype)), shape)
 
 
 def load(array: Array, mask: Any) -> Array:
@@ -187,7 +189,7 @@ def store(array: Array, mask: Any, value: Any) -> None:
             f" input has {tracer.ndim} dimensions",
             kind=UnsupportedTypeError,
         )
-    spread = _spread(tracer, holds, array.extents)
+    spread = _spread(tracer, holds, array.extents, array.dtype)
     if spread is not None:
         write_out(array, Array.fresh(spread), Array.fresh(_over(holds, array.extents)), "unsafe")
         return

@@ -160,7 +160,8 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     inside = (source >= edges[0]) & (source <= edges[-1])
     numbers = np.minimum(array(searched(edges, source, "right")) - 1, count - 1)
     outside = count
-    found: Any = _tally(np.where(inside, numbers, outside), weights, count + 1)[:count]
+    places: Any = np.where(inside, numbers, outside)
+    found: Any = _tally(places, weights, count + 1)[:count]
     edges = edges if isinstance(edges, Tracer) else array(edges)
     if density:
         found = found / np.diff(edges).astype(FLOAT64) / np.sum(found)

@@ -220,18 +220,18 @@ def _interpolated(rows: _Sorted, n: Any, q: Any, method: str, weak: bool) -> Any
 def _checked(q: Any, what: str, *, percent: bool) -> tuple[Any, bool]:
     """The quantiles, and whether they are a Python number."""
     weak = type(q) in (int, float) or (isinstance(q, Scalar) and q.weak)
-    q = q if isinstance(q, Tracer) else np.asarray(q)
-    if isinstance(q, Array) and q.ndim == 0:
-        q = operand(q)
-    q = q / 100 if percent else q
-    if isinstance(q, Tracer):
-        inside = operand(np.all((q >= 0) & (q <= 1)))
-        emit.check(inside.ssa(), f"ValueError: {what}")  # pyright: ignore[reportAttributeAccessIssue]
-    elif not np.all((q >= 0) & (q <= 1)):
+    found: Any = q if isinstance(q, Tracer) else np.asarray(q)
+    if isinstance(found, Array) and found.ndim == 0:
+        found = operand(found)
+    found = found / 100 if percent else found
+    inside: Any = np.all((found >= 0) & (found <= 1))
+    if isinstance(inside, Tracer):
+        emit.check(inside.ssa(), f"ValueError: {what}")
+    elif not inside:
         raise error(what, kind=ShapeError)
-    if np.ndim(q) > 2:
+    if np.ndim(found) > 2:
         raise error("q must be a scalar or 1d", kind=ShapeError)
-    return q, weak
+    return found, weak
 
 
 _RANGE, _PERCENT_RANGE = "Quantiles must be in the range [0, 1]", "Percentiles must be in the range [0, 100]"
