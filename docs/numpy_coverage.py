@@ -63,7 +63,7 @@ def page() -> str:
     functions, missing = _functions(np)
     linear, linear_missing = _functions(np.linalg)
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
-    refused = set(methods.REFUSED) | {"nonzero"}
+    refused = set(methods.REFUSED)
     own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - refused - {"flat", "view"}
     mathematics = [f.__name__ for f in math_module.FUNCTIONS]
     unknown = [n for n, f in _public(math).items() if callable(f) and n not in mathematics]

@@ -29,7 +29,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad, blas, order
 from dialectad.dialects.arith import RemfOp
 from tests import requests
 
@@ -545,6 +545,10 @@ _RULES |= {
     blas.GemmOp: _gemm,
     blas.GemvOp: _gemv,
     blas.GerOp: lambda _, op, o: _scaled(op, np.outer(o[0], o[1]), o[2]),
+    order.ArgsortOp: lambda _, op, o: _into(np.argsort(o[0], axis=1, kind="stable"), op, o[1]),
+    order.SearchOp: lambda _, op, o: _into(
+        np.searchsorted(o[0], o[1], "left" if op.right is None else "right"), op, o[2]
+    ),
     blas.DotOp: lambda _, __, o: [o[0].dtype.type(o[0] @ o[1])],
     ad.CacheOp: lambda _, __, ___: [[]],
     ad.PushOp: _push,

@@ -22,8 +22,9 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.ad.dependence import may_overwrite
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad, blas
 from dialectad.dialects import llvm as more_llvm
+from dialectad.lower import order_library
 from dialectad.lower.bufferization.functions import OUTS
 
 VIEWS: frozenset[type[Operation]] = frozenset(
@@ -81,7 +82,7 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.memref
         case memref.CopyOp():
             yield op.destination
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
+        case blas.WritesLast():
             yield op.operands[-1]
         case linalg.GenericOp() | linalg.FillOp():
             yield from op.outputs
@@ -111,10 +112,23 @@ def blas_routine(op: llvm.CallOp) -> tuple[str, str] | None:
     return name[7:], name[6]
 
 
+def is_order_call(op: llvm.CallOp) -> bool:
+    """Whether what is called only numbers the elements of its arguments."""
+    return _order_routine(op) is not None
+
+
+def _order_routine(op: llvm.CallOp) -> str | None:
+    return None if op.callee is None else order_library.routine(op.callee.root_reference.data)
+
+
 def written_by_call(op: llvm.CallOp) -> Iterator[SSAValue]:
     arrays = [operand for operand in op.operands if is_memory(operand)]
-    routine = blas_routine(op)
-    yield from arrays if routine is None else arrays[_READS[routine[0]] :]
+    if (blas := blas_routine(op)) is not None:
+        yield from arrays[_READS[blas[0]] :]
+    elif (numbering := _order_routine(op)) is not None:
+        yield from arrays[order_library.READS[numbering] :]
+    else:
+        yield from arrays
 
 
 class Memory:

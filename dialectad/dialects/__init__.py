@@ -10,6 +10,7 @@ from dialectad.dialects.blas import BLAS
 from dialectad.dialects.lapack import LAPACK
 from dialectad.dialects.linalg import Linalg
 from dialectad.dialects.llvm import LLVM
+from dialectad.dialects.order import ORDER
 
 DIALECTS: tuple[Dialect, ...] = (
     builtin.Builtin,
@@ -25,6 +26,7 @@ DIALECTS: tuple[Dialect, ...] = (
     AD,
     BLAS,
     LAPACK,
+    ORDER,
 )
 
 

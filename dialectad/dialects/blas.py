@@ -62,7 +62,25 @@ class WritesMemref(MemoryEffect):
 _Shaped = base(TensorType) | base(MemRefType)
 
 
-class _Product(IRDLOperation):
+class WritesLast(IRDLOperation):
+    """What has its destination as the last operand: on tensors it gives the new value, on memrefs nothing."""
+
+    traits = traits_def(WritesMemref())
+
+    def verify_destination(self) -> None:
+        dest = self.operands[-1]
+        if isinstance(dest.type, TensorType) != bool(self.results):
+            raise VerifyException(f"{self.name}: a result on tensors, and none on memrefs, expected")
+        if self.results and self.results[0].type != dest.type:
+            raise VerifyException(f"{self.name}: the result's type is not the destination's")
+
+
+def results_of(dest: SSAValue) -> list[list[Attribute]]:
+    """The result types of what writes into `dest`."""
+    return [[dest.type] if isinstance(dest.type, TensorType) else []]
+
+
+class _Product(WritesLast):
     """What gemm, gemv and ger share: two factors, a destination, and scaling by alpha and beta."""
 
     lhs = operand_def(_Shaped)
@@ -71,7 +89,6 @@ class _Product(IRDLOperation):
     alpha = prop_def(FloatAttr[Float64Type])
     beta = prop_def(FloatAttr[Float64Type])
     result = opt_result_def(base(TensorType))
-    traits = traits_def(WritesMemref())
 
     RANKS: ClassVar[tuple[int, int, int]]
 
@@ -92,7 +109,7 @@ class _Product(IRDLOperation):
         properties |= {name: UnitAttr() for name, on in (flags or {}).items() if on}
         super().__init__(
             operands=[lhs, rhs, dest],
-            result_types=[[dest.type] if isinstance(dest.type, TensorType) else []],
+            result_types=results_of(dest),
             properties=properties,
         )
 
@@ -107,11 +124,7 @@ class _Product(IRDLOperation):
         if len({element(operand) for operand in operands}) != 1:
             raise VerifyException(f"{self.name}: operands differ in element type")
         same_shape(self.name, shape(self.dest), self._expected())
-        on_tensors = isinstance(self.dest.type, TensorType)
-        if on_tensors != (self.result is not None):
-            raise VerifyException(f"{self.name}: a result on tensors, and none on memrefs, expected")
-        if self.result is not None and self.result.type != self.dest.type:
-            raise VerifyException(f"{self.name}: the result's type is not the destination's")
+        self.verify_destination()
 
 
 def shape(value: SSAValue) -> tuple[int, ...]:

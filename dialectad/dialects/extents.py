@@ -16,7 +16,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad, blas
 
 NAMES = "dialectad.extents"
 """The attribute of an argument that names its extents."""
@@ -153,7 +153,7 @@ def _same_shape(op: Operation) -> SSAValue | None:
             return op.outputs[0]
         case linalg.ReduceOp() | linalg.BroadcastOp():
             return op.init
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
+        case blas.WritesLast():
             return op.operands[-1]
         case arith.SelectOp():
             return op.lhs

@@ -23,7 +23,7 @@ are functions of: the factors are a by-product, through which no derivative flow
 from __future__ import annotations
 
 from xdsl.dialects.builtin import AnyFloatConstr, MemRefType, TensorType, UnitAttr
-from xdsl.ir import Attribute, Dialect, SSAValue
+from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     base,
@@ -36,27 +36,25 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from dialectad.dialects.blas import ReadsMemref, WritesMemref, element, is_blas_type, same_shape, shape
+from dialectad.dialects.blas import (
+    ReadsMemref,
+    WritesLast,
+    element,
+    is_blas_type,
+    results_of,
+    same_shape,
+    shape,
+)
 
 _Shaped = base(TensorType) | base(MemRefType)
 
 
-class InPlace(IRDLOperation):
-    """What writes over its last operand."""
-
-    traits = traits_def(WritesMemref())
+class InPlace(WritesLast):
+    """What reads its last operand and writes over it."""
 
     def verify_(self) -> None:
         _check_matrices(self)
-        dest = self.operands[-1]
-        if isinstance(dest.type, TensorType) != bool(self.results):
-            raise VerifyException(f"{self.name}: a result on tensors, and none on memrefs, expected")
-        if self.results and self.results[0].type != dest.type:
-            raise VerifyException(f"{self.name}: the result's type is not the destination's")
-
-
-def _results(dest: SSAValue) -> list[list[Attribute]]:
-    return [[dest.type] if isinstance(dest.type, TensorType) else []]
+        self.verify_destination()
 
 
 def _check_matrices(op: IRDLOperation) -> None:
@@ -88,7 +86,7 @@ class GetrfOp(InPlace):
     result = opt_result_def(base(TensorType))
 
     def __init__(self, dest: SSAValue):
-        super().__init__(operands=[dest], result_types=_results(dest))
+        super().__init__(operands=[dest], result_types=results_of(dest))
 
     def verify_(self) -> None:
         super().verify_()
@@ -109,7 +107,7 @@ class GetrsOp(InPlace):
     def __init__(self, matrix: SSAValue, factors: SSAValue, dest: SSAValue, *, trans: bool = False):
         super().__init__(
             operands=[matrix, factors, dest],
-            result_types=_results(dest),
+            result_types=results_of(dest),
             properties={"trans": UnitAttr()} if trans else {},
         )
 
@@ -129,7 +127,7 @@ class PotrfOp(InPlace):
     result = opt_result_def(base(TensorType))
 
     def __init__(self, dest: SSAValue):
-        super().__init__(operands=[dest], result_types=_results(dest))
+        super().__init__(operands=[dest], result_types=results_of(dest))
 
     def verify_(self) -> None:
         super().verify_()
@@ -149,7 +147,7 @@ class TrtrsOp(InPlace):
     def __init__(self, matrix: SSAValue, dest: SSAValue, *, trans: bool = False):
         super().__init__(
             operands=[matrix, dest],
-            result_types=_results(dest),
+            result_types=results_of(dest),
             properties={"trans": UnitAttr()} if trans else {},
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import arith, cf, tensor
+from xdsl.dialects import arith, cf, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AffineMapAttr,
@@ -25,7 +25,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from dialectad import locations
@@ -127,12 +127,30 @@ def _dynamic_extent(value: SSAValue, axis: int) -> SSAValue:
             return _dynamic_extent(owner.operands[-1], axis)
         case tensor.InsertSliceOp() | tensor.InsertOp():
             return _dynamic_extent(owner.operands[1], axis)
+        case scf.ForOp() if isinstance(value, OpResult) and _is_updated(owner, value.index):
+            return _dynamic_extent(owner.iter_args[value.index], axis)
         case Operation() if (
             owner.name.startswith(("arith.", "math.", "ad.stop")) and owner.name != "arith.constant"
         ):
             return _dynamic_extent(owner.operands[-1], axis)
         case _:
             return op(tensor.DimOp(value, constant(axis, INDEX)))
+
+
+def _is_updated(loop: scf.ForOp, index: int) -> bool:
+    """Whether what a loop carries is one tensor, of which elements or slices are replaced."""
+    block = loop.body.block
+    assert block.last_op is not None
+    value = block.last_op.operands[index]
+    while isinstance(value, OpResult):
+        match value.op:
+            case tensor.InsertOp() | tensor.InsertSliceOp():
+                value = value.op.dest
+            case scf.ForOp() if _is_updated(value.op, value.index):
+                value = value.op.iter_args[value.index]
+            case _:
+                return False
+    return value is block.args[index + 1]
 
 
 def same_extent(a: Extent, b: Extent) -> bool:
@@ -309,6 +327,12 @@ def broadcast(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
         return op(tensor.CastOp(value, tensor_type(target, element(value))))
     init = empty(target, element(value))
     return op(linalg.BroadcastOp(value, init, DenseArrayBase.from_list(i64, added), init.type))
+
+
+def retyped(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
+    """`value` as a tensor of a type in which only the extents are static that are so in `target`."""
+    type_ = tensor_type(target, element(value))
+    return value if value.type == type_ else op(tensor.CastOp(value, type_))
 
 
 # --- elements and slices -----------------------------------------------------------------------

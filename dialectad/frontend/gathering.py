@@ -1,4 +1,4 @@
-"""Keys with integer arrays: loading gathers, storing scatters. A boolean mask is the arrays of its places."""
+"""Keys with integer arrays: loading gathers, storing scatters."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
-from dialectad.errors import IndexRangeError
-from dialectad.frontend import dtypes, emit, masks
+from dialectad.errors import IndexRangeError, ShapeError
+from dialectad.frontend import dtypes, emit
 from dialectad.frontend.basic_keys import basic_view, checked
-from dialectad.frontend.dtypes import BOOL, INDEX, INT64
+from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
     Array,
     broadcast_extents,
     extents,
     lift,
+    shape_text,
 )
 from dialectad.frontend.tracing import error
 
 
-def is_mask(key: Any) -> bool:
-    if isinstance(key, Array | np.ndarray):
-        return key.dtype == BOOL
-    return isinstance(key, list) and len(key) > 0 and all(isinstance(k, bool) for k in key)
+class Inside(Array):
+    """An index array whose elements are known to be in range."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ class Advanced:
     """The shape of the index arrays."""
     position: int
     """Where their axes go in the result."""
+    inside: frozenset[int]
+    """The axes whose indices are known to be in range."""
 
 
 def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
-    keys = _without_masks(array, keys)
     # integers next to index arrays take part in the broadcasting, as in NumPy
     arrays = [(p, lift(k)) for p, k in enumerate(keys) if k is not None and not isinstance(k, slice)]
     for _, tracer in arrays:
@@ -61,40 +63,8 @@ def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
         tuple(emit.broadcast(t.ssa(), shape) for _, t in arrays),
         shape,
         positions[0] if together else 0,
+        frozenset(p for p, k in enumerate(keys) if isinstance(k, Inside)),
     )
-
-
-def _without_masks(array: Array, keys: Sequence[Any]) -> list[Any]:
-    """The keys with the arrays of its places, one an axis, for each mask."""
-    made: list[Any] = []
-    axis = 0
-    for key in keys:
-        if not is_mask(key):
-            made.append(key)
-            axis += key is not None
-            continue
-        mask = lift(key)
-        if not mask.ndim:
-            raise error("a 0-d boolean as an index", hint="use numpy.where", kind=IndexRangeError)
-        for k, n in enumerate(extents(mask)):
-            _check_mask(array.extents[axis + k], n, axis + k)
-        _, places = masks.places(mask.ssa())
-        made += [Array.fresh(emit.cast(p, dtypes.to_ir(INT64))) for p in places]
-        axis += len(places)
-    return made
-
-
-def _check_mask(size: Extent, found: Extent, axis: int) -> None:
-    if emit.same_extent(size, found):
-        return
-    if isinstance(size, int) and isinstance(found, int):
-        raise error(
-            f"boolean index did not match indexed array along axis {axis}; size of axis is {size} but size of"
-            f" corresponding boolean axis is {found}",
-            kind=IndexRangeError,
-        )
-    same = emit.compare("eq", emit.index(size), emit.index(found))
-    emit.check(same, f"IndexError: boolean index did not match indexed array along axis {axis}")
 
 
 def for_each(shape: Sequence[Extent], init: SSAValue, body: Any) -> SSAValue:
@@ -113,7 +83,7 @@ def checked_offsets(key: Advanced, position: Sequence[SSAValue], shape: Sequence
     offsets: list[Extent] = [0] * len(shape)
     for axis, index in zip(key.axes, key.indices, strict=True):
         value = emit.cast(emit.extract(index, list(position)), INDEX)
-        offsets[axis] = checked(value, None, shape[axis], axis)
+        offsets[axis] = value if axis in key.inside else checked(value, None, shape[axis], axis)
     return offsets
 
 
@@ -140,6 +110,22 @@ def gather(array: Array, keys: Sequence[Any]) -> Array:
     return Array.fresh(for_each(key.shape, init, body))
 
 
+def broadcast_to(value: SSAValue, target: Sequence[Extent]) -> SSAValue:
+    """A value that is assigned, broadcast to the shape of what it is assigned to, or checked to have it."""
+    shape = emit.shape(value)
+    while len(shape) > len(target) and shape[0] == 1:
+        shape = shape[1:]
+    found = broadcast_extents(shape, target)
+    known = [p for p in zip(found, target, strict=False) if all(isinstance(n, int) for n in p)]
+    if len(found) != len(target) or any(n != m for n, m in known):
+        raise error(
+            f"shape mismatch: value array of shape {shape_text(shape)} could not be broadcast to indexing"
+            f" result of shape {shape_text(target)}",
+            kind=ShapeError,
+        )
+    return emit.broadcast(emit.reshape(value, shape) if isinstance(value.type, TensorType) else value, found)
+
+
 def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     """`base[indices[p...]] = value[p...]`, in order, so that the last of repeated indices wins."""
     key = advanced(array, keys)
@@ -147,8 +133,7 @@ def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     rest = [n for axis, n in enumerate(shape) if axis not in key.axes]
     lead = key.position
     target = [*rest[:lead], *key.shape, *rest[lead:]]
-    source = emit.cast(lift(value).ssa(), dtypes.to_ir(array.dtype))
-    source = emit.broadcast(source, target)
+    source = broadcast_to(emit.cast(lift(value).ssa(), dtypes.to_ir(array.dtype)), target)
     sizes = [1 if axis in key.axes else n for axis, n in enumerate(shape)]
     placed_sizes = [*rest[:lead], *([1] * len(key.shape)), *rest[lead:]]
     dropped = frozenset(range(lead, lead + len(key.shape)))

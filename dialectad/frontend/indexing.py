@@ -8,9 +8,10 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dialectad.errors import IndexRangeError
-from dialectad.frontend import dtypes, emit, views
+from dialectad.frontend import dtypes, emit, masks, views
 from dialectad.frontend.basic_keys import basic_view, integer
-from dialectad.frontend.gathering import gather, is_mask, scatter
+from dialectad.frontend.gathering import gather, scatter
+from dialectad.frontend.masks import is_mask
 from dialectad.frontend.tracers import (
     Array,
     Scalar,
@@ -23,7 +24,9 @@ from dialectad.frontend.tracing import error
 
 def load(array: Array, key: Any) -> Any:
     """`array[key]`"""
-    keys = expand(array, key)
+    if is_mask(key):
+        return masks.load(array, key)
+    keys = masks.expanded(array, expand(array, key))
     if any(is_advanced(k) for k in keys):
         return gather(array, keys)
     view = basic_view(array, keys)
@@ -36,10 +39,10 @@ def load(array: Array, key: Any) -> Any:
 
 def store(array: Array, key: Any, value: Any) -> None:
     """`array[key] = value`"""
-    keys = expand(array, key)
-    if len(keys) == 1 and is_mask(keys[0]):
-        write_out(array, value, keys[0], "unsafe")
+    if is_mask(key):
+        masks.store(array, key, value)
         return
+    keys = masks.expanded(array, expand(array, key))
     if any(is_advanced(k) for k in keys):
         scatter(array, keys, value)
         return

@@ -368,11 +368,14 @@ def broadcast_extents(*shapes: Sequence[Extent]) -> tuple[Extent, ...]:
 def _mismatch(shapes: Sequence[Sequence[Extent]]) -> CompileError:
     from dialectad.errors import ShapeError
 
-    texts = " ".join(
-        "(" + ",".join(str(n) if isinstance(n, int) else "?" for n in s) + ("," if len(s) == 1 else "") + ")"
-        for s in shapes
-    )
+    texts = " ".join(map(shape_text, shapes))
     return error(f"operands could not be broadcast together with shapes {texts}", kind=ShapeError)
+
+
+def shape_text(shape: Sequence[Extent]) -> str:
+    """A shape as NumPy writes it in messages."""
+    inner = ",".join(str(n) if isinstance(n, int) else "?" for n in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
 def elementwise(
@@ -443,14 +446,19 @@ def write_out(out: Any, result: Any, where: Any = True, casting: str = "same_kin
     value = emit.cast(result.ssa(), dtypes.to_ir(out.dtype))
     target = out.extents
     broadcast = broadcast_extents(emit.shape(value), target)
-    if len(broadcast) != len(target) or not all(map(emit.same_extent, broadcast, target)):
+    if len(broadcast) != len(target) or not all(map(_agrees, broadcast, target)):
         raise _mismatch([emit.shape(value), target])
-    value = emit.broadcast(value, target)
+    value = emit.retyped(emit.broadcast(value, broadcast), target)
     if where is not True:
         mask = emit.broadcast(emit.cast(lift(where).ssa(), dtypes.to_ir(BOOL)), target)
         value = emit.select(mask, value, out.ssa())
     out.write(value)
     return out
+
+
+def _agrees(found: Extent, wanted: Extent) -> bool:
+    """Whether what was broadcast to an extent has it: where that isn't known, it has been checked."""
+    return emit.same_extent(found, wanted) or (isinstance(found, int) and not isinstance(wanted, int))
 
 
 def _binary(ufunc: np.ufunc, *, reverse: bool = False) -> Callable[[Any, Any], Any]:
@@ -467,7 +475,7 @@ def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     return lambda self, other: apply_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
 
 
-_BINARY = {
+IN_PLACE = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -482,7 +490,9 @@ _BINARY = {
     "rshift": np.right_shift,
     "matmul": np.matmul,
 }
-for _name, _ufunc in _BINARY.items():
+"""The operators that have a form in place."""
+
+for _name, _ufunc in IN_PLACE.items():
     setattr(Tracer, f"__{_name}__", _binary(_ufunc))
     setattr(Tracer, f"__r{_name}__", _binary(_ufunc, reverse=True))
     setattr(Array, f"__i{_name}__", _in_place(_ufunc))

@@ -42,15 +42,25 @@ from dialectad.lower.llvm_text import (
     type_text,
     unsupported,
 )
+from dialectad.lower.order_library import definition
 
 
 def translate(module: ModuleOp) -> str:
-    """The LLVM IR text of a module of the `llvm` dialect."""
-    return translate_parts(module.body.ops)
+    """The LLVM IR text of a module of the `llvm` dialect, with what it calls of `order_library`."""
+    writer = _written(module.body.ops, places=False)
+    for name in writer.declarations.keys() - writer.defined:
+        if (text := definition(name)) is not None:
+            writer.functions.append(text)
+            writer.defined.add(name)
+    return writer.text()
 
 
 def translate_parts(ops: Iterable[Operation], *, places: bool = False) -> str:
     """The LLVM IR text of functions and globals; `places`: with debug info of where their ops are from."""
+    return _written(ops, places=places).text()
+
+
+def _written(ops: Iterable[Operation], *, places: bool) -> _Module:
     writer = _Module(places=places)
     for op in ops:
         try:
@@ -64,7 +74,7 @@ def translate_parts(ops: Iterable[Operation], *, places: bool = False) -> str:
         except CompileError as error:
             error.location = error.location or locations.of(op)
             raise
-    return writer.text()
+    return writer
 
 
 def _global(op: llvm.GlobalOp) -> str:

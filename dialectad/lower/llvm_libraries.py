@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dialectad.lower.order_library import routine
+
 _PURE = "nounwind willreturn nofree nosync nocallback speculatable memory(none)"
 """libm: `errno` and the floating-point status flags are nobody's to read here, as under NumPy."""
 
 _TOUCHES_ARGUMENTS = "nounwind willreturn nocallback memory(argmem: readwrite, inaccessiblemem: readwrite)"
 """BLAS: the arrays it is given, and work space of its own."""
+
+_NUMBERS_ARGUMENTS = "nounwind willreturn nofree nosync nocallback memory(argmem: readwrite)"
+"""Sorting: the arrays it is given."""
 
 ASSERT = "dialectad.assert"
 STOP = "dialectad.stop"
@@ -65,4 +70,6 @@ def known_attributes(name: str) -> str:
         return _STACK
     if name.startswith(("cblas_", "scipy_cblas_", "LAPACKE_")):
         return _TOUCHES_ARGUMENTS
+    if routine(name) is not None:
+        return _NUMBERS_ARGUMENTS
     return ""

@@ -1,6 +1,7 @@
 """`lower-blas`: each op of `blas` becomes a call of CBLAS or, where that doesn't pay, `linalg` ops.
 
-Each op of `lapack` becomes a call of LAPACK, whatever its size: there are no loops for it.
+Each op of `lapack` becomes a call of LAPACK, whatever its size: there are no loops for it. Each op of `order`
+becomes a call of a function that is part of the generated code.
 
 A call costs some tenths of a microsecond, and a library is tuned for matrices that don't fit in registers.
 What is bound by memory (ger, dot) gains nothing by it, and LLVM sees through loops.
@@ -22,9 +23,12 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.dialects import blas
 from dialectad.errors import CompileError
-from dialectad.lower import lapack_calls
+from dialectad.lower import lapack_calls, order_calls
 from dialectad.lower.blas_calls import CALLS, Caller
 from dialectad.lower.blas_loops import LOOPS, element_type
+
+_ALWAYS = {**lapack_calls.CALLS, **order_calls.CALLS}
+"""Ops that are called whatever their size."""
 
 CALL_ABOVE: dict[type[Operation], int] = {
     blas.GemmOp: 600,
@@ -58,7 +62,7 @@ def _shape(op: Operation, position: int) -> list[int]:
 
 @dataclass(frozen=True)
 class LowerBlasPass(ModulePass):
-    """Turn `blas` ops into library calls or `linalg` ops."""
+    """Turn `blas` ops into library calls or `linalg` ops, and those of `lapack` and `order` into calls."""
 
     name = "lower-blas"
 
@@ -67,10 +71,10 @@ class LowerBlasPass(ModulePass):
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         caller = Caller()
-        for inner in [o for o in op.walk() if type(o) in LOOPS or type(o) in lapack_calls.CALLS]:
+        for inner in [o for o in op.walk() if type(o) in LOOPS or type(o) in _ALWAYS]:
             builder = Builder(InsertPoint.before(inner))
             caller.builder = builder
-            if (call := lapack_calls.CALLS.get(type(inner))) is not None:
+            if (call := _ALWAYS.get(type(inner))) is not None:
                 _shape(inner, -1)
                 call(inner, caller)
             elif not (self._pays(inner) and CALLS[type(inner)](inner, caller)):

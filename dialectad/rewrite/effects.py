@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import MemRefType, UnrealizedConversionCastOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation
 
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad, blas, lapack, order
 from dialectad.dialects.arith import Arith
 from dialectad.dialects.linalg import Linalg
 
@@ -55,6 +55,7 @@ ON_VALUES = frozenset(
         *(op for op in Linalg.operations if op not in (linalg.YieldOp, linalg.IndexOp)),
         *blas.BLAS.operations,
         *lapack.LAPACK.operations,
+        *order.ORDER.operations,
     )
 )
 """Ops that are pure on tensors, and write their destinations on memrefs."""

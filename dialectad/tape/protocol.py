@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend.tracers import Tracer
@@ -321,6 +322,64 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
 _SPECIAL[np.put_along_axis] = _put_along_axis
 
 
+def _argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """Always stable, as in compiled functions."""
+    if kind is not None or order is not None or stable is not None:
+        np.argsort(np.zeros(0), kind=kind, order=order, stable=stable)  # it raises what is to be raised
+    return apply(np.argsort, (a,), {"axis": axis, "kind": "stable"})
+
+
+def _by_sorting(function: Any, instead: Callable[..., Any]) -> Callable[..., Any]:
+    """A partition, whose derivative is known where all of it is in order."""
+
+    def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
+        shape = np.shape(a)
+        n = a.size if axis is None else shape[normalize_axis_index(axis, len(shape))]
+        function(np.zeros(n), indexing.plain_key(kth), -1, kind, order)  # it raises what is to be raised
+        return instead(a, axis)
+
+    return partition
+
+
+def _bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
+    """With the length that the result has in this run."""
+    numbers = indexing.plain_key(x)
+    if isinstance(numbers, np.ndarray) and numbers.size and numbers.dtype.kind in "iub":
+        minlength = max(int(numbers.max()) + 1, minlength)
+    return apply(np.bincount, (numbers, weights), {"minlength": minlength})
+
+
+def _unique(
+    ar: Any, return_index: Any = False, return_inverse: Any = False, return_counts: Any = False, **kwargs: Any
+) -> Any:
+    """What is there for the first time is read."""
+    if kwargs.get("axis") is not None:
+        raise error("numpy.unique along an axis is not supported")
+    plain = indexing.plain_key(ar)
+    if isinstance(plain, Tracer):
+        return apply(np.unique, (ar, return_index, return_inverse, return_counts), kwargs)
+    _, index, *others = np.unique(plain, True, return_inverse, return_counts, **kwargs)
+    results = [np.ravel(ar)[index], *([index] if return_index else ()), *others]
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _compress(condition: Any, a: Any, axis: Any = None) -> Any:
+    return np.take(a, np.flatnonzero(indexing.plain_key(condition)), axis)
+
+
+def _extract(condition: Any, arr: Any) -> Any:
+    return np.take(np.ravel(arr), np.flatnonzero(indexing.plain_key(condition)))
+
+
+_SPECIAL[np.compress] = _compress
+_SPECIAL[np.extract] = _extract
+_SPECIAL[np.bincount] = _bincount
+_SPECIAL[np.unique] = _unique
+_SPECIAL[np.argsort] = _argsort
+_SPECIAL[np.partition] = _by_sorting(np.partition, lambda a, axis: apply(np.sort, (a, axis), {}))
+_SPECIAL[np.argpartition] = _by_sorting(np.argpartition, _argsort)
+
+
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     mask = indexing.plain_key(mask)
     repeated = np.resize(values, a.shape) if np.shape(values) != a.shape else values
@@ -487,8 +546,8 @@ for _name, _function in {
     **{
         name: getattr(np, name)
         for name in (
-            "all any argmax argmin argsort choose clip conjugate cumprod cumsum diagonal dot max mean min"
-            " nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
+            "all any argmax argmin argpartition argsort choose clip conjugate cumprod cumsum diagonal dot max"
+            " mean min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
         ).split()
     },
     "conj": np.conjugate,
@@ -509,7 +568,26 @@ def _refused(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in "sort partition argpartition compress tobytes tofile byteswap setflags put resize".split():
+def _in_order(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What sorts in place."""
+
+    def method(self: TapeArray, *args: Any, **kwargs: Any) -> None:
+        indexing.set_(self, ..., call_function(function, (self, *args), kwargs))
+
+    return method
+
+
+TapeArray.sort = _in_order(np.sort)  # pyright: ignore[reportAttributeAccessIssue]
+TapeArray.partition = _in_order(np.partition)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _compress_method(self: TapeArray, condition: Any, axis: Any = None) -> Any:
+    return _compress(condition, self, axis)
+
+
+TapeArray.compress = _compress_method  # pyright: ignore[reportAttributeAccessIssue]
+
+for _name in "tobytes tofile byteswap setflags put resize".split():
     setattr(TapeArray, _name, _refused(_name))
 
 

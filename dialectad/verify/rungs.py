@@ -31,7 +31,7 @@ def _names(dialect: str, ops: str) -> frozenset[str]:
 
 
 _COMMON = (
-    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas", "lapack"})
+    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas", "lapack", "order"})
     | _names("scf", "for if while yield condition")
     | _names("linalg", "generic fill yield index")
 )

@@ -187,6 +187,9 @@ X = RNG.normal(size=(4, 5))
         lambda x: (x[x > 0] * 2.0 + 1.0)[1:],
         lambda x: (x[x > 0], len(x[x > 0]), np.mean(x[x > 0])),
         lambda x: x[:, np.argmax(x[0]) :],
+        lambda x: np.unique(np.round(x)),
+        lambda x: np.unique(np.round(x), return_counts=True),
+        lambda x: np.bincount(np.argsort(x[0])),
     ],
 )
 def test_results_of_any_extent(function):

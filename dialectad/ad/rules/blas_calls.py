@@ -24,7 +24,7 @@ from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.forward import Forward
-from dialectad.ad.memory import blas_routine, is_memory, written_by_call
+from dialectad.ad.memory import blas_routine, is_memory, is_order_call, written_by_call
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, register
 from dialectad.ad.rules.llvm import element_pointer
@@ -254,7 +254,7 @@ class Call(Rule):
 
     def vary(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, llvm.CallOp)
-        if not any(activity.is_varied(o) for o in op.operands):
+        if is_order_call(op) or not any(activity.is_varied(o) for o in op.operands):
             return
         if blas_routine(op) is None:
             raise _unknown(op)
@@ -276,6 +276,8 @@ class Call(Rule):
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         assert isinstance(op, llvm.CallOp)
+        if is_order_call(op):
+            return
         call = Product.of(op)
         d: SSAValue | None = None
         if call.dest is None:
@@ -305,6 +307,8 @@ class Call(Rule):
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, llvm.CallOp)
+        if is_order_call(op):
+            return
         call, calls = Product.of(op), Calls(sweep.emitter, op, Product.of(op).element)
         tangents = {
             name: sweep.shadow(array.operand)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineMap
@@ -406,7 +406,8 @@ def linspace(
         step = emit.constant(float("nan"), element_type)
 
     def element(i: SSAValue) -> SSAValue:
-        scaled = emit.op(arith.MulfOp(emit.cast(i, element_type), step))
+        # plus -0.0: a product that is rounded before it is added to, as NumPy's is
+        scaled = emit.op(math.FmaOp(emit.cast(i, element_type), step, emit.constant(-0.0, element_type)))
         return emit.op(arith.AddfOp(scaled, first))
 
     if intervals <= 0:
@@ -420,8 +421,6 @@ def linspace(
     if dtype is not None:
         target = supported(dtype)
         if target.kind == "i":
-            from xdsl.dialects import math
-
             value = emit.op(math.FloorOp(value))
         value = emit.cast(value, dtypes.to_ir(target))
     return (Array.fresh(value), Scalar(step)) if retstep else Array.fresh(value)

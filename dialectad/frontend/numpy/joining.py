@@ -25,9 +25,8 @@ from dialectad.frontend.numpy.support import (
     require_same,
     scalar_value,
     tensor,
-    text,
 )
-from dialectad.frontend.tracers import Array, Tracer, lift, supported
+from dialectad.frontend.tracers import Array, Tracer, lift, shape_text, supported
 from dialectad.frontend.tracing import error
 
 
@@ -88,8 +87,8 @@ def concatenated(parts: Sequence[SSAValue], axis: int) -> SSAValue:
                     shape[d],
                     first[d],
                     "all the input array dimensions except for the concatenation axis must match exactly,"
-                    f" but along dimension {d}, the array at index 0 has shape {text(first)} and the array at"
-                    f" index {i} has shape {text(shape)}",
+                    f" but along dimension {d}, the array at index 0 has shape {shape_text(first)} and the"
+                    f" array at index {i} has shape {shape_text(shape)}",
                 )
     length: Extent = 0
     for shape in shapes:

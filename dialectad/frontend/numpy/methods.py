@@ -10,12 +10,13 @@ import numpy as np
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
 from dialectad.frontend.numpy import (
-    nonzero,
     products,
     reductions,
     scans,
+    searching,
     selection,
     shaping,
+    sorting,
 )
 from dialectad.frontend.numpy.support import checked
 from dialectad.frontend.tracers import Array, Scalar, Tracer, supported, write_out
@@ -37,7 +38,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "cumprod": scans.cumprod,
     "dot": products.dot,
     "trace": products.trace,
-    "nonzero": nonzero.nonzero,
     "ravel": shaping.ravel,
     "flatten": shaping.flatten,
     "swapaxes": shaping.swapaxes,
@@ -48,7 +48,10 @@ METHODS: dict[str, Callable[..., Any]] = {
     "take": selection.take,
     "diagonal": selection.diagonal,
     "choose": selection.choose,
-    "searchsorted": selection.searchsorted,
+    "searchsorted": searching.searchsorted,
+    "nonzero": searching.nonzero,
+    "argsort": sorting.argsort,
+    "argpartition": sorting.argpartition,
 }
 
 
@@ -141,11 +144,6 @@ def tolist(self: Tracer) -> Any:
     return [tolist(part) for part in self]
 
 
-def compress(self: Tracer, condition: Any, axis: Any = None) -> Any:
-    """ndarray.compress"""
-    return nonzero.compress(condition, self, axis)
-
-
 def fill(self: Array, value: Any) -> None:
     """ndarray.fill"""
     write_out(self, value, True, "unsafe")
@@ -164,10 +162,6 @@ def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
 
 
 REFUSED = {
-    "sort": "sort outside of the compiled function, or write it as a loop",
-    "argsort": "sort outside of the compiled function, or write it as a loop",
-    "partition": "sort outside of the compiled function",
-    "argpartition": "sort outside of the compiled function",
     "resize": "create a new array",
     "byteswap": "convert outside of the compiled function",
     "tobytes": "return the array and convert it outside",
@@ -177,10 +171,20 @@ REFUSED = {
 
 for _name, _hint in REFUSED.items():
     setattr(Tracer, _name, _refused(_name, _hint))
-for _function in (reshape, transpose, astype, item, tolist, conjugate, compress):
+for _function in (reshape, transpose, astype, item, tolist, conjugate):
     setattr(Tracer, _function.__name__, _function)
 Tracer.conj = conjugate  # pyright: ignore[reportAttributeAccessIssue]
 Array.fill = fill
+Array.sort = sorting.sort_in_place  # pyright: ignore[reportAttributeAccessIssue]
+Array.partition = sorting.partition_in_place  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def compress(self: Array, condition: Any, axis: Any = None) -> Any:
+    """ndarray.compress"""
+    return searching.compress(condition, self, axis)
+
+
+Array.compress = compress  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.copy = lambda self, order="C": self  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.T = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]
 Array.mT = property(lambda self: shaping.swapaxes(self, -1, -2))  # pyright: ignore[reportAttributeAccessIssue]

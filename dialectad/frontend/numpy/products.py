@@ -27,11 +27,10 @@ from dialectad.frontend.numpy.support import (
     require_same,
     result_dtype,
     tensor,
-    text,
     total,
     wrapped,
 )
-from dialectad.frontend.tracers import UFUNCS, Array, broadcast_extents
+from dialectad.frontend.tracers import UFUNCS, Array, broadcast_extents, shape_text
 from dialectad.frontend.tracing import error
 
 
@@ -203,7 +202,8 @@ def dot(a: Any, b: Any) -> Any:
     (left, right), _ = _common(a, b)
     k, other = emit.shape(left)[-1], emit.shape(right)[0 if emit.rank(right) == 1 else -2]
     s, t = emit.shape(left), emit.shape(right)
-    message = f"shapes {text(s)} and {text(t)} not aligned: {_size(k)} (dim {len(s) - 1}) != {_size(other)}"
+    shapes = f"shapes {shape_text(s)} and {shape_text(t)}"
+    message = f"{shapes} not aligned: {_size(k)} (dim {len(s) - 1}) != {_size(other)}"
     require_same(k, other, message + f" (dim {max(len(t) - 2, 0)})")
     if emit.rank(right) <= 2:
         if emit.rank(left) <= 2:

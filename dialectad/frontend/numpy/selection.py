@@ -15,7 +15,6 @@ from dialectad.frontend import emit
 from dialectad.frontend.dtypes import BOOL, INDEX
 from dialectad.frontend.emit import PARALLEL, Extent
 from dialectad.frontend.numpy.creation import shifted_diagonal
-from dialectad.frontend.numpy.nonzero import nonzero
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
@@ -38,9 +37,9 @@ from dialectad.frontend.tracing import error
 
 @implements(np.where)
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """numpy.where with one or three arguments"""
+    """numpy.where"""
     if x is None and y is None:
-        return nonzero(condition)
+        return np.nonzero(lift(condition))
     if x is None or y is None:
         raise error("either both or neither of x and y should be given", kind=ShapeError)
     operands = [operand(condition), operand(x), operand(y)]
@@ -235,46 +234,6 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
         return emit.insert(emit.extract(new, list(at)), out, _place(index, at, d, size))
 
     source.write(gathering.for_each(shape, source.ssa(), body))
-
-
-@implements(np.searchsorted)
-def searchsorted(a: Any, v: Any, side: str = "left") -> Any:
-    """numpy.searchsorted: by counting the elements before"""
-    keys, wanted = array(a), operand(v)
-    dtype = result_dtype(keys, wanted)
-    count = np.expand_dims(array(v).astype(dtype), -1)
-    before = np.less(keys, count) if side == "left" else np.less_equal(keys, count)
-    result = np.sum(before, axis=-1)
-    if isinstance(result, Scalar) and isinstance(keys.extents[0], int):
-        result.interval = (0, keys.extents[0])
-    return result
-
-
-@implements(np.digitize)
-def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """numpy.digitize, for increasing bins"""
-    return searchsorted(bins, x, "left" if right else "right")
-
-
-@implements(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
-    """numpy.interp"""
-    points, heights = array(xp), array(fp)
-    points = points if points.dtype.kind == "f" else points.astype(float)
-    at = array(x)
-    last = points.shape[0] - 1
-    segment = np.clip(searchsorted(points, at, "right") - 1, 0, max(last - 1, 0))
-    if last == 0:
-        result = np.broadcast_to(heights[0], at.shape)
-        x0 = x1 = points[0]
-    else:
-        x0, x1 = take(points, segment), take(points, segment + 1)
-        y0, y1 = take(heights, segment), take(heights, segment + 1)
-        result = y0 + (y1 - y0) / (x1 - x0) * (at - x0)
-    result = np.where(at < points[0], heights[0] if left is None else left, result)
-    result = np.where(at == points[last], heights[last], result)
-    result = np.where(at > points[last], heights[last] if right is None else right, result)
-    return operand(result)
 
 
 # --- diagonals and triangles -------------------------------------------------------------------

@@ -20,9 +20,8 @@ from dialectad.frontend.numpy.support import (
     operand,
     shape_argument,
     tensor,
-    text,
 )
-from dialectad.frontend.tracers import Array, broadcast_extents
+from dialectad.frontend.tracers import Array, broadcast_extents, shape_text
 from dialectad.frontend.tracing import error
 
 # --- reshape -----------------------------------------------------------------------------------
@@ -35,7 +34,7 @@ def _target(source: Sequence[Extent], wanted: Sequence[Any]) -> list[Extent]:
     if len(unknown) > 1:
         raise error("can only specify one unknown dimension", kind=ShapeError)
     static = all(isinstance(n, int) for n in (*source, *target))
-    message = f"cannot reshape array of size {_size(source)} into shape {text(target)}"
+    message = f"cannot reshape array of size {_size(source)} into shape {shape_text(target)}"
     if unknown:
         known = _product([n for n in target if not (isinstance(n, int) and n == -1)])
         size = _product(source)
@@ -351,7 +350,8 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Array:
     found = broadcast_extents(source, target)
     if len(found) != len(target) or not all(map(emit.same_extent, found, target)):
         raise error(
-            f"operands can not be broadcast with remapped shapes: {text(source)} to {text(target)}",
+            "operands can not be broadcast with remapped shapes:"
+            f" {shape_text(source)} to {shape_text(target)}",
             kind=ShapeError,
         )
     return Array.fresh(emit.broadcast(value, target))

@@ -325,12 +325,6 @@ def total(extents: Iterable[Extent]) -> Extent:
     return functools.reduce(emit.mul_index, extents, 1)
 
 
-def text(shape: Sequence[Extent]) -> str:
-    """A shape as NumPy writes it in messages."""
-    inner = ",".join(str(n) if isinstance(n, int) else "?" for n in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
-
-
 def require_same(a: Extent, b: Extent, message: str) -> None:
     """Raise unless two extents agree: now if they are known, otherwise at run time."""
     if isinstance(a, int) and isinstance(b, int):

@@ -14,7 +14,7 @@ from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from dialectad.dialects import blas, lapack
+from dialectad.dialects import blas, lapack, order
 from dialectad.dialects import linalg as ours
 from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
 from dialectad.lower.bufferization.places import Place, Splat, is_tensor
@@ -267,10 +267,11 @@ def _product(b: Bufferizer, op: blas.GemmOp | blas.GemvOp | blas.GerOp) -> None:
     b.drop(op)
 
 
-def _in_place(b: Bufferizer, op: lapack.InPlace) -> None:
+def _into_destination(b: Bufferizer, op: lapack.InPlace | order.Order) -> None:
     *inputs, dest = op.operands
     (result,) = op.results
-    place = b.choose(result, dest, [(value, False) for value in inputs], keeps_dest=True)
+    keeps = isinstance(op, lapack.InPlace)
+    place = b.choose(result, dest, [(value, False) for value in inputs], keeps_dest=keeps)
     operands = [*map(b.operand, inputs), b.memref(place)]
     b.define(result, place)
     b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
@@ -293,7 +294,7 @@ Bufferizer.RULES |= {
     blas.GerOp: _product,
     blas.DotOp: _scalar,
     lapack.LogdetOp: _scalar,
-    **dict.fromkeys(lapack.IN_PLACE, _in_place),
+    **dict.fromkeys((*lapack.IN_PLACE, *order.ORDER.operations), _into_destination),
     **dict.fromkeys(
         (
             linalg.MatmulOp,

@@ -13,7 +13,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.memory import ALLOCATIONS, BULK, VIEWS, buffer_of, is_memory, is_origin, written_by
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad, blas, lapack, order
 from dialectad.lift.purity import is_speculatable
 from dialectad.rewrite.effects import SCALAR, TERMINATORS
 
@@ -33,7 +33,7 @@ _TOUCHING = frozenset(
     (
         *(memref.LoadOp, memref.StoreOp, memref.CopyOp, memref.DeallocOp, linalg.GenericOp, linalg.FillOp),
         *(llvm.LoadOp, llvm.StoreOp, func.CallOp, *BULK),
-        *(*blas.BLAS.operations, *lapack.LAPACK.operations),
+        *(*blas.BLAS.operations, *lapack.LAPACK.operations, *order.ORDER.operations),
     )
 )
 
