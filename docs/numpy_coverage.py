@@ -117,6 +117,10 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 - `broadcast_to`, `broadcast_arrays` and `diagonal` give copies instead of read-only views.
 - `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
+- `sort` and `argsort` are stable, whatever their `kind`; `partition` and `argpartition` sort.
+- `bincount` with `minlength=n` is for numbers below n; a larger one is a `ValueError`. Without `minlength`
+  its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time:
+  it can be used in a compiled function, but not returned by it.
 - `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
 - Python integers have 64 bits and wrap around; a float divided by zero gives infinity or NaN, where Python
   raises ZeroDivisionError (integers raise it here, too).
