@@ -29,16 +29,16 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _ufuncs() -> str:
-    rows = ["| ufunc | floats | integers | bools |", "|---|---|---|---|"]
+    rows = ["| ufunc | floats | integers | unsigned | bools |", "|---|---|---|---|---|"]
     for ufunc in sorted(UFUNCS, key=lambda u: u.__name__):
         kernels = ufuncs.KERNELS.get(ufunc)
         if ufunc in ufuncs.REFUSED:
             continue
         if kernels is None:
-            marks = ["yes"] * (3 if ufunc is np.matmul else 2 if ufunc is np.divmod else 1)
-            marks += [""] * (3 - len(marks))
+            marks = ["yes"] * (4 if ufunc is np.matmul else 3 if ufunc is np.divmod else 1)
+            marks += [""] * (4 - len(marks))
         else:
-            marks = ["yes" if kind in kernels else "" for kind in "fib"]
+            marks = ["yes" if kind in kernels else "" for kind in "fiub"]
         rows.append(f"| `{ufunc.__name__}` | {' | '.join(marks)} |")
     return "\n".join(rows)
 
@@ -106,7 +106,7 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 ## Not supported
 
-- dtypes: complex, unsigned, float16, longdouble, datetime, strings, objects
+- dtypes: complex, float16, longdouble, datetime, strings, objects
 - ufuncs: {_listed(_unsupported_ufuncs())}
 - functions: {_listed(missing)}
 - `numpy.linalg`: {_listed(linear_missing)}
@@ -118,8 +118,9 @@ Built-in functions on values known only at run time: {_listed(python)}
 - `broadcast_to`, `broadcast_arrays` and `diagonal` give copies instead of read-only views.
 - `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
 - `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
-- Python integers have 64 bits and wrap around; a float divided by zero gives infinity or NaN, where Python
-  raises ZeroDivisionError (integers raise it here, too).
+- Python integers have 64 bits and wrap around (`int(x)` of a `uint64` from 2**63 on raises OverflowError); a
+  float divided by zero gives infinity or NaN, where Python raises ZeroDivisionError (integers raise it here,
+  too).
 - `min` and `max` of numbers of different types give the type that both promote to.
 """
 

@@ -32,6 +32,7 @@ from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.iterators import Steps
+from dialectad.frontend.signs import erase_signs
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
@@ -128,7 +129,7 @@ def _checked(dtype: DType) -> DType:
     if not dtypes.is_supported(dtype):
         raise UnsupportedTypeError(
             f"an argument of dtype {dtype} is not supported",
-            hint="use float64, float32, int64, int32, int16, int8 or bool, in native byte order",
+            hint=f"use {dtypes.NAMES}, in native byte order",
             pass_name="trace",
         )
     return dtype
@@ -356,6 +357,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
                     values.append(value)
         finish(symbol, body, values, None)
         regions.outline(trace)
+    erase_signs(trace.module)
     return Program(
         trace.module,
         symbol,

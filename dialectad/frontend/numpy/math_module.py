@@ -13,14 +13,14 @@ from xdsl.dialects import math as math_ops
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import emit
 from dialectad.frontend.dtypes import FLOAT64, INT64
-from dialectad.frontend.numpy.methods import cast_scalar, item
+from dialectad.frontend.numpy.methods import cast_scalar
 from dialectad.frontend.numpy.support import checked, holds_tracer, operand, scalar_value
 from dialectad.frontend.tracers import CALLS, Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import error
 
 
 def number(x: Any) -> Any:
-    """`x`, which must be one number, as a Python number."""
+    """`x`, which must be one number: an array's only element."""
     if not isinstance(x, Tracer):
         return x
     if isinstance(x, Array) and any(n != 1 for n in x.extents):
@@ -29,7 +29,7 @@ def number(x: Any) -> Any:
             hint="use the function of numpy, which works on whole arrays",
             kind=UnsupportedTypeError,
         )
-    return item(x)
+    return Scalar(emit.extract(x.ssa(), [0] * x.ndim)) if isinstance(x, Array) else x
 
 
 def as_float(x: Any) -> Any:
