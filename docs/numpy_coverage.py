@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import dialectad.frontend.numpy
+from dialectad.frontend import special
 from dialectad.frontend.numpy import builtins_, math_module, methods, ufunc_methods, ufuncs
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Array
 
@@ -69,6 +70,7 @@ def page() -> str:
     unknown = [n for n, f in _public(math).items() if callable(f) and n not in mathematics]
     python = [f.__name__ for f in (*builtins_.FUNCTIONS, len, isinstance)]
     assert all(hasattr(builtins, name) for name in python)
+    scipy_special = (*special.ELEMENTWISE, *special.WHOLE, "digamma")
     reduced = [u.__name__ for u in (*ufunc_methods.REDUCERS, np.logaddexp, np.logaddexp2)]
     return f"""# What of NumPy compiled functions can use
 
@@ -104,6 +106,8 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 `math`: {_listed(mathematics)}
 
+`scipy.special`, if it is installed (compiled code doesn't need it): {_listed(scipy_special)}
+
 ## Not supported
 
 - dtypes: complex, float16, longdouble, datetime, strings, objects
@@ -121,6 +125,9 @@ Built-in functions on values known only at run time: {_listed(python)}
 - Python integers have 64 bits and wrap around (`int(x)` of a `uint64` from 2**63 on raises OverflowError); a
   float divided by zero gives infinity or NaN, where Python raises ZeroDivisionError (integers raise it here,
   too).
+- `scipy.special` and `math.gamma`, `lgamma`, `erfc`: within some 1e-14 of the exact value, relative or
+  absolute, whichever is greater; where Python raises for an argument, the result is infinite or NaN. `fsum`
+  has no extra precision. `polygamma` takes its order as a number known while compiling.
 - `min` and `max` of numbers of different types give the type that both promote to.
 """
 

@@ -28,7 +28,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
+from dialectad.frontend import dtypes, mutation, pytrees, regions, special, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.iterators import Steps
@@ -339,6 +339,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     CompileError
         If the function does what can't be compiled; it tells where.
     """
+    special.register()
     trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
         symbol = trace.symbol(name)
