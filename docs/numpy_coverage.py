@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import dialectad.frontend.numpy
+from dialectad.frontend import special
 from dialectad.frontend.numpy import builtins_, math_module, methods, ufunc_methods, ufuncs
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Array
 
@@ -29,16 +30,16 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _ufuncs() -> str:
-    rows = ["| ufunc | floats | integers | bools |", "|---|---|---|---|"]
+    rows = ["| ufunc | floats | integers | unsigned | bools |", "|---|---|---|---|---|"]
     for ufunc in sorted(UFUNCS, key=lambda u: u.__name__):
         kernels = ufuncs.KERNELS.get(ufunc)
         if ufunc in ufuncs.REFUSED:
             continue
         if kernels is None:
-            marks = ["yes"] * (3 if ufunc is np.matmul else 2 if ufunc is np.divmod else 1)
-            marks += [""] * (3 - len(marks))
+            marks = ["yes"] * (4 if ufunc is np.matmul else 3 if ufunc is np.divmod else 1)
+            marks += [""] * (4 - len(marks))
         else:
-            marks = ["yes" if kind in kernels else "" for kind in "fib"]
+            marks = ["yes" if kind in kernels else "" for kind in "fiub"]
         rows.append(f"| `{ufunc.__name__}` | {' | '.join(marks)} |")
     return "\n".join(rows)
 
@@ -69,6 +70,7 @@ def page() -> str:
     unknown = [n for n, f in _public(math).items() if callable(f) and n not in mathematics]
     python = [f.__name__ for f in (*builtins_.FUNCTIONS, len, isinstance)]
     assert all(hasattr(builtins, name) for name in python)
+    scipy_special = (*special.ELEMENTWISE, *special.WHOLE, "digamma")
     reduced = [u.__name__ for u in (*ufunc_methods.REDUCERS, np.logaddexp, np.logaddexp2)]
     return f"""# What of NumPy compiled functions can use
 
@@ -104,9 +106,11 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 `math`: {_listed(mathematics)}
 
+`scipy.special`, if it is installed (compiled code doesn't need it): {_listed(scipy_special)}
+
 ## Not supported
 
-- dtypes: complex, unsigned, float16, longdouble, datetime, strings, objects
+- dtypes: complex, float16, longdouble, datetime, strings, objects
 - ufuncs: {_listed(_unsupported_ufuncs())}
 - functions: {_listed(missing)}
 - `numpy.linalg`: {_listed(linear_missing)}
@@ -120,10 +124,14 @@ Built-in functions on values known only at run time: {_listed(python)}
 - `sort` and `argsort` are stable, whatever their `kind`; `partition` and `argpartition` sort.
 - `bincount` with `minlength=n` is for numbers below n; a larger one is a `ValueError`. Without `minlength`
   its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time:
-  it can be used in a compiled function, but not returned by it.
+  which level graph can't do.
 - `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
-- Python integers have 64 bits and wrap around; a float divided by zero gives infinity or NaN, where Python
-  raises ZeroDivisionError (integers raise it here, too).
+- Python integers have 64 bits and wrap around (`int(x)` of a `uint64` from 2**63 on raises OverflowError); a
+  float divided by zero gives infinity or NaN, where Python raises ZeroDivisionError (integers raise it here,
+  too).
+- `scipy.special` and `math.gamma`, `lgamma`, `erfc`: within some 1e-14 of the exact value, relative or
+  absolute, whichever is greater; where Python raises for an argument, the result is infinite or NaN. `fsum`
+  has no extra precision. `polygamma` takes its order as a number known while compiling.
 - `min` and `max` of numbers of different types give the type that both promote to.
 """
 

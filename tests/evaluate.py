@@ -116,7 +116,7 @@ def _coerce(value: Any, type_: Attribute) -> Any:
         return np.asarray(value, dtype_of(type_.element_type))
     if isinstance(type_, MemRefType):
         return value
-    return dtype_of(type_).type(value)
+    return np.asarray(value).astype(dtype_of(type_))[()]
 
 
 def _extents(maps: Sequence[Any], data: Sequence[Any]) -> list[int]:
@@ -162,7 +162,8 @@ def _unsigned(x: Any) -> Any:
 def _like(x: Any, reference: Any) -> Any:
     """`x` with the dtype of `reference`; an array stays an array, a scalar a scalar."""
     dtype = np.asarray(reference).dtype
-    return np.asarray(x).astype(dtype) if isinstance(reference, np.ndarray) else dtype.type(x)
+    x = np.asarray(x).astype(dtype)
+    return x if isinstance(reference, np.ndarray) else x[()]
 
 
 def _elementwise(function: Callable[..., Any]) -> Rule:
@@ -175,8 +176,8 @@ def _elementwise(function: Callable[..., Any]) -> Rule:
 def _cast(_: Interpreter, op: Operation, operands: list[Any]) -> Sequence[Any]:
     type_ = op.results[0].type
     dtype = dtype_of(type_.element_type if isinstance(type_, TensorType) else type_)
-    x = operands[0]
-    return [x.astype(dtype) if isinstance(x, np.ndarray) else dtype.type(x)]
+    x = np.asarray(operands[0]).astype(dtype)
+    return [x if isinstance(operands[0], np.ndarray) else x[()]]
 
 
 _CMPI = {0: "equal", 1: "not_equal", 2: "less", 3: "less_equal", 4: "greater", 5: "greater_equal"}
@@ -247,6 +248,7 @@ _RULES |= {
         arith.ShRUIOp: lambda a, b: _unsigned(a) >> _unsigned(b),
         math.AbsFOp: np.abs,
         math.AbsIOp: np.abs,
+        math.CtPopOp: lambda x: np.bitwise_count(_unsigned(x)),
         math.AcosOp: np.arccos,
         math.AcoshOp: np.arccosh,
         math.AsinOp: np.arcsin,

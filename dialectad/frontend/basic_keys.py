@@ -16,7 +16,7 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from dialectad.errors import IndexRangeError
-from dialectad.frontend import emit, views
+from dialectad.frontend import dtypes, emit, views
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.slicing import slice_of
@@ -87,7 +87,7 @@ def integer(key: Any, extent: Extent, axis: int) -> Extent:
         key = lift(key)
     if isinstance(key, Array) and key.ndim == 0:
         key = Scalar(emit.extract(key.ssa(), []))
-    if not isinstance(key, Scalar) or key.dtype.kind != "i":
+    if not isinstance(key, Scalar) or not dtypes.is_integral(key.dtype):
         raise error(
             "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or"
             f" boolean arrays are valid indices, not {type(key).__name__}"

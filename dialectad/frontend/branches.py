@@ -208,7 +208,7 @@ def _after(type_: LeafType, value: SSAValue, leaves: Sequence[Any], chosen: list
             leaf.interval if isinstance(leaf, Scalar) else (leaf, leaf) if type(leaf) is int else None
             for leaf in leaves
         ]
-        if type_.dtype.kind == "i" and all(intervals):
+        if dtypes.is_integral(type_.dtype) and all(intervals):
             known = [i for i in intervals if i is not None]
             result.interval = (min(i[0] for i in known), max(i[1] for i in known))
     return result

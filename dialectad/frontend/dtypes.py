@@ -1,4 +1,11 @@
-"""NumPy dtypes and the scalar types of the IR."""
+"""NumPy dtypes and the scalar types of the IR.
+
+Note [Signedness]
+    MLIR's `arith` has signless integers; whether a number is signed is in the op. While a function is traced,
+    the type of a value has to tell, since the op is chosen by it, so `uint8` is `ui8` then. `emit` refuses
+    to make an op that reads an unsigned number as a signed one. When the trace is complete, `erase_signs`
+    makes all integers signless.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +17,7 @@ from xdsl.dialects.builtin import (
     Float64Type,
     IndexType,
     IntegerType,
+    Signedness,
     TensorType,
     f32,
     f64,
@@ -23,7 +31,9 @@ from xdsl.ir import Attribute
 
 DType = np.dtype[Any]
 
-BOOL, INT64, FLOAT32, FLOAT64 = (np.dtype(t) for t in (np.bool_, np.int64, np.float32, np.float64))
+BOOL, INT64, UINT64, FLOAT32, FLOAT64 = (
+    np.dtype(t) for t in (np.bool_, np.int64, np.uint64, np.float32, np.float64)
+)
 
 INDEX = IndexType()
 
@@ -33,15 +43,27 @@ _TO_IR: dict[DType, Attribute] = {
     np.dtype(np.int16): i16,
     np.dtype(np.int32): i32,
     INT64: i64,
+    **{np.dtype(f"uint{n}"): IntegerType(n, Signedness.UNSIGNED) for n in (8, 16, 32, 64)},
     FLOAT32: f32,
     FLOAT64: f64,
 }
+SUPPORTED = tuple(_TO_IR)
+
 _FROM_IR: dict[Attribute, DType] = {ir: dtype for dtype, ir in _TO_IR.items()} | {INDEX: INT64}
+
+
+NAMES = "float64, float32, an integer type from int8 to uint64, or bool"
+"""What messages call the dtypes that are supported."""
 
 
 def is_supported(dtype: DType) -> bool:
     """Whether arrays of this dtype can be compiled."""
     return dtype in _TO_IR and dtype.isnative
+
+
+def is_integral(dtype: DType) -> bool:
+    """Whether a dtype is one of integers, signed or not."""
+    return dtype.kind in "iu"
 
 
 def to_ir(dtype: DType) -> Attribute:
@@ -62,3 +84,10 @@ def is_float(type_: Attribute) -> bool:
 def is_integer(type_: Attribute) -> bool:
     """Whether a scalar type is an integer or index one (bool included)."""
     return isinstance(type_, IntegerType | IndexType)
+
+
+def is_unsigned(type_: Attribute) -> bool:
+    """Whether a scalar type, or that of a tensor's elements, holds numbers without a sign (bools do)."""
+    if isinstance(type_, TensorType):
+        type_ = type_.element_type
+    return type_ == i1 or (isinstance(type_, IntegerType) and type_.signedness.data is Signedness.UNSIGNED)

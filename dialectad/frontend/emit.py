@@ -42,7 +42,37 @@ REDUCTION = IteratorTypeAttr(IteratorType.REDUCTION)
 
 def op(operation: Operation) -> SSAValue:
     """Insert an op of one result and give that."""
+    if dtypes.is_unsigned(operation.operands[0].type if operation.operands else INDEX):
+        assert not _reads_sign(operation), f"{operation.name} of a number without a sign"
     return current().insert(operation).results[0]
+
+
+_UNSIGNED: dict[type[Operation], type[Operation]] = {
+    arith.MaxSIOp: arith.MaxUIOp,
+    arith.MinSIOp: arith.MinUIOp,
+    arith.DivSIOp: arith.DivUIOp,
+    arith.FloorDivSIOp: arith.DivUIOp,
+    arith.RemSIOp: arith.RemUIOp,
+    arith.ShRSIOp: arith.ShRUIOp,
+    arith.ExtSIOp: arith.ExtUIOp,
+    arith.SIToFPOp: arith.UIToFPOp,
+}
+"""Ops on signed integers -> the ops that do the same on unsigned ones."""
+
+
+def by_sign(operation: Any, value: SSAValue) -> Any:
+    """The form of an op on signed integers that fits `value`, see Note [Signedness] in `dtypes.py`."""
+    return _UNSIGNED.get(operation, operation) if dtypes.is_unsigned(value.type) else operation
+
+
+def _reads_sign(operation: Operation) -> bool:
+    if isinstance(operation, arith.CmpiOp):
+        return operation.predicate.value.data in _SIGNED_PREDICATES
+    return type(operation) in _UNSIGNED or isinstance(operation, arith.CeilDivSIOp)
+
+
+_SIGNED_PREDICATES = range(2, 6)
+"""The numbers of slt, sle, sgt and sge."""
 
 
 # --- scalars -----------------------------------------------------------------------------------
@@ -52,6 +82,8 @@ def scalar_attr(value: Any, type_: Attribute) -> IntegerAttr[Any] | FloatAttr[An
     """`value` as an attribute of a scalar type."""
     if dtypes.is_float(type_):
         return FloatAttr(float(value), type_)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    if dtypes.is_unsigned(type_):
+        value = int(value) % 2 ** _width(type_)
     return IntegerAttr(int(value), type_)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
@@ -488,10 +520,17 @@ def _width(type_: Attribute) -> int:
 
 
 def cast(value: SSAValue, to: Attribute) -> SSAValue:
-    """`value`, a scalar or tensor, with another element type, converted as NumPy's `astype`."""
+    """`value`, a scalar or tensor, with another element type, converted as NumPy's `astype`.
+
+    As an `index`, an unsigned number that is too large stays large.
+    """
     source = element(value)
     if source == to:
         return value
+    if to == INDEX and source != i1 and dtypes.is_unsigned(source):
+        if _width(source) == 64:
+            value = op(arith.MinUIOp(value, like(value, 2**63 - 1)))
+        return cast(cast(value, i64), INDEX)
     if source == INDEX or to == INDEX:
         if source == INDEX and not dtypes.is_integer(to):
             return cast(cast(value, dtypes.to_ir(dtypes.INT64)), to)
@@ -506,12 +545,25 @@ def cast(value: SSAValue, to: Attribute) -> SSAValue:
         if dtypes.is_float(to):
             wider = to.bitwidth > source.bitwidth  # pyright: ignore[reportAttributeAccessIssue]
             return _cast_op(value, to, arith.ExtFOp if wider else arith.TruncFOp)
-        return _cast_op(value, to, arith.FPToSIOp)
+        return (
+            _float_to_unsigned(value, to) if dtypes.is_unsigned(to) else _cast_op(value, to, arith.FPToSIOp)
+        )
     if dtypes.is_float(to):
-        return _cast_op(value, to, arith.UIToFPOp if source == i1 else arith.SIToFPOp)
+        return _cast_op(value, to, by_sign(arith.SIToFPOp, value))
+    if _width(to) == _width(source):
+        return _cast_op(value, to, arith.BitcastOp)
     if _width(to) < _width(source):
         return _cast_op(value, to, arith.TruncIOp)
-    return _cast_op(value, to, arith.ExtUIOp if source == i1 else arith.ExtSIOp)
+    return _cast_op(value, to, by_sign(arith.ExtSIOp, value))
+
+
+def _float_to_unsigned(value: SSAValue, to: Attribute) -> SSAValue:
+    """By way of signed integers, so that -1 becomes the greatest number, as with NumPy."""
+    if _width(to) < 64:
+        return cast(cast(value, i64), to)
+    half = like(value, 2.0**63)
+    low, high = cast(value, i64), cast(op(arith.SubfOp(value, half)), i64)
+    return cast(select(compare("olt", value, half), low, op(arith.XOrIOp(high, like(high, -(2**63))))), to)
 
 
 def not_equal_zero(value: SSAValue) -> SSAValue:
@@ -531,9 +583,15 @@ def like(value: SSAValue, number: Any) -> SSAValue:
 
 
 def compare(predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
-    """`arith.cmpf` or `arith.cmpi` by the name of the predicate."""
-    operation = arith.CmpfOp if dtypes.is_float(element(a)) else arith.CmpiOp
-    return op(operation(a, b, predicate))
+    """`arith.cmpf` or `arith.cmpi` by the name of the predicate.
+
+    For integers `lt`, `le`, `gt` and `ge` look at the signs if there are any.
+    """
+    if dtypes.is_float(element(a)):
+        return op(arith.CmpfOp(a, b, predicate))
+    if predicate in ("lt", "le", "gt", "ge"):
+        predicate = ("u" if dtypes.is_unsigned(a.type) else "s") + predicate
+    return op(arith.CmpiOp(a, b, predicate))
 
 
 def select(condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:

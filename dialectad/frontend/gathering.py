@@ -12,11 +12,13 @@ from xdsl.ir import SSAValue
 from dialectad.errors import IndexRangeError, ShapeError
 from dialectad.frontend import dtypes, emit
 from dialectad.frontend.basic_keys import basic_view, checked
-from dialectad.frontend.dtypes import INDEX
+from dialectad.frontend.dtypes import INDEX, INT64, UINT64
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
     Array,
+    Tracer,
     broadcast_extents,
+    converted,
     extents,
     lift,
     shape_text,
@@ -50,7 +52,7 @@ def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
     # integers next to index arrays take part in the broadcasting, as in NumPy
     arrays = [(p, lift(k)) for p, k in enumerate(keys) if k is not None and not isinstance(k, slice)]
     for _, tracer in arrays:
-        if tracer.dtype.kind != "i":
+        if not dtypes.is_integral(tracer.dtype):
             raise error("arrays used as indices must be of integer (or boolean) type", kind=IndexRangeError)
     basic = [k if k is None or isinstance(k, slice) else slice(None) for k in keys]
     base = basic_view(array, basic)
@@ -60,11 +62,17 @@ def advanced(array: Array, keys: Sequence[Any]) -> Advanced:
     return Advanced(
         base,
         tuple(positions),
-        tuple(emit.broadcast(t.ssa(), shape) for _, t in arrays),
+        tuple(emit.broadcast(_signed(t), shape) for _, t in arrays),
         shape,
         positions[0] if together else 0,
         frozenset(p for p, k in enumerate(keys) if isinstance(k, Inside)),
     )
+
+
+def _signed(tracer: Tracer) -> SSAValue:
+    """The elements of an index array: a `uint64` from 2**63 on counts from the end, as for NumPy."""
+    value = tracer.ssa()
+    return emit.cast(value, dtypes.to_ir(INT64)) if tracer.dtype == UINT64 else value
 
 
 def for_each(shape: Sequence[Extent], init: SSAValue, body: Any) -> SSAValue:
@@ -133,7 +141,7 @@ def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     rest = [n for axis, n in enumerate(shape) if axis not in key.axes]
     lead = key.position
     target = [*rest[:lead], *key.shape, *rest[lead:]]
-    source = broadcast_to(emit.cast(lift(value).ssa(), dtypes.to_ir(array.dtype)), target)
+    source = broadcast_to(converted(lift(value), array.dtype), target)
     sizes = [1 if axis in key.axes else n for axis, n in enumerate(shape)]
     placed_sizes = [*rest[:lead], *([1] * len(key.shape)), *rest[lead:]]
     dropped = frozenset(range(lead, lead + len(key.shape)))

@@ -8,13 +8,14 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dialectad.errors import IndexRangeError
-from dialectad.frontend import dtypes, emit, masks, views
+from dialectad.frontend import emit, masks, views
 from dialectad.frontend.basic_keys import basic_view, integer
 from dialectad.frontend.gathering import gather, scatter
 from dialectad.frontend.masks import is_mask
 from dialectad.frontend.tracers import (
     Array,
     Scalar,
+    converted,
     extents,
     lift,
     write_out,
@@ -64,12 +65,11 @@ def _element(array: Array, view: Array) -> SSAValue:
 
 def _set_element(array: Array, view: Array, step: views.Slice, value: Any) -> None:
     tracer = lift(value)
-    scalar = tracer.ssa()
+    scalar = converted(tracer, array.dtype)
     if extents(tracer):
         scalar = emit.extract(emit.reshape(scalar, ()), [])
     elif isinstance(tracer, Array):
         scalar = emit.extract(scalar, [])
-    scalar = emit.cast(scalar, dtypes.to_ir(array.dtype))
     whole = Array(view.storage, view.view[:-1])
     whole.write(emit.insert(scalar, whole.ssa(), step.offsets))
 

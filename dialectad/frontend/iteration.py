@@ -12,7 +12,7 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from dialectad.errors import UnsupportedTypeError
-from dialectad.frontend import emit
+from dialectad.frontend import dtypes, emit
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.iterators import steps
@@ -89,7 +89,7 @@ def staged_iterable(items: Any) -> Staged | None:
         return items
     if isinstance(items, range):
         return _range(items.start, items.stop, items.step)
-    if isinstance(items, Array) or (isinstance(items, np.ndarray) and items.dtype.kind in "fib"):
+    if isinstance(items, Array) or (isinstance(items, np.ndarray) and items.dtype.kind in "fiub"):
         return _rows(lift(items))
     return None
 
@@ -149,7 +149,7 @@ def traced_range(*bounds: Any) -> Any:
     if not any(isinstance(b, Tracer) for b in bounds):
         return range(*bounds)
     for b in bounds:
-        if isinstance(b, Tracer) and b.dtype.kind != "i":
+        if isinstance(b, Tracer) and not dtypes.is_integral(b.dtype):
             raise error(f"a range of {b.dtype} numbers", kind=UnsupportedTypeError)
     start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
     if isinstance(step, Scalar):

@@ -30,12 +30,13 @@ import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functi
 from dialectad.dialects import ad
 from dialectad.dialects.extents import NAMES
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, mutation, pytrees, regions, staging
+from dialectad.frontend import dtypes, emit, mutation, pytrees, regions, special, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.iterators import Steps
 from dialectad.frontend.result_extents import function_of_extents
+from dialectad.frontend.signs import erase_signs
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
@@ -140,7 +141,7 @@ def _checked(dtype: DType) -> DType:
     if not dtypes.is_supported(dtype):
         raise UnsupportedTypeError(
             f"an argument of dtype {dtype} is not supported",
-            hint="use float64, float32, int64, int32, int16, int8 or bool, in native byte order",
+            hint=f"use {dtypes.NAMES}, in native byte order",
             pass_name="trace",
         )
     return dtype
@@ -389,6 +390,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     CompileError
         If the function does what can't be compiled; it tells where.
     """
+    special.register()
     trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
         symbol = trace.symbol(name)
@@ -413,6 +415,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         regions.outline(trace)
         if sizes is not None:
             trace.module.body.block.add_op(sizes)
+    erase_signs(trace.module)
     return Program(
         trace.module,
         symbol,

@@ -13,7 +13,7 @@ from typing import Any
 from xdsl.dialects import arith
 
 from dialectad.errors import IndexRangeError, UnsupportedTypeError
-from dialectad.frontend import emit
+from dialectad.frontend import dtypes, emit
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import Array, Interval, Scalar, Tracer, lift
@@ -61,7 +61,7 @@ def _scalar(bound: Any) -> Scalar:
     if isinstance(bound, Array) and bound.ndim == 0:
         return Scalar(emit.extract(bound.ssa(), []))
     tracer = lift(bound)
-    if not isinstance(tracer, Scalar) or tracer.dtype.kind != "i":
+    if not isinstance(tracer, Scalar) or not dtypes.is_integral(tracer.dtype):
         raise error("slice indices must be integers or None", kind=UnsupportedTypeError)
     return tracer
 

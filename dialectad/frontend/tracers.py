@@ -280,7 +280,7 @@ def supported(dtype: Any) -> DType:
     if not dtypes.is_supported(dtype):
         raise error(
             f"dtype {dtype} is not supported",
-            hint="use float64, float32, int64, int32, int16, int8 or bool",
+            hint=f"use {dtypes.NAMES}",
             kind=UnsupportedTypeError,
         )
     return dtype
@@ -315,8 +315,9 @@ def lift(x: Any) -> Tracer:
         return Scalar(emit.constant(x, dtypes.to_ir(FLOAT64)), weak=True)
     if isinstance(x, np.generic):
         dtype = supported(x.dtype)
-        interval = (int(x), int(x)) if dtype.kind == "i" else None
-        return Scalar(emit.constant(x.item(), dtypes.to_ir(dtype)), interval=interval)
+        number = x.item()
+        interval = (number, number) if dtypes.is_integral(dtype) and number < 2**63 else None
+        return Scalar(emit.constant(number, dtypes.to_ir(dtype)), interval=interval)
     if isinstance(x, np.ndarray):
         check_plain(x)
         supported(x.dtype)
@@ -329,6 +330,30 @@ def lift(x: Any) -> Tracer:
         f"a value of type {type(x).__name__!r} can't be used as an array or number",
         kind=UnsupportedTypeError,
     )
+
+
+class IntegerRangeError(UnsupportedTypeError, OverflowError):
+    """A Python integer where NumPy takes only those that its dtype can hold."""
+
+    @classmethod
+    def of(cls, number: int, dtype: DType) -> CompileError:
+        return error(f"Python integer {number} out of bounds for {dtype}", kind=cls)
+
+
+def converted(x: Tracer, dtype: DType) -> SSAValue:
+    """The value of `x` in `dtype`. A Python integer has to fit, as for NumPy: others wrap around."""
+    if isinstance(x, Scalar) and x.weak and x.dtype == INT64 and dtypes.is_integral(dtype):
+        info, (low, high) = np.iinfo(dtype), x.interval or (-(2**63), 2**63 - 1)
+        least, most = int(info.min), min(int(info.max), 2**63 - 1)
+        if high < least or low > most:
+            raise IntegerRangeError.of(low, dtype)
+        if low < least or high > most:
+            number = emit.cast(x.ssa(), dtypes.to_ir(INT64))
+            fits = [emit.compare("sge", number, emit.like(number, least))] if low < least else []
+            fits += [emit.compare("sle", number, emit.like(number, most))] if high > most else []
+            for condition in fits:
+                emit.check(condition, f"OverflowError: Python integer out of bounds for {dtype}")
+    return emit.cast(x.ssa(), dtypes.to_ir(dtype))
 
 
 def promote(*operands: Any) -> tuple[DType, bool]:
@@ -443,7 +468,7 @@ def write_out(out: Any, result: Any, where: Any = True, casting: str = "same_kin
             f"can't cast the result from {result.dtype} to {out.dtype} under rule {casting!r}",
             kind=UnsupportedTypeError,
         )
-    value = emit.cast(result.ssa(), dtypes.to_ir(out.dtype))
+    value = converted(result, out.dtype)
     target = out.extents
     broadcast = broadcast_extents(emit.shape(value), target)
     if len(broadcast) != len(target) or not all(map(_agrees, broadcast, target)):

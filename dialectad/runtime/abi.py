@@ -22,7 +22,11 @@ from typing import Any, Literal
 import numpy as np
 
 DTYPES: tuple[np.dtype, ...] = tuple(
-    np.dtype(name) for name in ("float64", "float32", "int64", "int32", "int16", "int8", "bool")
+    np.dtype(name)
+    for name in (
+        *("float64", "float32", "int64", "int32", "int16", "int8"),
+        *("uint64", "uint32", "uint16", "uint8", "bool"),
+    )
 )
 """The element types of kernels."""
 
@@ -33,7 +37,7 @@ def _check_dtype(dtype: np.dtype) -> None:
 
 
 def _check_weak(dtype: np.dtype, weak: bool) -> None:
-    if weak and dtype.kind == "i" and dtype.itemsize < 8:
+    if weak and dtype.kind in "iu" and dtype != np.int64:
         raise TypeError(f"a Python int is passed as int64, not as {dtype}")
 
 

@@ -62,10 +62,7 @@ _API = {
 _PASSED = {
     "float64": "double",
     "float32": "float",
-    "int64": "i64",
-    "int32": "i32",
-    "int16": "i16",
-    "int8": "i8",
+    **{f"{sign}int{n}": f"i{n}" for sign in ("", "u") for n in (8, 16, 32, 64)},
     "bool": "i8 zeroext",
 }
 _HELPERS = f"""

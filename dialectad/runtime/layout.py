@@ -88,7 +88,7 @@ def check() -> None:
 
 def descr_words(dtype: np.dtype) -> list[int]:
     """The values of `DESCR_WORD` for the native types that equal `dtype` (`long` and `long long`)."""
-    equal = (np.dtype(char) for char in "?bhilqfd")
+    equal = (np.dtype(char) for char in "?bhilqBHILQfd")
     return sorted({_read(d, DESCR_WORD, "q") for d in equal if d == dtype})
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dialectad.frontend import staging
+from dialectad.frontend import special, staging
 from dialectad.frontend.calls import stand_in
 from dialectad.frontend.rewriting import is_rewritten, rewrite, rewrite_calls
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Tracer
@@ -309,6 +309,14 @@ def _with_key(function: Any) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return either
+
+
+def register_special() -> None:
+    """Enter the functions of `scipy.special`, if it has been imported."""
+    special.register()
+    for function in special.FOUND:
+        if function not in TABLE:
+            TABLE[function] = _ufunc(function) if isinstance(function, np.ufunc) else _function(function)
 
 
 def _fill_table() -> None:

@@ -156,13 +156,18 @@ def _printed(application: Application, program: Program, spelling: Spelling) -> 
     count = len(_seeds(application)[1])
     names = [f"x{i}" for i in order] + [f"d{i}" for i in range(count)]
     given: dict[SSAValue, str] = dict(zip(block.args, names, strict=True))
+    unsigned: set[SSAValue] = {
+        v for v, i in zip(block.args, order, strict=False) if _is_unsigned(application.operands[i])
+    }
     leaves = _leaves(program, list(block.args), list(terminator.operands))
     outputs = len(application.results)
     for i, leaf in enumerate(leaves[:outputs]):
         if isinstance(leaf, SSAValue):
             given.setdefault(leaf, f"r{i}")
+            if _is_unsigned(application.results[i]):
+                unsigned.add(leaf)
     wanted = leaves[outputs:]
-    printer = Printer(spelling, given)
+    printer = Printer(spelling, given, unsigned)
     texts = iter(printer.print([v for v in wanted if isinstance(v, SSAValue) and not _is_zero(v)]))
     found: list[Text | None] = [
         next(texts) if isinstance(v, SSAValue) and not _is_zero(v) else None for v in wanted
@@ -174,6 +179,10 @@ def _printed(application: Application, program: Program, spelling: Spelling) -> 
         frozenset(printer.used),
         printer.constants,
     )
+
+
+def _is_unsigned(leaf: LeafType) -> bool:
+    return leaf.dtype.kind == "u"
 
 
 def _leaves(program: Program, arguments: list[SSAValue], returned: list[SSAValue]) -> list[SSAValue | None]:

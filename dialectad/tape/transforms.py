@@ -13,6 +13,7 @@ from dialectad.frontend import pytrees
 from dialectad.frontend.request import Argnums
 from dialectad.frontend.tracers import Array, ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
+from dialectad.tape.calls import register_special
 from dialectad.tape.errors import error
 from dialectad.tape.kinds import Kind, Mode
 from dialectad.tape.tape import Tape, hosting, recording
@@ -52,6 +53,7 @@ def run(
     function: Function, args: Sequence[Any], kwargs: dict[str, Any], numbers: Sequence[int], mode: Mode
 ) -> Run:
     """Run `function`, recording what becomes of the arguments of these `numbers`."""
+    register_special()
     with recording(mode) as tape:
         active: dict[int, list[Any]] = {}
         structures = {}

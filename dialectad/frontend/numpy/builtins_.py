@@ -102,7 +102,7 @@ def _extreme(predicate: dict[str, str], whole: Callable[..., Any], ufunc: np.ufu
             return (min if ufunc is np.minimum else max)(old, new)
         dtype = result_dtype(old, new)
         both_weak = intervals.is_python(old) and intervals.is_python(new)
-        if dtype.kind == "i":
+        if dtypes.is_integral(dtype):
             result = ufunc(old, new)
             return Scalar(result.value, weak=both_weak, interval=result.interval)
         a, b = values([old, new], [dtype, dtype])
@@ -242,7 +242,7 @@ def _numpy_type(type_: Any) -> Callable[..., Any]:
     return _either(type_, function)
 
 
-for _type in (np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.bool_):
+for _type in (dtype.type for dtype in dtypes.SUPPORTED):
     CALLS[_type] = _numpy_type(_type)
 
 

@@ -330,7 +330,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ar
     bounds: list[Any] = [operand(x) for x in (start, stop, 1 if step is None else step)]
     if not holds_tracer(bounds):
         return Array.fresh(_known_arange(bounds, dtype))
-    if any(dtype_of(x).kind != "i" for x in bounds) or not (stride := known_int(bounds[2])):
+    if any(not dtypes.is_integral(dtype_of(x)) for x in bounds) or not (stride := known_int(bounds[2])):
         raise error(
             "numpy.arange needs integer bounds and a known step, or numbers that are known while compiling"
         )
@@ -420,7 +420,7 @@ def linspace(
             value = emit.insert(last, value, (count - 1,))
     if dtype is not None:
         target = supported(dtype)
-        if target.kind == "i":
+        if dtypes.is_integral(target):
             value = emit.op(math.FloorOp(value))
         value = emit.cast(value, dtypes.to_ir(target))
     return (Array.fresh(value), Scalar(step)) if retstep else Array.fresh(value)

@@ -13,14 +13,17 @@ from xdsl.dialects import math as math_ops
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import emit
 from dialectad.frontend.dtypes import FLOAT64, INT64
-from dialectad.frontend.numpy.methods import cast_scalar, item
+from dialectad.frontend.numpy import math_floats, math_integers
+from dialectad.frontend.numpy.methods import cast_scalar
 from dialectad.frontend.numpy.support import checked, holds_tracer, operand, scalar_value
+from dialectad.frontend.special.errors import erfc
+from dialectad.frontend.special.gamma import gamma, gammaln
 from dialectad.frontend.tracers import CALLS, Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import error
 
 
 def number(x: Any) -> Any:
-    """`x`, which must be one number, as a Python number."""
+    """`x`, which must be one number: an array's only element."""
     if not isinstance(x, Tracer):
         return x
     if isinstance(x, Array) and any(n != 1 for n in x.extents):
@@ -29,7 +32,7 @@ def number(x: Any) -> Any:
             hint="use the function of numpy, which works on whole arrays",
             kind=UnsupportedTypeError,
         )
-    return item(x)
+    return Scalar(emit.extract(x.ssa(), [0] * x.ndim)) if isinstance(x, Array) else x
 
 
 def as_float(x: Any) -> Any:
@@ -68,9 +71,15 @@ def _erf(x: Any) -> Any:
     return Scalar(emit.op(math_ops.ErfOp(as_float(x).ssa())), weak=True)
 
 
-def _erfc(x: Any) -> Any:
-    """math.erfc: less exact than C's for large x"""
-    return 1.0 - _erf(x)
+def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """All arguments as floats, and Python numbers as the results."""
+
+    @functools.wraps(function)
+    def implementation(*args: Any) -> Any:
+        result = function(*map(as_float, args))
+        return tuple(map(weak, result)) if isinstance(result, tuple) else weak(result)
+
+    return implementation
 
 
 def _hypot(*coordinates: Any) -> Any:
@@ -141,7 +150,21 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     math.trunc: _to_integer(np.trunc),
     math.log: _log,
     math.erf: _erf,
-    math.erfc: _erfc,
+    **{
+        getattr(math, f.__name__): _of_floats(f)
+        for f in (
+            *(erfc, gamma, math_floats.frexp, math_floats.ulp),
+            *(math_floats.nextafter, math_floats.remainder),
+        )
+    },
+    math.lgamma: _of_floats(gammaln),
+    **{
+        getattr(math, f.__name__): f
+        for f in (
+            *(math_integers.gcd, math_integers.lcm, math_integers.isqrt),
+            *(math_integers.factorial, math_integers.perm, math_integers.comb),
+        )
+    },
     math.hypot: _hypot,
     math.dist: _dist,
     math.fsum: _fsum,

@@ -9,6 +9,7 @@ import numpy as np
 
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
+from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, UINT64
 from dialectad.frontend.numpy import (
     products,
     reductions,
@@ -19,7 +20,7 @@ from dialectad.frontend.numpy import (
     sorting,
 )
 from dialectad.frontend.numpy.support import checked
-from dialectad.frontend.tracers import Array, Scalar, Tracer, supported, write_out
+from dialectad.frontend.tracers import Array, Scalar, Tracer, converted, supported, write_out
 from dialectad.frontend.tracing import error
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -108,9 +109,12 @@ def cast_scalar(x: Scalar, dtype: np.dtype[Any], *, weak: bool) -> Scalar:
     """A scalar of another dtype; what is known of an integer stays known."""
     if dtype == x.dtype:
         return Scalar(x.value, weak=weak, interval=x.interval, offset=x.offset)
-    value = emit.cast(x.ssa(), dtypes.to_ir(dtype))
+    value = converted(x, dtype)
+    if weak and (x.dtype, dtype) == (UINT64, INT64):
+        fine = emit.compare("sge", value, emit.like(value, 0))
+        emit.check(fine, "OverflowError: this uint64 doesn't fit a Python integer of 64 bits")
     fits = (
-        dtype.kind == "i"
+        dtypes.is_integral(dtype)
         and x.interval is not None
         and np.iinfo(dtype).min <= x.interval[0]
         and x.interval[1] <= np.iinfo(dtype).max
@@ -126,12 +130,13 @@ def item(self: Tracer, *args: Any) -> Scalar:
         if not isinstance(found, tuple) and self.ndim != 1:
             return item(shaping.ravel(self)[found])
         return item(self[found])
-    if isinstance(self, Scalar):
-        return Scalar(self.value, weak=True, interval=self.interval, offset=self.offset)
-    assert isinstance(self, Array)
-    if any(not isinstance(n, int) or n != 1 for n in self.extents):
-        raise error("can only convert an array of size 1 to a Python scalar", kind=UnsupportedTypeError)
-    return Scalar(emit.extract(self.ssa(), [0] * self.ndim), weak=True)
+    if isinstance(self, Array):
+        if any(not isinstance(n, int) or n != 1 for n in self.extents):
+            raise error("can only convert an array of size 1 to a Python scalar", kind=UnsupportedTypeError)
+        self = Scalar(emit.extract(self.ssa(), [0] * self.ndim))
+    assert isinstance(self, Scalar)
+    python = {"f": FLOAT64, "b": BOOL}.get(self.dtype.kind, INT64)
+    return cast_scalar(self, python, weak=True)
 
 
 def tolist(self: Tracer) -> Any:

@@ -276,11 +276,11 @@ def _outer_product(x: SSAValue, y: SSAValue, shape: Sequence[Extent]) -> SSAValu
 
 
 def _times(dtype: DType) -> Any:
-    return {"f": arith.MulfOp, "i": arith.MuliOp, "b": arith.AndIOp}[dtype.kind]
+    return {"f": arith.MulfOp, "b": arith.AndIOp}.get(dtype.kind, arith.MuliOp)
 
 
 def _plus(dtype: DType) -> Any:
-    return {"f": arith.AddfOp, "i": arith.AddiOp, "b": arith.OrIOp}[dtype.kind]
+    return {"f": arith.AddfOp, "b": arith.OrIOp}.get(dtype.kind, arith.AddiOp)
 
 
 def _contracted(axes: Any, n: int, m: int) -> tuple[list[int], list[int]]:
@@ -436,7 +436,7 @@ def _single(value: SSAValue, labels: str, output: str) -> SSAValue:
         return _contraction([value], [labels], output)
     summed = [i for i, c in enumerate(labels) if c not in output]
     if summed:
-        value = reductions.reduced(value, summed, reductions._sum(emit.dtype(value)))
+        value = reductions.reduced(value, summed, reductions.sum_of(emit.dtype(value)))
         labels = "".join(c for c in labels if c in output)
     return emit.transpose(value, [labels.index(c) for c in output])
 

@@ -13,7 +13,7 @@ from xdsl.ir.affine import AffineMap
 
 from dialectad.errors import ShapeError
 from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import BOOL, FLOAT64, INDEX, INT64, DType
+from dialectad.frontend.dtypes import BOOL, FLOAT64, INDEX, INT64, UINT64, DType
 from dialectad.frontend.emit import PARALLEL, REDUCTION, Extent
 from dialectad.frontend.numpy.support import (
     array,
@@ -49,32 +49,51 @@ class _Monoid:
     start: float | int | bool
 
 
-_FLOAT_SUM = {"f": _Monoid(arith.AddfOp, 0), "i": _Monoid(arith.AddiOp, 0), "b": _Monoid(arith.OrIOp, False)}
-_FLOAT_PRODUCT = {
+_INTEGER_SUM, _INTEGER_PRODUCT = _Monoid(arith.AddiOp, 0), _Monoid(arith.MuliOp, 1)
+_SUM = {
+    "f": _Monoid(arith.AddfOp, 0),
+    "i": _INTEGER_SUM,
+    "u": _INTEGER_SUM,
+    "b": _Monoid(arith.OrIOp, False),
+}
+_PRODUCT = {
     "f": _Monoid(arith.MulfOp, 1),
-    "i": _Monoid(arith.MuliOp, 1),
+    "i": _INTEGER_PRODUCT,
+    "u": _INTEGER_PRODUCT,
     "b": _Monoid(arith.AndIOp, True),
 }
 
 
-def _sum(dtype: DType) -> _Monoid:
-    return _FLOAT_SUM[dtype.kind]
+def sum_of(dtype: DType) -> _Monoid:
+    return _SUM[dtype.kind]
 
 
-def _product(dtype: DType) -> _Monoid:
-    return _FLOAT_PRODUCT[dtype.kind]
+def product_of(dtype: DType) -> _Monoid:
+    return _PRODUCT[dtype.kind]
 
 
 def _maximum(dtype: DType) -> _Monoid:
-    if dtype.kind == "f":
-        return _Monoid(arith.MaximumfOp, -np.inf)
-    return _Monoid(arith.OrIOp, False) if dtype == BOOL else _Monoid(arith.MaxSIOp, int(np.iinfo(dtype).min))
+    match dtype.kind:
+        case "f":
+            return _Monoid(arith.MaximumfOp, -np.inf)
+        case "b":
+            return _Monoid(arith.OrIOp, False)
+        case "u":
+            return _Monoid(arith.MaxUIOp, 0)
+        case _:
+            return _Monoid(arith.MaxSIOp, int(np.iinfo(dtype).min))
 
 
 def _minimum(dtype: DType) -> _Monoid:
-    if dtype.kind == "f":
-        return _Monoid(arith.MinimumfOp, np.inf)
-    return _Monoid(arith.AndIOp, True) if dtype == BOOL else _Monoid(arith.MinSIOp, int(np.iinfo(dtype).max))
+    match dtype.kind:
+        case "f":
+            return _Monoid(arith.MinimumfOp, np.inf)
+        case "b":
+            return _Monoid(arith.AndIOp, True)
+        case "u":
+            return _Monoid(arith.MinUIOp, int(np.iinfo(dtype).max))
+        case _:
+            return _Monoid(arith.MinSIOp, int(np.iinfo(dtype).max))
 
 
 # --- the core ----------------------------------------------------------------------------------
@@ -130,9 +149,9 @@ def _reduce(
     return finish(reduced(value, axes, monoid, start), shape, axes, keepdims)
 
 
-def _accumulator(dtype: DType) -> DType:
+def accumulator(dtype: DType) -> DType:
     """The dtype in which NumPy adds and multiplies."""
-    return dtype if dtype.kind == "f" else INT64
+    return dtype if dtype.kind == "f" else UINT64 if dtype.kind == "u" else INT64
 
 
 def _dtype(a: Any) -> DType:
@@ -153,8 +172,8 @@ def sum_(
     where: Any = True,
 ) -> Any:
     """numpy.sum"""
-    found = supported(dtype) if dtype is not None else _accumulator(_dtype(a))
-    return _reduce(a, axis, keepdims, found, _sum(found), initial, where)
+    found = supported(dtype) if dtype is not None else accumulator(_dtype(a))
+    return _reduce(a, axis, keepdims, found, sum_of(found), initial, where)
 
 
 @implements(np.prod)
@@ -168,8 +187,8 @@ def prod(
     where: Any = True,
 ) -> Any:
     """numpy.prod"""
-    found = supported(dtype) if dtype is not None else _accumulator(_dtype(a))
-    return _reduce(a, axis, keepdims, found, _product(found), initial, where)
+    found = supported(dtype) if dtype is not None else accumulator(_dtype(a))
+    return _reduce(a, axis, keepdims, found, product_of(found), initial, where)
 
 
 @implements(np.count_nonzero)
@@ -199,12 +218,12 @@ def _scalar(value: SSAValue) -> SSAValue:
 def _mean(value: SSAValue, axes: Sequence[int], dtype: DType, where: Any = True) -> tuple[SSAValue, SSAValue]:
     """The mean over axes and the number of elements it is of."""
     shape = emit.shape(value)
-    summed = reduced(_masked(value, where, 0), axes, _sum(dtype))
+    summed = reduced(_masked(value, where, 0), axes, sum_of(dtype))
     if where is True or where is _NONE:
         count = _count(shape, axes, dtype)
     else:
         (mask,) = values([operand(where)], [dtype], shape)
-        count = reduced(mask, axes, _sum(dtype))
+        count = reduced(mask, axes, sum_of(dtype))
     return _divided(summed, count), count
 
 
@@ -229,7 +248,7 @@ def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: An
     average = emit.broadcast(average, shape) if shape else emit.splat(_scalar(average), ())
     deviation = emit.op(arith.SubfOp(value, average))
     squares = _masked(emit.op(arith.MulfOp(deviation, deviation)), where, 0)
-    summed = reduced(squares, axes, _sum(found))
+    summed = reduced(squares, axes, sum_of(found))
     known = total(shape[d] for d in axes)
     if isinstance(known, int) and (where is True or where is _NONE) and isinstance(ddof, int | float):
         count = emit.constant(max(known - ddof, 0), dtypes.to_ir(found))
@@ -345,13 +364,13 @@ def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 @implements(np.any)
 def any_(a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     """numpy.any"""
-    return _reduce(a, axis, keepdims, BOOL, _sum(BOOL), where=where)
+    return _reduce(a, axis, keepdims, BOOL, sum_of(BOOL), where=where)
 
 
 @implements(np.all)
 def all_(a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     """numpy.all"""
-    return _reduce(a, axis, keepdims, BOOL, _product(BOOL), where=where)
+    return _reduce(a, axis, keepdims, BOOL, product_of(BOOL), where=where)
 
 
 def _arg_extreme(name: str, monoid: Any, a: Any, axis: Any, keepdims: Any) -> Any:

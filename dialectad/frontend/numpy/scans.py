@@ -11,8 +11,9 @@ from xdsl.ir import Operation, SSAValue
 
 from dialectad.errors import ShapeError
 from dialectad.frontend import emit
-from dialectad.frontend.dtypes import BOOL, INT64, DType
+from dialectad.frontend.dtypes import BOOL, DType
 from dialectad.frontend.emit import Extent
+from dialectad.frontend.numpy import reductions
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
@@ -57,7 +58,7 @@ def _accumulator(a: Any, dtype: Any) -> DType:
     if dtype is not None:
         return supported(dtype)
     own = dtype_of(operand(a))
-    return own if own.kind == "f" else INT64
+    return reductions.accumulator(own)
 
 
 def accumulate(a: Any, axis: Any, dtype: DType, combine: type[Operation], start: Any) -> Array:
@@ -72,7 +73,7 @@ def accumulate(a: Any, axis: Any, dtype: DType, combine: type[Operation], start:
 def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Array:
     """numpy.cumsum"""
     found = _accumulator(a, dtype)
-    combine = {"f": arith.AddfOp, "i": arith.AddiOp, "b": arith.OrIOp}[found.kind]
+    combine = reductions.sum_of(found).combine
     return accumulate(a, axis, found, combine, 0)
 
 
@@ -80,7 +81,7 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Array:
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Array:
     """numpy.cumprod"""
     found = _accumulator(a, dtype)
-    combine = {"f": arith.MulfOp, "i": arith.MuliOp, "b": arith.AndIOp}[found.kind]
+    combine = reductions.product_of(found).combine
     return accumulate(a, axis, found, combine, 1)
 
 
@@ -224,9 +225,8 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Array:
         x, y, n, m = y, x, m, n
     times, plus = {
         "f": (arith.MulfOp, arith.AddfOp),
-        "i": (arith.MuliOp, arith.AddiOp),
         "b": (arith.AndIOp, arith.OrIOp),
-    }[dtype.kind]
+    }.get(dtype.kind, (arith.MuliOp, arith.AddiOp))
     long, short = tensor(x, dtype), tensor(y, dtype)
     element = emit.element(long)
     init = emit.full((n + m - 1,), 0, element)

@@ -18,6 +18,7 @@ from dialectad.frontend.numpy.support import (
     joined_dtype,
     operand,
     require_same,
+    signed_order,
     tensor,
 )
 from dialectad.frontend.tracers import Array, Scalar, Tracer
@@ -37,9 +38,9 @@ def searched(a: Any, v: Any, side: str) -> Any:
     """How many elements of an ascending vector come before each of `v`, compared in one dtype."""
     dtype = joined_dtype(array(a), operand(v))
     source, wanted = array(a).astype(dtype), array(v).astype(dtype)
-    flat = emit.collapse(wanted.ssa())
+    flat = signed_order(emit.collapse(wanted.ssa()))
     dest = emit.empty(emit.shape(flat), dtypes.to_ir(INT64))
-    found = emit.op(order.SearchOp(source.ssa(), flat, dest, right=side == "right"))
+    found = emit.op(order.SearchOp(signed_order(source.ssa()), flat, dest, right=side == "right"))
     if wanted.ndim:
         return Array.fresh(emit.reshape(found, wanted.extents))
     length = source.extents[0]

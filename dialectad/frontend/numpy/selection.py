@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import emit
+from dialectad.frontend import dtypes, emit
 from dialectad.frontend.dtypes import BOOL, INDEX
 from dialectad.frontend.emit import PARALLEL, Extent
 from dialectad.frontend.numpy.creation import shifted_diagonal
@@ -190,7 +190,7 @@ def _along(a: Any, indices: Any, axis: Any) -> tuple[Array, SSAValue, int, list[
     source: Any = np.ravel(array(a)) if axis is None else array(a)
     d = 0 if axis is None else normalize_axis(axis, source.ndim)
     index = tensor(lift(indices))
-    if emit.dtype(index).kind != "i":
+    if not dtypes.is_integral(emit.dtype(index)):
         raise error("`indices` must be an integer array", kind=UnsupportedTypeError)
     if emit.rank(index) != source.ndim:
         raise error("`indices` and `arr` must have the same number of dimensions", kind=ShapeError)
@@ -362,7 +362,7 @@ def round_(a: Any, decimals: Any = 0) -> Any:
     if dtype.kind == "b":
         raise error("numpy.round of bools is not supported", kind=UnsupportedTypeError)
     (value,) = values([source], [dtype])
-    if dtype.kind == "i":
+    if dtypes.is_integral(dtype):
         if places < 0:
             raise error("numpy.round of integers to tens is not supported")
         return wrapped(value)

@@ -23,6 +23,7 @@ from dialectad.frontend.numpy.support import (
     concrete_int,
     implements,
     normalize_axis,
+    signed_order,
     total,
 )
 from dialectad.frontend.tracers import Array, Tracer
@@ -54,7 +55,8 @@ class Rows:
     def order(self) -> SSAValue:
         """Which elements of each row come first, second, ..."""
         shape = [self.count, self.length]
-        return emit.op(order_dialect.ArgsortOp(self.value, emit.empty(shape, dtypes.to_ir(INT64))))
+        numbers = emit.empty(shape, dtypes.to_ir(INT64))
+        return emit.op(order_dialect.ArgsortOp(signed_order(self.value), numbers))
 
     def pick(self, numbers: SSAValue, value: SSAValue | None = None) -> SSAValue:
         """The elements (of a matrix of this shape) that each row of a matrix of numbers tells."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import scf
+from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -23,9 +23,11 @@ from dialectad.frontend.tracers import (
     FUNCTIONS,
     Array,
     ConcretizationError,
+    IntegerRangeError,
     Scalar,
     Tracer,
     broadcast_extents,
+    converted,
     is_number,
     lift,
     supported,
@@ -176,17 +178,19 @@ def known_int(x: Any) -> int | None:
 
 def constant(x: Any, dtype: DType, type_: Attribute) -> SSAValue:
     """The number `x` as a constant of `dtype`, whose IR type is `type_`."""
-    if dtype.kind == "i" and isinstance(x, int) and not isinstance(x, bool):
+    if not dtypes.is_integral(dtype):
+        return emit.constant(dtype.type(x).item(), type_)
+    if isinstance(x, int) and not isinstance(x, bool):
         info = np.iinfo(dtype)
         if not info.min <= x <= info.max:
-            raise error(f"Python integer {x} out of bounds for {dtype}", kind=UnsupportedTypeError)
-    return emit.constant(x if dtype.kind == "i" else dtype.type(x).item(), type_)
+            raise IntegerRangeError.of(x, dtype)
+    return emit.constant(dtype.type(x) if isinstance(x, np.generic) else x, type_)
 
 
 def scalar_value(x: Operand, dtype: DType) -> SSAValue:
     """The value of a scalar operand in `dtype`."""
     if isinstance(x, Tracer):
-        return emit.cast(x.ssa(), dtypes.to_ir(dtype))
+        return converted(x, dtype)
     return constant(x, dtype, dtypes.to_ir(dtype))
 
 
@@ -217,7 +221,10 @@ def _scalar_values(operands: Sequence[Operand], input_dtypes: Sequence[DType]) -
     found = []
     for x, dtype in pairs:
         type_ = INDEX if as_index and dtype == INT64 else dtypes.to_ir(dtype)
-        found.append(emit.cast(x.ssa(), type_) if isinstance(x, Tracer) else constant(x, dtype, type_))
+        if not isinstance(x, Tracer):
+            found.append(constant(x, dtype, type_))
+        else:
+            found.append(emit.cast(x.ssa(), INDEX) if type_ == INDEX else converted(x, dtype))
     return found
 
 
@@ -294,7 +301,7 @@ def extent(x: Any) -> Extent:
     """A size given by the user: an integer, or a value of type `index` that is checked."""
     if (known := known_int(x)) is None and isinstance(x, Tracer):
         x = operand(x)
-        if not isinstance(x, Scalar) or x.dtype.kind != "i":
+        if not isinstance(x, Scalar) or not dtypes.is_integral(x.dtype):
             raise error("sizes must be integers", kind=UnsupportedTypeError)
         size = x.index()
         if x.interval is None or x.interval[0] < 0:
@@ -332,6 +339,16 @@ def require_same(a: Extent, b: Extent, message: str) -> None:
             raise error(message, kind=ShapeError)
     elif not emit.same_extent(a, b):
         emit.check(emit.compare("eq", emit.index(a), emit.index(b)), f"ValueError: {message}")
+
+
+def signed_order(value: SSAValue) -> SSAValue:
+    """Numbers with a sign that have the order of these: the ops of `order` take no others."""
+    dtype = dtypes.from_ir(value.type)
+    if dtype.kind != "u":
+        return value
+    bits = 8 * dtype.itemsize
+    lowest = emit.like(value, 1 << (bits - 1))
+    return emit.cast(emit.op(arith.XOrIOp(value, lowest)), dtypes.to_ir(np.dtype(f"int{bits}")))
 
 
 # --- structured ops ----------------------------------------------------------------------------

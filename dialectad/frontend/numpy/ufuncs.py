@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 from dialectad.dialects.arith import RemfOp
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import BOOL, FLOAT32, FLOAT64, INT64, DType
+from dialectad.frontend.dtypes import BOOL, FLOAT32, FLOAT64, INT64, UINT64, DType
 from dialectad.frontend.emit import compare, like, select
 from dialectad.frontend.numpy import intervals
 from dialectad.frontend.numpy.support import (
@@ -33,12 +33,12 @@ from dialectad.frontend.numpy.support import (
     values,
     wrapped,
 )
-from dialectad.frontend.tracers import UFUNCS, Scalar
+from dialectad.frontend.tracers import UFUNCS, Array, IntegerRangeError, Scalar, lift
 from dialectad.frontend.tracing import error
 
 Kernel = Callable[..., SSAValue]
 Kernels = dict[str, Kernel]
-"""Kind of the loop's first input ("f", "i" or "b") -> what computes it."""
+"""Kind of the loop's first input ("f", "i", "u" or "b") -> what computes it."""
 
 KERNELS: dict[np.ufunc, Kernels] = {}
 
@@ -109,9 +109,12 @@ def apply(ufunc: np.ufunc, *inputs: Any) -> Any:
     return result
 
 
-def define(ufunc: np.ufunc, f: Any = None, i: Any = None, b: Any = None) -> None:
-    """Give a ufunc its kernels: an op class, or a function of SSA values."""
-    kernels = {"f": f, "i": i, "b": b}
+def define(ufunc: np.ufunc, f: Any = None, i: Any = None, b: Any = None, *, u: Any = None) -> None:
+    """Give a ufunc its kernels: an op class, or a function of SSA values.
+
+    Unsigned integers have that of the signed ones, unless there is one for them.
+    """
+    kernels = {"f": f, "i": i, "u": i if u is None else u, "b": b}
     KERNELS[ufunc] = {
         kind: _op_kernel(k) if isinstance(k, type) else k for kind, k in kernels.items() if k is not None
     }
@@ -119,7 +122,7 @@ def define(ufunc: np.ufunc, f: Any = None, i: Any = None, b: Any = None) -> None
 
 
 def _op_kernel(operation: Any) -> Kernel:
-    return lambda *operands: emit.op(operation(*operands))
+    return lambda *operands: emit.op(emit.by_sign(operation, operands[0])(*operands))
 
 
 def special(ufunc: np.ufunc) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -162,6 +165,11 @@ def _sign_int(x: SSAValue) -> SSAValue:
     return emit.op(arith.MaxSIOp(emit.op(arith.MinSIOp(x, like(x, 1))), like(x, -1)))
 
 
+def _is_one(x: SSAValue) -> SSAValue:
+    """1/x truncated for unsigned x, 0 for x = 0."""
+    return select(compare("eq", x, like(x, 1)), x, like(x, 0))
+
+
 def _reciprocal_int(x: SSAValue) -> SSAValue:
     """1/x truncated: x itself for 1 and -1, and otherwise 0 (for x = 0 as C converts infinity)."""
     element = emit.element(x)
@@ -177,11 +185,11 @@ define(np.multiply, arith.MulfOp, arith.MuliOp, arith.AndIOp)
 define(np.true_divide, arith.DivfOp)
 define(np.negative, arith.NegfOp, _negate)
 define(np.positive, _same, _same)
-define(np.absolute, math.AbsFOp, _absolute_int, _same)
+define(np.absolute, math.AbsFOp, _absolute_int, _same, u=_same)
 define(np.fabs, math.AbsFOp)
-define(np.sign, _sign_float, _sign_int)
+define(np.sign, _sign_float, _sign_int, u=lambda x: emit.op(arith.MinUIOp(x, like(x, 1))))
 define(np.square, lambda x: emit.op(arith.MulfOp(x, x)), lambda x: emit.op(arith.MuliOp(x, x)))
-define(np.reciprocal, lambda x: emit.op(arith.DivfOp(like(x, 1), x)), _reciprocal_int)
+define(np.reciprocal, lambda x: emit.op(arith.DivfOp(like(x, 1), x)), _reciprocal_int, u=_is_one)
 define(np.conjugate, _same, _same)
 
 
@@ -242,9 +250,24 @@ def _fmod_int(a: SSAValue, b: SSAValue) -> SSAValue:
     return emit.op(arith.RemSIOp(a, safe))
 
 
-define(np.floor_divide, _floor_divide_float, _floor_divide_int)
-define(np.remainder, _remainder_float, _remainder_int)
-define(np.fmod, RemfOp, _fmod_int)
+def _nonzero(b: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """An unsigned divisor that can't trap, 1 instead of 0; and whether it was 0."""
+    is_zero = compare("eq", b, like(b, 0))
+    return select(is_zero, like(b, 1), b), is_zero
+
+
+def _divide_unsigned(a: SSAValue, b: SSAValue) -> SSAValue:
+    safe, is_zero = _nonzero(b)
+    return select(is_zero, like(a, 0), emit.op(arith.DivUIOp(a, safe)))
+
+
+def _remainder_unsigned(a: SSAValue, b: SSAValue) -> SSAValue:
+    return emit.op(arith.RemUIOp(a, _nonzero(b)[0]))
+
+
+define(np.floor_divide, _floor_divide_float, _floor_divide_int, u=_divide_unsigned)
+define(np.remainder, _remainder_float, _remainder_int, u=_remainder_unsigned)
+define(np.fmod, RemfOp, _fmod_int, u=_remainder_unsigned)
 
 
 def _power_of_two(n: int) -> int | None:
@@ -259,17 +282,18 @@ def _by_constant(
     def implementation(a: Any, b: Any) -> Any:
         x = operand(a)
         divisor = b if isinstance(b, int | np.integer) and not isinstance(b, bool) else None
-        if divisor is None or divisor <= 0 or dtype_of(x).kind != "i":
+        if divisor is None or divisor <= 0 or not dtypes.is_integral(dtype_of(x)):
             y = operand(b)
             types, weak = loop_dtypes(ufunc, [x, y])
             if weak and types[0].kind == "i":
                 return _python_division(ufunc, x, y)
             return apply(ufunc, x, y)
         types, weak = loop_dtypes(ufunc, [x, b])
-        if types[0].kind != "i":
+        if not dtypes.is_integral(types[0]):
             return apply(ufunc, x, b)
         (value,) = values([x], types[:1])
-        positive = isinstance(x, Scalar) and x.interval is not None and x.interval[0] >= 0
+        known = intervals.of(x)
+        positive = dtypes.is_unsigned(value.type) or (known is not None and known[0] >= 0)
         if divisor > np.iinfo(types[0]).max:
             return apply(ufunc, x, b)
         result = wrapped(kernel(value, int(divisor), positive), weak=weak)
@@ -296,7 +320,7 @@ def _floor_divide_by(x: SSAValue, n: int, positive: bool) -> SSAValue:
     if n == 1:
         return x
     if (shift := _power_of_two(n)) is not None:
-        return emit.op(arith.ShRSIOp(x, like(x, shift)))
+        return emit.op(emit.by_sign(arith.ShRSIOp, x)(x, like(x, shift)))
     return emit.op((arith.DivUIOp if positive else arith.FloorDivSIOp)(x, like(x, n)))
 
 
@@ -437,16 +461,22 @@ def _integer_power(x: SSAValue, n: SSAValue) -> SSAValue:
     from dialectad.frontend.numpy.support import loop
 
     zero = like(n, 0)
-    check_not_negative(n)
     element = emit.element(n)
     bits = element.width.data if isinstance(element, IntegerType) else 64
+    if not dtypes.is_unsigned(element):
+        check_not_negative(n)
+        bits -= 1  # the sign
 
     def body(_: SSAValue, result: SSAValue, base: SSAValue, left: SSAValue) -> Sequence[SSAValue]:
         odd = compare("ne", emit.op(arith.AndIOp(left, like(left, 1))), zero)
         result = select(odd, emit.op(arith.MuliOp(result, base)), result)
-        return result, emit.op(arith.MuliOp(base, base)), emit.op(arith.ShRSIOp(left, like(left, 1)))
+        return (
+            result,
+            emit.op(arith.MuliOp(base, base)),
+            emit.op(emit.by_sign(arith.ShRSIOp, left)(left, like(left, 1))),
+        )
 
-    return loop(bits - 1, [like(x, 1), x, n], body)[0]
+    return loop(bits, [like(x, 1), x, n], body)[0]
 
 
 def check_not_negative(n: SSAValue) -> None:
@@ -468,8 +498,10 @@ def _power(ufunc: np.ufunc, base: Any, exponent: Any) -> Any:
     if not isinstance(n, int | float | np.generic):
         return apply(ufunc, x, n)
     types, weak = loop_dtypes(ufunc, [x, n])
-    if types[0].kind == "i":
+    if dtypes.is_integral(types[0]):
         if int(n) < 0:
+            if types[0].kind == "u":
+                raise IntegerRangeError.of(int(n), types[1])
             if not weak:
                 raise error(
                     "Integers to negative integer powers are not allowed.",
@@ -533,19 +565,55 @@ define(np.fmax, arith.MaxnumfOp, arith.MaxSIOp, arith.OrIOp)
 define(np.fmin, arith.MinnumfOp, arith.MinSIOp, arith.AndIOp)
 
 
+COMPARISONS: dict[np.ufunc, tuple[str, str]] = {
+    np.less: ("olt", "lt"),
+    np.less_equal: ("ole", "le"),
+    np.greater: ("ogt", "gt"),
+    np.greater_equal: ("oge", "ge"),
+    np.equal: ("oeq", "eq"),
+    np.not_equal: ("une", "ne"),
+}
+"""The predicates for floats and for integers."""
+
+
 def _comparison(predicate: str) -> Kernel:
-    return lambda a, b: compare(predicate, a, b)
+    """Of an unsigned and a signed number of 64 bits, a negative one is the least."""
+
+    def kernel(a: SSAValue, b: SSAValue) -> SSAValue:
+        if emit.element(a) == emit.element(b) or dtypes.is_float(emit.element(a)):
+            return compare(predicate, a, b)
+        signed = b if dtypes.is_unsigned(a.type) else a
+        below = compare("lt", signed, like(signed, 0))
+        ordered = compare(predicate, *(emit.cast(x, dtypes.to_ir(UINT64)) for x in (a, b)))
+        outside = compare(predicate, *(emit.constant(x is not signed, i1) for x in (a, b)))
+        return select(below, emit.splat(outside, emit.shape(below)) if emit.rank(below) else outside, ordered)
+
+    return kernel
 
 
-for _ufunc, (_float, _int, _bool) in {
-    np.less: ("olt", "slt", "ult"),
-    np.less_equal: ("ole", "sle", "ule"),
-    np.greater: ("ogt", "sgt", "ugt"),
-    np.greater_equal: ("oge", "sge", "uge"),
-    np.equal: ("oeq", "eq", "eq"),
-    np.not_equal: ("une", "ne", "ne"),
-}.items():
-    define(_ufunc, _comparison(_float), _comparison(_int), _comparison(_bool))
+def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+    """A Python integer is compared by its value, whatever the other one's dtype can hold."""
+    x, y = operand(a), operand(b)
+    if is_weak(x) == is_weak(y):
+        return apply(ufunc, x, y)
+    number, other = (x, y) if is_weak(x) else (y, x)
+    known, dtype = intervals.of(number), dtype_of(other)
+    if not dtypes.is_integral(dtype) or dtype_of(number) != INT64:
+        return apply(ufunc, x, y)
+    info = np.iinfo(dtype)
+    if known is not None and info.min <= known[0] and known[1] <= info.max:
+        return apply(ufunc, x, y)
+    if not isinstance(number, Scalar):  # beyond all that the dtype can hold
+        truth = bool(ufunc(*(np.sign(float(v)) if v is number else 0.0 for v in (x, y))))
+        value = emit.constant(truth, i1)
+        return wrapped(emit.splat(value, other.extents) if isinstance(other, Array) else value)
+    widened = lift(other if dtype.itemsize < 8 else number)
+    return apply(ufunc, *(widened.astype(INT64) if v is widened else v for v in (x, y)))
+
+
+for _ufunc, (_float, _int) in COMPARISONS.items():
+    define(_ufunc, _comparison(_float), *[_comparison(_int)] * 2)
+    special(_ufunc)(functools.partial(_compared, _ufunc))
 
 
 def _on_truth(operation: Any) -> Kernel:
@@ -559,9 +627,19 @@ for _ufunc, _operation in {
 }.items():
     define(_ufunc, *[_on_truth(_operation)] * 3)
 define(np.logical_not, *[lambda x: _not(emit.not_equal_zero(x))] * 3)
+
+
+def _bitwise_count(x: SSAValue) -> SSAValue:
+    """How many bits of the absolute value are set."""
+    x = emit.cast(x, dtypes.to_ir(INT64)) if x.type == dtypes.INDEX else x
+    magnitude = x if dtypes.is_unsigned(x.type) else _absolute_int(x)
+    return emit.cast(emit.op(math.CtPopOp(magnitude)), dtypes.to_ir(np.dtype(np.uint8)))
+
+
 define(np.bitwise_and, None, arith.AndIOp, arith.AndIOp)
 define(np.bitwise_or, None, arith.OrIOp, arith.OrIOp)
 define(np.bitwise_xor, None, arith.XOrIOp, arith.XOrIOp)
+define(np.bitwise_count, None, _bitwise_count)
 define(np.invert, None, lambda x: emit.op(arith.XOrIOp(x, like(x, -1))), _not)
 
 
@@ -585,7 +663,12 @@ def _shift(operation: Any, *, keeps_sign: bool) -> Kernel:
 
 
 define(np.left_shift, None, _shift(arith.ShLIOp, keeps_sign=False))
-define(np.right_shift, None, _shift(arith.ShRSIOp, keeps_sign=True))
+define(
+    np.right_shift,
+    None,
+    _shift(arith.ShRSIOp, keeps_sign=True),
+    u=_shift(arith.ShRUIOp, keeps_sign=False),
+)
 
 
 def _all(truth: bool) -> Kernel:
@@ -605,7 +688,12 @@ def _magnitude(predicate: str) -> Kernel:
 define(np.isnan, lambda x: compare("uno", x, x), _all(False), _all(False))
 define(np.isinf, _magnitude("oeq"), _all(False), _all(False))
 define(np.isfinite, _magnitude("olt"), _all(True), _all(True))
-define(np.signbit, lambda x: compare("olt", emit.op(math.CopySignOp(like(x, 1), x)), like(x, 0)), _all(False))
+define(
+    np.signbit,
+    lambda x: compare("olt", emit.op(math.CopySignOp(like(x, 1), x)), like(x, 0)),
+    _all(False),
+    u=_all(False),
+)
 
 
 # --- refused -----------------------------------------------------------------------------------

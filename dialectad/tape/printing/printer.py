@@ -12,12 +12,12 @@ What is asked for decides what is printed: primal values that are given aren't c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, TensorType, i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.dialects.ad import StopOp
@@ -45,10 +45,14 @@ def prints(*op_types: type[Operation]) -> Callable[[Rule], Rule]:
 class Printer:
     """Prints values of one block as Python statements and expressions."""
 
-    def __init__(self, spelling: Spelling, given: Mapping[SSAValue, str]):
+    def __init__(
+        self, spelling: Spelling, given: Mapping[SSAValue, str], unsigned: Set[SSAValue] = frozenset()
+    ):
         self.spelling = spelling
         self.given = dict(given)
         """The values that the generated code gets, and their names."""
+        self.unsigned = unsigned
+        """Those of them that are unsigned for NumPy. What the code computes itself is signed."""
         self.statements: list[str] = []
         self.constants: dict[str, Any] = {}
         """Objects that the generated code refers to by name."""
@@ -99,6 +103,8 @@ class Printer:
 
     def text_of(self, op: Operation) -> Text:
         """The expression of an op whose operands have theirs."""
+        if not self.unsigned.isdisjoint(op.operands) and type(op) not in _OF_UNSIGNED:
+            raise Unprintable.op(op)
         if (rule := RULES.get(type(op))) is not None:
             return rule(self, op)
         operands = [self[o] for o in op.operands]
@@ -232,11 +238,21 @@ def _number(printer: Printer, value: Any, type_: Any) -> str:
     arith.ExtUIOp,
 )
 def _cast(printer: Printer, op: Operation) -> Text:
+    if type(op) in _OF_UNSIGNED and not _has_no_sign(printer, op.operands[0]):
+        raise Unprintable.op(op)
     operand = printer[op.operands[0]]
     target = dtype_name(element_of(op.results[0]))
     if printer.spelling.numbers and target == "float64":
         return Text(f"float({operand.source})", Form.NUMBER)
     return Text(f"cast({operand.source}, {target})", operand.form)
+
+
+_OF_UNSIGNED = (arith.ExtUIOp, arith.UIToFPOp)
+"""The ops that take numbers as NumPy does if they are unsigned there."""
+
+
+def _has_no_sign(printer: Printer, value: SSAValue) -> bool:
+    return value in printer.unsigned or element_of(value) == i1
 
 
 @prints(arith.IndexCastOp, StopOp)

@@ -25,6 +25,7 @@ def arrays_of_each_dtype(*shape: int) -> list[np.ndarray[Any, Any]]:
     """One array of every dtype that is supported."""
     found = [floats(*shape, dtype=t) for t in (np.float64, np.float32)]
     found += [integers(*shape, dtype=t) for t in (np.int64, np.int32, np.int16, np.int8)]
+    found += [integers(*shape).astype(t) for t in (np.uint64, np.uint32, np.uint16, np.uint8)]
     return [*found, bools(*shape)]
 
 

@@ -32,14 +32,19 @@ def run(function: Callable[..., Any], *args: Any) -> Any:
             case Constant(value):
                 found.append(value)
             case ArrayType(dtype, shape):
-                value = next(rest)
+                value = _with_signs(next(rest), dtype)
                 assert value.dtype == dtype
                 assert value.shape == shape
                 found.append(value)
             case ScalarType(dtype, weak):
-                value = dtype.type(next(rest))
+                value = dtype.type(_with_signs(np.asarray(next(rest)), dtype))
                 found.append(value.item() if weak else value)
     return program.structure.unflatten(iter(found))
+
+
+def _with_signs(value: Any, dtype: Any) -> Any:
+    """`value`, of a signless integer type, as NumPy has it."""
+    return value.view(dtype) if dtype.kind == "u" and value.dtype == dtype.str.replace("u", "i") else value
 
 
 def _in_order(program: Any) -> list[int]:

@@ -103,7 +103,6 @@ def test_what_is_refused() -> None:
         lambda x: np.zeros(-1),
         lambda x: np.array([[1, 2], [x[0]]]),
         lambda x: np.array(["a"]),
-        lambda x: np.zeros(3, np.uint8),
         lambda x: np.arange(x[0]),
         lambda x: np.zeros((2, x[0])),
         lambda x: np.zeros(3, foo=1),

@@ -316,3 +316,20 @@ def test_ties_and_nan(level: str) -> None:
     np.testing.assert_array_equal(gradient, [3, 1, 4, 5, 2])
     np.testing.assert_array_equal(da.grad(np.nanmedian, level=level)(x), [0.5, 0, 0, 0, 0.5])
     np.testing.assert_array_equal(da.grad(np.median, level=level)(x), np.zeros(5))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.uint64])
+def test_unsigned(dtype: Any) -> None:
+    numbers = np.array([200, 3, np.iinfo(dtype).max, 0, 128], dtype)
+    for function in (
+        np.sort,
+        np.argsort,
+        np.median,
+        np.unique,
+        lambda x: np.searchsorted(np.sort(x), x),
+        lambda x: np.partition(x, 2),
+        lambda x: np.quantile(x, 0.3),
+    ):
+        expected, found = function(numbers), da.jit(function)(numbers)
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
