@@ -549,7 +549,7 @@ _RULES |= {
     blas.GerOp: lambda _, op, o: _scaled(op, np.outer(o[0], o[1]), o[2]),
     order.ArgsortOp: lambda _, op, o: _into(np.argsort(o[0], axis=1, kind="stable"), op, o[1]),
     order.SearchOp: lambda _, op, o: _into(
-        np.searchsorted(o[0], o[1], "left" if op.right is None else "right"), op, o[2]
+        np.searchsorted(o[0], o[1], "right" if "right" in op.properties else "left"), op, o[2]
     ),
     blas.DotOp: lambda _, __, o: [o[0].dtype.type(o[0] @ o[1])],
     ad.CacheOp: lambda _, __, ___: [[]],

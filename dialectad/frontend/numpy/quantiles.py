@@ -223,7 +223,7 @@ def _checked(q: Any, what: str, *, percent: bool) -> tuple[Any, bool]:
     found: Any = q if isinstance(q, Tracer) else np.asarray(q)
     if isinstance(found, Array) and found.ndim == 0:
         found = operand(found)
-    found = found / 100 if percent else found
+    found = np.true_divide(found, 100) if percent else found
     inside: Any = np.all((found >= 0) & (found <= 1))
     if isinstance(inside, Tracer):
         emit.check(inside.ssa(), f"ValueError: {what}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
+import numpy
 import pytest
 
 import dialectad as da
@@ -13,6 +13,7 @@ from dialectad.errors import CompileError
 from tests.frontend.numpy.arrays import arrays_of_each_dtype, bools, floats, integers
 from tests.frontend.numpy.harness import check, run, same
 
+np: Any = numpy  # of which the type stubs know fewer arguments
 NAN, INF = float("nan"), float("inf")
 ODD = np.array([[3.0, NAN, -0.0, 1.0, 0.0], [-INF, 1.0, 1.0, NAN, INF]])
 """Ties, two zeros, NaN and infinity."""
