@@ -17,14 +17,14 @@ What is called and differentiated later is the same in two parts. The pullback w
     %y, %run = "ad.augmented"(%x) <{callee = @f}>         %dx = "ad.pullback"(%run, %x, %y, %dy) <{...}>
 ~>  %run = "ad.augmented"(%X, %Y) {dialectad.outs = 1}    "ad.pullback"(%run, %X, %Y, %DX, %C) <{...}>
 
-A call that is differentiated on its own (`dialectad.level`) is the same without shadows:
+A call is the same without shadows:
 
-    %y = func.call @f(%x) {dialectad.level = "llvm"}
-~>  func.call @f(%X, %Y) {dialectad.level = "llvm", dialectad.outs = 1 : i64}
+    %y = func.call @f(%x)  ~>  func.call @f(%X, %Y) {dialectad.outs = 1 : i64}
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -43,8 +43,10 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from dialectad import locations
 from dialectad.dialects import ad
-from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
+from dialectad.errors import CompileError
+from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer, Read
 from dialectad.lower.bufferization.functions import INOUT, OUTS
 from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
 
@@ -58,25 +60,29 @@ _SEED = "a derivative uses up the cotangents that it is given"
 
 
 def prepare_callees(module: ModuleOp) -> None:
-    """Let every request, and every call that stays, name a private function that writes into no argument.
+    """Let every request and every call name a private function that writes into no argument.
 
     func.func private @f(%x: tensor<4xf64> {dialectad.inout = 0 : i64}) -> tensor<4xf64>
     ~>  func.func private @f(%x: tensor<4xf64>) -> tensor<4xf64>
 
-    A public function stays as it is, and the requests name a private copy of it.
+    A public function stays as it is, and they name a private copy of it.
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     callees: dict[str, func.FuncOp] = {}
-    for op in [op for op in module.walk() if isinstance(op, ad.REQUESTS) or _stays(op)]:
+    pending: deque[Operation] = deque(module.walk())
+    while pending:
+        op = pending.popleft()
+        if not isinstance(op, (*ad.REQUESTS, func.CallOp)):
+            continue
         name = cast(SymbolRefAttr, op.properties["callee"]).root_reference.data
+        if name not in functions:
+            raise CompileError(f"a call of @{name}, which isn't there", locations.of(op), pass_name=PASS)
         if (callee := callees.get(name)) is None:
             callee = callees[name] = _private(functions, name)
+            if callee is not functions[name]:
+                pending += callee.walk()
             _forget_inout(callee)
         op.properties["callee"] = SymbolRefAttr(callee.sym_name)
-
-
-def _stays(op: Operation) -> bool:
-    return isinstance(op, func.CallOp) and ad.LEVEL in op.attributes
 
 
 def _private(functions: dict[str, func.FuncOp], name: str) -> func.FuncOp:
@@ -171,8 +177,6 @@ def _in_memory(b: Bufferizer, value: SSAValue) -> SSAValue:
 
 
 def _call(b: Bufferizer, op: func.CallOp) -> None:
-    if not _stays(op):
-        raise b.error(f"a call of {op.callee} is left", hint="run the pass `inline` before `bufferize`")
     reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
     outs = [_out(b, result, reads) for result in op.results]
     op.attributes[OUTS] = IntegerAttr(len(outs), i64)
