@@ -218,8 +218,12 @@ def trace_body(
     keywords: Sequence[str],
     leaves: Sequence[LeafType],
     types: Sequence[Attribute] | None = None,
+    run: Callable[..., Any] | None = None,
 ) -> Body:
-    """Run `function` on tracers of the leaves, filling a new block; `types` are those of its parameters."""
+    """Run `function` on tracers of the leaves, filling a new block; `types` are those of its parameters.
+
+    `run` is what is called for it, if that isn't what the staging makes of it.
+    """
     trace = current()
     if types is None:
         types = [parameter_type(leaf) for leaf in leaves if not isinstance(leaf, Static)]
@@ -232,7 +236,7 @@ def trace_body(
         named = dict(zip(keywords, args[len(positional) :], strict=True))
         variables = variables_of(function)
         with mutation.watching(mutation.Watch("function", [function, *args])):
-            result = staging.call(function)(*positional, **named)
+            result = (run or staging.call(function))(*positional, **named)
         check_variables(variables)
         if isinstance(result, Undefined):
             result = None
@@ -338,13 +342,15 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     CompileError
         If the function does what can't be compiled; it tells where.
     """
+    from dialectad.frontend import outlining
+
     trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
         symbol = trace.symbol(name)
         try:
             body = trace_body(function, signature.structures, signature.keywords, signature.leaves)
         except RecursionError as problem:
-            raise _endless(problem) from None
+            raise outlining.refusal(trace) or _endless(problem) from None
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
         results: list[ResultType] = []
         values: list[SSAValue] = []

@@ -163,6 +163,12 @@ class Trace:
     definition: Location | None = None
     """Where the traced function is defined: the place of errors that no line of it causes."""
 
+    calls: list[Any] = field(default_factory=list)
+    """The calls of the user's functions that are being traced, see `outlining.py`."""
+
+    functions: dict[Any, list[Any]] = field(default_factory=dict)
+    """What the user's functions became in the module, where they are called."""
+
     level: str = "linalg"
 
     def symbol(self, name: str) -> str:

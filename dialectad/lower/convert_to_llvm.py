@@ -93,10 +93,13 @@ def _argument_attributes(op: func.FuncOp) -> list[dict[str, Attribute]]:
 
 
 def _parameters(op: func.FuncOp) -> Parameters:
-    """The `llvm` types and argument attributes of a function of ours."""
+    """The `llvm` types and argument attributes of a function of ours.
+
+    A derivative in memory form doesn't say what it writes: it may be any of its memory.
+    """
     outs = op.attributes.get("dialectad.outs")
     inputs = op.function_type.inputs.data
-    first_out = len(inputs) - (outs.value.data if isinstance(outs, IntegerAttr) else 0)
+    first_out = len(inputs) - outs.value.data if isinstance(outs, IntegerAttr) else 0
     parameters = Parameters()
     for position, (t, known) in enumerate(zip(inputs, _argument_attributes(op), strict=True)):
         parameters.add(t, writable=position >= first_out or "dialectad.inout" in known)

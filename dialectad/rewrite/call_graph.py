@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from xdsl.dialects import func
 
@@ -16,23 +16,21 @@ NO_INLINE = "no_inline"
 
 def staying(functions: Mapping[str, func.FuncOp]) -> set[str]:
     """The names of the functions whose calls aren't inlined."""
-    callees = {name: callees_of(function) for name, function in functions.items()}
     marked = {name for name, function in functions.items() if NO_INLINE in function.attributes}
-    return marked | recursive(callees)
+    return marked | recursive(functions)
 
 
-def callees_of(function: func.FuncOp) -> list[str]:
-    """The functions that the body of a function calls, in order."""
-    found = (op.callee.root_reference.data for op in function.walk() if isinstance(op, func.CallOp))
-    return list(dict.fromkeys(found))
-
-
-def recursive(callees: Mapping[str, Sequence[str]]) -> set[str]:
+def recursive(functions: Mapping[str, func.FuncOp]) -> set[str]:
     """The functions that call themselves, be it through others: those on a cycle of the call graph."""
+    callees = {name: _callees(function) for name, function in functions.items()}
     return {name for name, called in callees.items() if name in _reached(called, callees)}
 
 
-def _reached(names: Iterable[str], callees: Mapping[str, Sequence[str]]) -> set[str]:
+def _callees(function: func.FuncOp) -> set[str]:
+    return {op.callee.root_reference.data for op in function.walk() if isinstance(op, func.CallOp)}
+
+
+def _reached(names: Iterable[str], callees: Mapping[str, Iterable[str]]) -> set[str]:
     found: set[str] = set()
     pending = list(names)
     while pending:
