@@ -40,7 +40,8 @@ from xdsl.dialects.builtin import i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad.errors import CompileError
-from dialectad.frontend import carry, dtypes, emit, program, pytrees
+from dialectad.frontend import carry, emit, program, pytrees
+from dialectad.frontend.aliasing import is_outside
 from dialectad.frontend.carry import LeafType, is_dynamic
 from dialectad.frontend.environment import Environment
 from dialectad.frontend.loops import discarding
@@ -267,9 +268,9 @@ def _result(leaf: Any, own: dict[Storage, int]) -> Any:
             raise error("a function that calls itself gives a view of its argument", hint="return a copy")
         return _Given(type_, own[tracer.storage], frozenset())
     others = tracer.storage.candidates() - {tracer.storage}
-    if not others <= own.keys():
+    if any(is_outside(s, current().here) for s in others):
         raise error("a function that calls itself gives an array that might be one of its surroundings")
-    return _Given(type_, None, frozenset(own[s] for s in others))
+    return _Given(type_, None, frozenset(own[s] for s in others if s in own))
 
 
 def _check_results(body: Body, leaves: Sequence[Any]) -> None:
