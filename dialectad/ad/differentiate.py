@@ -259,9 +259,7 @@ class Differentiator:
             cotangents = [sweep.materialized(argument) for argument in arguments]
         _finish(function, terminator, cotangents)
 
-    def _jvp(
-        self, function: func.FuncOp, primal: func.FuncOp, active: tuple[int, ...], level: str
-    ) -> None:
+    def _jvp(self, function: func.FuncOp, primal: func.FuncOp, active: tuple[int, ...], level: str) -> None:
         block = self._copy(primal, function, level)
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=False)

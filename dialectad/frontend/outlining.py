@@ -47,14 +47,14 @@ from dialectad.frontend.environment import Environment
 from dialectad.frontend.loops import discarding
 from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
 from dialectad.frontend.staged_branches import Unfinished
-from dialectad.frontend.tracers import Array, Scalar, Tracer, is_number, lift
+from dialectad.frontend.tracers import Array, Tracer, is_number, lift
 from dialectad.frontend.tracing import Scope, Storage, Trace, current, error
 
 _ATTEMPTS = 6
-_CALLS_WITH_NUMBERS = 4
+_CALLS_WITH_NUMBERS = 2
 """How many calls that differ in numbers are traced in one another, see Note [Numbers that count]."""
 _DEEPEST = 3000
-"""How many calls of functions that call themselves may be under way, at most: the machine's stack is finite."""
+"""How many calls of such functions may be under way, at most: the machine's stack is finite."""
 
 
 def calling(function: FunctionType, converted: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,7 +156,8 @@ def _outlined(trace: Trace, call: _Call, under_way: Sequence[_Call]) -> Outlined
     assert arguments is not None
     environment = Environment.of([call.function, *arguments.statics])
     key, general = arguments.key, arguments.general
-    keys = (key, general) if any(isinstance(leaf, Tracer) for leaf in arguments.leaves) else (key,)
+    traced = under_way or any(isinstance(leaf, Tracer) for leaf in arguments.leaves)
+    keys = (key, general) if traced else (key,)
     known = trace.functions.get(call.function, ())
     for outlined in known:
         if outlined.key in keys and outlined.environment.same(environment):
@@ -239,9 +240,13 @@ class _Results:
         return cls(body.structure, tuple(joined), written | before.written)
 
     def same(self, other: _Results | None) -> bool:
-        return other is not None and self.written == other.written and all(
-            a == b if isinstance(a, _Given) else carry.same_static(a, b)
-            for a, b in zip(self.leaves, other.leaves, strict=True)
+        return (
+            other is not None
+            and self.written == other.written
+            and all(
+                a == b if isinstance(a, _Given) else carry.same_static(a, b)
+                for a, b in zip(self.leaves, other.leaves, strict=True)
+            )
         )
 
     @property
@@ -450,7 +455,9 @@ class Outlined:
             raise Unfinished(self)
         trace = current()
         types = [t for t in self._types if isinstance(t, LeafType)]
-        leaves = [leaf for leaf, t in zip(arguments.leaves, self._types, strict=True) if isinstance(t, LeafType)]
+        leaves = [
+            leaf for leaf, t in zip(arguments.leaves, self._types, strict=True) if isinstance(t, LeafType)
+        ]
         values = [t.convert(lift(leaf).ssa()) for t, leaf in zip(types, leaves, strict=True)]
         operands = [*values, _next_depth(trace), *self._passed(trace)]
         written = sorted(self.results.written)

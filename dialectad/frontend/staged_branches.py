@@ -211,7 +211,9 @@ def _go_on(condition: SSAValue, way: WayRaises, then: Callable[[], Any], otherwi
     return other()
 
 
-def _other(way: WayRaises | WayIsUnfinished, then: Callable[[], T], otherwise: Callable[[], T]) -> Callable[[], T]:
+def _other(
+    way: WayRaises | WayIsUnfinished, then: Callable[[], T], otherwise: Callable[[], T]
+) -> Callable[[], T]:
     """The way of a branch that is left."""
     return then if way.function is otherwise else otherwise
 

@@ -13,7 +13,7 @@ STOP = "dialectad.stop"
 """What can fail and what stops derivatives, in a function that is still to be differentiated."""
 
 CALL = "dialectad.call"
-"""Calls of a function of ours, in a function that is still to be differentiated; its name comes after a dot."""
+"""Calls of a function of the program, whose name comes after a dot, in what is still to be differentiated."""
 
 CACHE, PUSH, POP = "dialectad.cache", "dialectad.push", "dialectad.pop"
 SLOTS, RESERVE, POP_SLOT = "dialectad.slots", "dialectad.reserve", "dialectad.pop_slot"

@@ -51,7 +51,7 @@ ARENA = "dialectad.arena"
 ALIGNMENT = 64
 _ON_STACK_EACH = 16 * 1024
 _ON_STACK_IN_ALL = 128 * 1024
-_ON_STACK_OF_RECURSION = 256
+_ON_STACK_OF_RECURSION = 1024
 """In all, of a function that calls itself: its frames may be thousands."""
 
 _VIEWS = (
@@ -75,11 +75,14 @@ class PlanMemoryPass(ModulePass):
         differentiated = {
             request.callee.root_reference.data for request in op.walk() if isinstance(request, ad.REQUESTS)
         }
-        functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp) and not f.is_declaration}
+        functions = {
+            f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp) and not f.is_declaration
+        }
         recursive = call_graph.recursive(functions)
         for name, function in functions.items():
-            on_stack = _ON_STACK_OF_RECURSION if name in recursive else _ON_STACK_IN_ALL
-            plan(function, in_arena=name not in differentiated, on_stack=on_stack)
+            if not function.is_declaration:
+                on_stack = _ON_STACK_OF_RECURSION if name in recursive else _ON_STACK_IN_ALL
+                plan(function, in_arena=name not in differentiated, on_stack=on_stack)
 
 
 @dataclass(eq=False)

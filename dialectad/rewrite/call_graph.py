@@ -1,7 +1,7 @@
 """Which functions of a module stay functions: those that call themselves, and those that say so.
 
-    func.func private @f(...) attributes {no_inline}       // stays
-    func.func private @g(...) { ... func.call @g ... }     // stays: its body has no end if it is inlined
+func.func private @f(...) attributes {no_inline}       // stays
+func.func private @g(...) { ... func.call @g ... }     // stays: its body has no end if it is inlined
 """
 
 from __future__ import annotations

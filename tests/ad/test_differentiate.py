@@ -9,7 +9,6 @@ from dialectad import locations
 from dialectad.ad.differentiate import DifferentiatePass
 from dialectad.dialects import context
 from dialectad.dialects.blas import GemmOp
-from dialectad.errors import CompileError
 from dialectad.tools.parsing import Chunk, LocatedParser
 from tests.ad.check import check, differentiate, parse, request_jvp, request_vjp
 from tests.evaluate import evaluate

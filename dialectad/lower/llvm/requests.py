@@ -61,8 +61,8 @@ def differentiable(name: str) -> str:
 def add_differentiable_callees(module: ModuleOp) -> None:
     """Let what is called by what requests name have a version of its own to be differentiated.
 
-        "ad.vjp"(...) <{callee = @f, level = "llvm", ...}>   =>   callee = @f.differentiable
-        func.func private @f(...) { func.call @f }           =>   the same, and a copy: @f.differentiable
+    "ad.vjp"(...) <{callee = @f, level = "llvm", ...}>   =>   callee = @f.differentiable
+    func.func private @f(...) { func.call @f }           =>   the same, and a copy: @f.differentiable
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     requests = [op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)]
@@ -87,6 +87,7 @@ def add_differentiable_callees(module: ModuleOp) -> None:
     for op in requests:
         if (name := op.callee.root_reference.data) in called:
             op.properties["callee"] = SymbolRefAttr(differentiable(name))
+
 
 BODY_OF = "dialectad.body_of"
 """On a `func.func`: the declaration of an `llvm.func` that it is the body of. Calls are of that one."""
