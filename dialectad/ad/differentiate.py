@@ -124,18 +124,16 @@ class Differentiator:
                 continue
             if callee not in self.functions:
                 raise _error(f"{op.name} of an unknown function @{callee}", op)
-            requested = isinstance(op, Request | PullbackOp) and _point(op) == self.point
-            if callee in self.under_way:
-                if requested:
+            if isinstance(op, Request | PullbackOp) and _point(op) == self.point:
+                if callee in self.under_way:
                     raise _error(
                         f"@{callee} asks for a derivative of itself",
                         op,
                         hint="let it ask for the derivative of a function that doesn't call it",
                     )
-                continue
-            self.function(callee)
-            if requested:
                 requests.append(op)
+            if callee not in self.under_way:
+                self.function(callee)
         for request in requests:
             try:
                 if isinstance(request, PullbackOp):

@@ -300,7 +300,7 @@ def _join(a: Any, b: Any) -> Any:
     type_ = carry.join("__da_ret", one.type, other.type)
     if one.argument == other.argument:
         return _Given(type_, one.argument, one.may_be | other.may_be)
-    arguments = {leaf.argument for leaf in (one, other)} - {None}
+    arguments = [leaf.argument for leaf in (one, other) if leaf.argument is not None]
     return _Given(type_, None, frozenset({*one.may_be, *other.may_be, *arguments}))
 
 

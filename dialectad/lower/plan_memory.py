@@ -75,9 +75,7 @@ class PlanMemoryPass(ModulePass):
         differentiated = {
             request.callee.root_reference.data for request in op.walk() if isinstance(request, ad.REQUESTS)
         }
-        functions = {
-            f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp) and not f.is_declaration
-        }
+        functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp)}
         recursive = call_graph.recursive(functions)
         for name, function in functions.items():
             if not function.is_declaration:

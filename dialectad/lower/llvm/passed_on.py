@@ -1,8 +1,8 @@
 """What is in the `llvm` dialect already: it stays, with its operands lowered.
 
 Code that was differentiated at the level `llvm` has such ops beside `arith`, `scf` and caches. A pointer is
-made of allocated memory by `builtin.unrealized_conversion_cast`, and so is memory that is passed to a function
-of a pointer and its extents.
+made of allocated memory by `builtin.unrealized_conversion_cast`, and so is memory, of a pointer and its
+extents, where it is passed to a function.
 """
 
 from __future__ import annotations
