@@ -22,8 +22,17 @@ def staying(functions: Mapping[str, func.FuncOp]) -> set[str]:
 
 def recursive(functions: Mapping[str, func.FuncOp]) -> set[str]:
     """The functions that call themselves, be it through others: those on a cycle of the call graph."""
-    callees = {name: _callees(function) for name, function in functions.items()}
+    callees = _callees_by_name(functions)
     return {name for name, called in callees.items() if name in _reached(called, callees)}
+
+
+def reached(names: Iterable[str], functions: Mapping[str, func.FuncOp]) -> set[str]:
+    """These functions, and all that they call, be it through others."""
+    return _reached(names, _callees_by_name(functions))
+
+
+def _callees_by_name(functions: Mapping[str, func.FuncOp]) -> dict[str, set[str]]:
+    return {name: _callees(function) for name, function in functions.items()}
 
 
 def _callees(function: func.FuncOp) -> set[str]:
