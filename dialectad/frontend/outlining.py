@@ -1,7 +1,8 @@
 """Python functions that become functions of the module, and are called there.
 
-A function of the user's is traced where it is called, as part of its caller, until it calls itself again with
-arguments of the same types. From there on it is a private function:
+A function of the user's is traced where it is called, as part of its caller, until it calls itself again
+with arguments of the same types, or is a large one that is called for the third time. From there on it is a
+private function:
 
     def power(x, n):                              func.func private @power(%x: f64, %n: i64, %depth: i64) {
         return x * power(x, n - 1) if n else 1      %p = func.call @power(%x, %n1, %depth1)
@@ -23,6 +24,11 @@ Note [Numbers that count]
     A number of Python's is a constant to what is traced, so `depth + 1` makes each call one of its own. If
     calls that differ in nothing else come to lie in one another, with branches in between that are decided at
     run time, the numbers become values.
+
+Note [Large functions]
+    A function that doesn't call itself is called for the sake of what it takes to compile it. So it must be
+    large, and mustn't cost more for being called: it writes into no argument, and takes no arrays that have
+    more elements than it has ops, since the derivative of a call may give all of their cotangents.
 """
 
 from __future__ import annotations
@@ -31,12 +37,13 @@ import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import i64
+from xdsl.dialects.builtin import TensorType, UnitAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad.errors import CompileError
@@ -49,10 +56,13 @@ from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
 from dialectad.frontend.staged_branches import Unfinished
 from dialectad.frontend.tracers import Array, Tracer, is_number, lift
 from dialectad.frontend.tracing import Scope, Storage, Trace, current, error
+from dialectad.rewrite.call_graph import NO_INLINE
 
 _ATTEMPTS = 6
 _CALLS_WITH_NUMBERS = 2
 """How many calls that differ in numbers are traced in one another, see Note [Numbers that count]."""
+_LARGE = 300
+"""How many ops make a function a large one."""
 _DEEPEST = 3000
 """How many calls of such functions may be under way, at most: the machine's stack is finite."""
 
@@ -66,15 +76,24 @@ def _call(function: FunctionType, converted: Callable[..., Any], /, *args: Any, 
     trace = current()
     under_way = [call for call in trace.calls if call.function is function]
     call = _Call(function, converted, trace.here)
-    if under_way or function in trace.functions or _mentions_itself(function.__code__, function.__name__):
+    if (
+        under_way
+        or function in trace.functions
+        or function in trace.large
+        or _mentions_itself(function.__code__, function.__name__)
+    ):
         call.arguments = _Arguments.of(args, kwargs)
         if (outlined := _outlined(trace, call, under_way)) is not None:
             return outlined.call(call.arguments)
     trace.calls.append(call)
+    before = trace.inserted
     try:
         return converted(*args, **kwargs)
     finally:
         trace.calls.pop()
+        if trace.inserted - before >= _LARGE:
+            keys = trace.large.setdefault(function, set())
+            keys |= {call.arguments.key} if call.arguments is not None else set()
 
 
 @functools.cache
@@ -164,6 +183,8 @@ def _outlined(trace: Trace, call: _Call, under_way: Sequence[_Call]) -> Outlined
             return outlined if outlined.takes(arguments) else None
     if any(c.arguments is not None and c.arguments.key == key for c in under_way):
         return _make(trace, call, key, environment)
+    if key in trace.large.get(call.function, ()):
+        return _make(trace, call, key, environment, calls_itself=False)
     alike = [c for c in under_way if c.arguments is not None and c.arguments.general == general]
     if len(alike) >= _CALLS_WITH_NUMBERS and _in_branch(alike[-1].scope, trace.here):
         return _make(trace, call, general, environment)
@@ -179,9 +200,11 @@ def _in_branch(outer: Scope, scope: Scope | None) -> bool:
     return False
 
 
-def _make(trace: Trace, call: _Call, key: Key, environment: Environment) -> Outlined | None:
+def _make(
+    trace: Trace, call: _Call, key: Key, environment: Environment, *, calls_itself: bool = True
+) -> Outlined | None:
     assert call.arguments is not None
-    outlined = Outlined(call, key, environment, trace.symbol(call.function.__name__))
+    outlined = Outlined(call, key, environment, trace.symbol(call.function.__name__), calls_itself)
     known = trace.functions.setdefault(call.function, [])
     known.append(outlined)
     try:
@@ -315,12 +338,16 @@ class Outlined:
     key: Key
     environment: Environment
     name: str
+    calls_itself: bool
+    """If not, it is one for its size: see Note [Large functions]."""
     results: _Results | None = None
     """As far as known."""
     refused: Exception | None = None
     """Why it isn't one."""
     scope: Scope | None = None
     """That of its body, while it is traced."""
+    started: int = 0
+    """How many ops had been inserted before its body."""
     captured: list[SSAValue] = field(default_factory=list)
     """The values of surrounding functions that became parameters."""
     memory: dict[SSAValue, Storage] = field(default_factory=dict)
@@ -367,7 +394,7 @@ class Outlined:
                     arguments.structures,
                     arguments.keywords,
                     leaves,
-                    [*types, i64],
+                    [*types, i64] if self.calls_itself else types,
                     self._run,
                 )
             except Unfinished as call:
@@ -381,7 +408,7 @@ class Outlined:
             with body.reopened():
                 results = _Results.of(body, self.results)
             captured = list(body.scope.captured)
-            settled = results.same(self.results) and captured == self.captured
+            settled = not self.calls_itself or (results.same(self.results) and captured == self.captured)
             self.results, self.captured = results, captured
             self.memory = {
                 outer: storage
@@ -390,6 +417,8 @@ class Outlined:
                 if inner is value
             }
             if settled:
+                if not self.calls_itself:
+                    self._check_cost(results)
                 self._finish(body)
             else:
                 trace.stale = stale
@@ -400,14 +429,23 @@ class Outlined:
         self.scope = trace.here
         for value in self.captured:
             trace.resolve(value)
-        limit = min(sys.getrecursionlimit(), _DEEPEST)
-        in_time = emit.compare("slt", self._depth(), emit.constant(limit, i64))
-        emit.check(in_time, "RecursionError: maximum recursion depth exceeded")
+        self.started = trace.inserted
+        if self.calls_itself:
+            limit = min(sys.getrecursionlimit(), _DEEPEST)
+            in_time = emit.compare("slt", self._depth(), emit.constant(limit, i64))
+            emit.check(in_time, "RecursionError: maximum recursion depth exceeded")
         trace.calls.append(self.made_for)
         try:
             return self.made_for.converted(*args, **kwargs)
         finally:
             trace.calls.pop()
+
+    def _check_cost(self, results: _Results) -> None:
+        """See Note [Large functions]."""
+        taken = [t.ir() for t in self._types if isinstance(t, LeafType)] + [v.type for v in self.captured]
+        sizes = [prod(t.get_shape()) for t in taken if isinstance(t, TensorType)]
+        if results.written or min(sizes, default=0) < 0 or sum(sizes) > current().inserted - self.started:
+            raise error("a call would cost more than what is done in it")
 
     def _depth(self) -> SSAValue:
         """How many calls of functions that call themselves are under way."""
@@ -425,7 +463,9 @@ class Outlined:
                 for leaf, given in zip(body.leaves, self.results.leaves, strict=True)
                 if isinstance(given, _Given) and given.argument is None
             ]
-        program.finish(self.name, body, values, "private")
+        made = program.finish(self.name, body, values, "private")
+        if not self.calls_itself:
+            made.attributes[NO_INLINE] = UnitAttr()
 
     # --- its calls ---
 
@@ -452,6 +492,8 @@ class Outlined:
     def call(self, arguments: _Arguments) -> Any:
         """Call it in the module; gives what the function returns."""
         if self.results is None:
+            if not self.calls_itself:
+                raise error("a large function turns out to call itself")
             raise Unfinished(self)
         trace = current()
         types = [t for t in self._types if isinstance(t, LeafType)]
@@ -459,7 +501,8 @@ class Outlined:
             leaf for leaf, t in zip(arguments.leaves, self._types, strict=True) if isinstance(t, LeafType)
         ]
         values = [t.convert(lift(leaf).ssa()) for t, leaf in zip(types, leaves, strict=True)]
-        operands = [*values, _next_depth(trace), *self._passed(trace)]
+        depth = [_next_depth(trace)] if self.calls_itself else []
+        operands = [*values, *depth, *self._passed(trace)]
         written = sorted(self.results.written)
         finals: list[Attribute] = [self._types[i].ir() for i in written]
         given = [leaf.type.ir() for leaf in self.results.values]
@@ -516,7 +559,8 @@ def _block(value: SSAValue) -> Any:
 
 def _next_depth(trace: Trace) -> SSAValue:
     """How many calls are under way in a function that is called here, itself included."""
-    bodies = {o.scope: o for known in trace.functions.values() for o in known if o.scope is not None}
+    outlined = [o for known in trace.functions.values() for o in known]
+    bodies = {o.scope: o for o in outlined if o.scope is not None and o.calls_itself}
     scope = trace.scope
     while scope is not None and scope not in bodies:
         scope = scope.parent

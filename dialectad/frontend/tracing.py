@@ -169,6 +169,12 @@ class Trace:
     functions: dict[Any, list[Any]] = field(default_factory=dict)
     """What the user's functions became in the module, where they are called."""
 
+    large: dict[Any, set[Any]] = field(default_factory=dict)
+    """The user's functions of many ops, and for arguments of which types they were traced again."""
+
+    inserted: int = 0
+    """How many ops have been inserted so far."""
+
     level: str = "linalg"
 
     def symbol(self, name: str) -> str:
@@ -200,6 +206,7 @@ class Trace:
     def insert(self, op: OpT) -> OpT:
         """Append an op to the current block, with the user's location."""
         op.location = self.location_attr()
+        self.inserted += 1
         self.here.builder.insert(op)
         return op
 
