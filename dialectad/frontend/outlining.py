@@ -209,7 +209,7 @@ def _make(
     known.append(outlined)
     try:
         outlined.trace()
-    except Exception as problem:
+    except CompileError as problem:
         outlined.refused = problem
         return None
     except BaseException:
@@ -221,7 +221,7 @@ def _make(
 def refusal(trace: Trace) -> CompileError | None:
     """Why a function that calls itself couldn't become one of the module, if there was such a function."""
     problems = [outlined.refused for known in trace.functions.values() for outlined in known]
-    return next((problem for problem in problems if isinstance(problem, CompileError)), None)
+    return next((problem for problem in problems if problem is not None), None)
 
 
 # --- results -----------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ class Outlined:
     """If not, it is one for its size: see Note [Large functions]."""
     results: _Results | None = None
     """As far as known."""
-    refused: Exception | None = None
+    refused: CompileError | None = None
     """Why it isn't one."""
     scope: Scope | None = None
     """That of its body, while it is traced."""
@@ -368,12 +368,14 @@ class Outlined:
         for _ in range(_ATTEMPTS):
             functions = {function: list(known) for function, known in trace.functions.items()}
             last = trace.module.body.block.last_op
+            variables = program.variables_of(self.made_for.function)
             done = False
             try:
                 done = self._attempt()
             finally:
                 self.scope = None
                 if not done:
+                    program.restore_variables(variables)
                     trace.functions.clear()
                     trace.functions.update(functions)
                     _drop_after(trace, last)

@@ -31,6 +31,7 @@ from dialectad.errors import CompileError, Location, UnsupportedTypeError
 from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
+from dialectad.frontend.environment import Environment
 from dialectad.frontend.iterators import Steps
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
@@ -248,7 +249,11 @@ def trace_body(
         own = {a.storage for a in arguments if isinstance(a, Array)}
         outside = [s for s in scope.written() if s not in own]
         if outside:
-            raise error("a differentiated function writes into an array of the surrounding function")
+            raise error(
+                "a function that is differentiated, or calls itself, writes into an array of the surrounding"
+                " function",
+                hint="pass the array as an argument",
+            )
         for storage in (*own, *trace.given):
             if (stale := trace.stale.get(storage)) is not None:
                 raise stale.error()
@@ -260,11 +265,14 @@ _Variables = list[tuple[str, CellType, Any]]
 
 
 def variables_of(function: Callable[..., Any]) -> _Variables:
-    """The variables of surrounding functions that `function` sees, with what they hold."""
-    found: Any = getattr(function, "__func__", function)
-    if not isinstance(found, types.FunctionType):
-        return []
-    cells = zip(found.__code__.co_freevars, found.__closure__ or (), strict=True)
+    """The variables of surrounding functions that `function`, or one that it can reach, sees, with what they
+    hold."""
+    cells = [
+        (name, cell)
+        for found in Environment.of([function]).objects
+        if isinstance(found, types.FunctionType)
+        for name, cell in zip(found.__code__.co_freevars, found.__closure__ or (), strict=True)
+    ]
     return [(name, cell, _content(cell)) for name, cell in cells]
 
 
@@ -277,14 +285,22 @@ def _content(cell: CellType) -> Any:
 
 def check_variables(variables: _Variables) -> None:
     """Refuse that any of them was assigned."""
+    if assigned := restore_variables(variables):
+        raise error(
+            f"this function assigns the variable {assigned[0]!r} of the surrounding function, which happens"
+            " only once, while it is compiled",
+            hint="return the value (with has_aux=True from a function that is differentiated)",
+        )
+
+
+def restore_variables(variables: _Variables) -> list[str]:
+    """Let them hold what they held; gives the names of those that were assigned."""
+    assigned: list[str] = []
     for name, cell, before in variables:
         if _content(cell) is not before:
             cell.cell_contents = before
-            raise error(
-                f"this function assigns the variable {name!r} of the surrounding function, which happens only"
-                " once, while it is compiled",
-                hint="return the value (with has_aux=True from a function that is differentiated)",
-            )
+            assigned.append(name)
+    return assigned
 
 
 def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:

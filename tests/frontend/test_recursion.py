@@ -69,6 +69,56 @@ def two_objects(x, n):
     return Growth(2.0).after(x, n) + Growth(3.0).after(x, n)
 
 
+def changed_between(x, n):
+    settings, memory = {"factor": 1.0}, np.zeros(2)
+
+    def inner(k):
+        if k == 0:
+            return x + memory[0]
+        return inner(k - 1) * settings["factor"]
+
+    first = inner(n)
+    memory[0] = 5.0
+    second = inner(n)
+    settings["factor"] = 3.0
+    return first, second, inner(n)
+
+
+def rows(n):
+    y = np.zeros(2)
+    if n == 0:
+        return y
+    y = rows(n - 1)
+    y += n
+    return y
+
+
+def assigns(x):
+    count = 0
+
+    def counted(k):
+        step()
+        return x if k == 0 else counted(k - 1)
+
+    def step():
+        nonlocal count
+        count += 1
+
+    return counted(np.int64(x)) + count
+
+
+def writes(x):
+    memory = np.zeros(5)
+
+    def inner(k):
+        if k > 0:
+            memory[k] = x
+            inner(k - 1)
+
+    inner(np.int64(x))
+    return memory
+
+
 def write_down(a, n):
     if n > 0:
         a[n - 1] = n * a[n]
@@ -89,6 +139,8 @@ TREE = np.array([0, 2, 3, 3, 3]), np.array([1, 2, 3])
         (closure, (X, 3)),
         (total_of_tree, (*TREE, np.arange(1.0, 5.0), 0)),
         (two_objects, (1.5, 3)),
+        (changed_between, (1.5, 2)),
+        (rows, (3,)),
         (write_down, (np.ones(4), 3)),
     ],
     ids=lambda p: getattr(p, "__name__", ""),
@@ -154,6 +206,8 @@ def changes_a_list(x, n, seen):
     [
         (never, "has no end"),
         (lambda x: np.sum(first_two(x * X, np.int64(x))), "view of its argument"),
+        (assigns, "recursion"),
+        (writes, "writes into an array of the surrounding"),
         (lambda x: changes_a_list(x, np.int64(x), []), "entries of a list"),
     ],
 )
