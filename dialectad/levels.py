@@ -49,7 +49,10 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "llvm": (
         (None, _TO_LLVM),
-        ("llvm", f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},canonicalize,cse"),
+        (
+            "llvm",
+            f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},convert-linalg-to-loops,canonicalize,cse",
+        ),
         ("llvm", f"{_CACHES},{_TUNE_LOOPS},{_TO_LLVM}"),
     ),
 }

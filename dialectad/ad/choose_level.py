@@ -20,6 +20,9 @@ So what a level costs is estimated: an access to a single element counts `_ELEME
 one, an element of an operation on arrays `_ARRAY_AT_LOOP` times at the other. Trips of a loop whose bounds
 aren't constants, and unknown extents, are taken to be `_UNKNOWN`.
 
+The cotangents of what a call passes are values at level linalg, all of them at every call; memory that is
+added to at level loop. That counts where a call stays a call, `_CROSSING` for each element.
+
 A part costs what passes its boundary, `_CROSSING` for each element: its arguments and results are kept, their
 cotangents cleared, copied and added. It doesn't run again in the reverse sweep (`augment-calls`), since only
 loops that are in no other become parts: within a loop a part would be a checkpoint. Neighbours are one part
@@ -46,6 +49,7 @@ from dialectad.dialects import blas
 from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
 from dialectad.dialects.lapack import LAPACK
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
+from dialectad.rewrite.call_graph import staying
 from dialectad.rewrite.outline import move_free_out, outline_ops, taken_and_given
 
 _UNKNOWN = 16
@@ -99,6 +103,7 @@ class _Model:
     def __init__(self, functions: dict[str, func.FuncOp], only: str):
         self.functions = functions
         self.only = only
+        self.staying = staying(functions)
         self.work: dict[str, Work] = {}
         self.chosen: dict[str, str] = {}
 
@@ -181,6 +186,8 @@ class _Model:
                     work.elements += times
             case func.CallOp():
                 work.has_levels |= LEVEL in op.attributes
+                if op.callee.root_reference.data in self.staying:
+                    work.passed += times * sum(map(_size, op.operands))
                 self._add(op.callee.root_reference.data, times, work)
             case VJPOp() | JVPOp():
                 name = op.callee.root_reference.data
@@ -215,6 +222,7 @@ class _Model:
         work.elements += times * inner.elements
         work.arrays += times * inner.arrays
         work.products += times * inner.products
+        work.passed += times * inner.passed
         work.has_levels |= inner.has_levels
         work.has_solves |= inner.has_solves
         work.is_later |= inner.is_later
@@ -230,6 +238,8 @@ class Work:
     """Elements that operations on whole arrays go through."""
     products: float = 0.0
     """The same, of matrix products, which are calls of BLAS at every level."""
+    passed: float = 0.0
+    """Elements of arrays that are passed to functions that stay functions."""
     has_levels: bool = False
     """Whether some of it has a level of its own."""
     has_solves: bool = False
@@ -243,7 +253,8 @@ class Work:
             return inf
         if level == "loop":
             return self.elements + _ARRAY_AT_LOOP * self.arrays + self.products
-        return _ELEMENT_AT_LINALG * self.elements + self.arrays + self.products
+        elements = _ELEMENT_AT_LINALG * self.elements + _CROSSING * self.passed
+        return elements + self.arrays + self.products
 
 
 @dataclass
@@ -258,6 +269,7 @@ class Part:
         self.work.elements += work.elements
         self.work.arrays += work.arrays
         self.work.products += work.products
+        self.work.passed += work.passed
         self.work.has_solves |= work.has_solves
 
     def is_light_beside(self, part: Part) -> bool:

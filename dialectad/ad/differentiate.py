@@ -124,15 +124,16 @@ class Differentiator:
                 continue
             if callee not in self.functions:
                 raise _error(f"{op.name} of an unknown function @{callee}", op)
-            if callee in self.under_way:
-                raise _error(
-                    f"@{callee} calls itself, and recursion can't be differentiated yet",
-                    op,
-                    hint="write the recursion as a loop",
-                )
-            self.function(callee)
             if isinstance(op, Request | PullbackOp) and _point(op) == self.point:
+                if callee in self.under_way:
+                    raise _error(
+                        f"@{callee} asks for a derivative of itself",
+                        op,
+                        hint="let it ask for the derivative of a function that doesn't call it",
+                    )
                 requests.append(op)
+            if callee not in self.under_way:
+                self.function(callee)
         for request in requests:
             try:
                 if isinstance(request, PullbackOp):
@@ -171,31 +172,51 @@ class Differentiator:
         seeds: tuple[int, ...] | None,
         level: StringAttr,
     ) -> func.FuncOp:
-        """The function that computes a derivative; equal requests share it."""
+        """The function that computes a derivative; equal requests share it, those within it too."""
         key = (primal, active, seeds, level)
         if (made := self.made.get(key)) is None:
+            type_ = _type(primal, active, seeds, in_memory=self.point in MEMORY)
+            made = self.made[key] = add_private(self.functions, primal, _suffix(active, seeds), type_)
+            self.done.add(made.sym_name.data)
+            if primal.sym_name.data in self.isolation.staying:
+                self.isolation.staying.add(made.sym_name.data)
             make = self._in_memory if self.point in MEMORY else self._on_values
-            made = self.made[key] = make(primal, active, seeds, level.data)
+            make(made, primal, active, seeds, level.data)
+            for request in requests_in(list(made.walk())):
+                if _point(request) == self.point:
+                    self.request(request)
         return made
 
-    def _new(self, primal: func.FuncOp, suffix: str, level: str) -> tuple[func.FuncOp, Block]:
-        """A private copy of `primal` with all calls inlined, but for those of a later level."""
-        function = add_private(self.functions, primal, suffix, primal.function_type)
-        self.done.add(function.sym_name.data)
+    def _copy(self, primal: func.FuncOp, function: func.FuncOp, level: str) -> Block:
+        """Give `function` the body of `primal` with all calls inlined, but for those of a later level and
+        those that stay."""
         function.body.detach_block(0)
         primal.body.clone_into(function.body)
-        self.isolation.isolate(function.body.block, self.point, mixed=level == "mixed")
-        return function, function.body.block
+        self.isolation.isolate(function.body.block, self.point, mixed=level == "mixed", level=level)
+        return function.body.block
 
     def _on_values(
-        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
-    ) -> func.FuncOp:
-        return self._jvp(primal, active, level) if seeds is None else self._vjp(primal, active, seeds, level)
+        self,
+        function: func.FuncOp,
+        primal: func.FuncOp,
+        active: tuple[int, ...],
+        seeds: tuple[int, ...] | None,
+        level: str,
+    ) -> None:
+        if seeds is None:
+            self._jvp(function, primal, active, level)
+        else:
+            self._vjp(function, primal, active, seeds, level)
 
     def _in_memory(
-        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, level: str
-    ) -> func.FuncOp:
-        function, block = self._new(primal, _suffix(active, seeds), level)
+        self,
+        function: func.FuncOp,
+        primal: func.FuncOp,
+        active: tuple[int, ...],
+        seeds: tuple[int, ...] | None,
+        level: str,
+    ) -> None:
+        block = self._copy(primal, function, level)
         args = block.args
         first_out = len(args) - outs_of(primal)
         arguments, outs = [args[i] for i in active], list(args[first_out:])
@@ -212,12 +233,16 @@ class Differentiator:
             assert form.turn is not None
             self.turns[function] = form.turn
         _finish(function, _terminator(block), [])
-        return function
 
     def _vjp(
-        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...], level: str
-    ) -> func.FuncOp:
-        function, block = self._new(primal, _suffix(active, seeds), level)
+        self,
+        function: func.FuncOp,
+        primal: func.FuncOp,
+        active: tuple[int, ...],
+        seeds: tuple[int, ...],
+        level: str,
+    ) -> None:
+        block = self._copy(primal, function, level)
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=True)
         terminator = _terminator(block)
@@ -231,10 +256,9 @@ class Differentiator:
         with sweep.emitter.deriving(primal):
             cotangents = [sweep.materialized(argument) for argument in arguments]
         _finish(function, terminator, cotangents)
-        return function
 
-    def _jvp(self, primal: func.FuncOp, active: tuple[int, ...], level: str) -> func.FuncOp:
-        function, block = self._new(primal, _suffix(active, None), level)
+    def _jvp(self, function: func.FuncOp, primal: func.FuncOp, active: tuple[int, ...], level: str) -> None:
+        block = self._copy(primal, function, level)
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=False)
         terminator = _terminator(block)
@@ -249,7 +273,6 @@ class Differentiator:
         with sweep.emitter.deriving(primal), sweep.emitter.at(InsertPoint.before(terminator)):
             tangents = [sweep.materialized(result) for result in results]
         _finish(function, terminator, tangents)
-        return function
 
 
 def _suffix(active: tuple[int, ...], seeds: tuple[int, ...] | None) -> str:
@@ -288,6 +311,35 @@ def _finish(function: func.FuncOp, terminator: Operation, more: list[SSAValue]) 
     )
 
 
+def _type(
+    primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, *, in_memory: bool
+) -> FunctionType:
+    """The type of a derivative, which calls of it need before it has a body."""
+    operands, results = _signature(primal, active, seeds, in_memory=in_memory)
+    return FunctionType.from_lists(operands, results)
+
+
+def _signature(
+    primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...] | None, *, in_memory: bool
+) -> tuple[list[Attribute], list[Attribute]]:
+    """The types of what a derivative takes and gives."""
+    inputs, outputs = list(primal.function_type.inputs), list(primal.function_type.outputs)
+    expected = list(inputs)
+    if in_memory:
+        first_out = len(inputs) - outs_of(primal)
+        inputs, outputs = inputs[:first_out], inputs[first_out:]
+    given = [inputs[i] for i in active]
+    if seeds is not None:
+        cotangents = [outputs[i] for i in seeds]
+        expected += [*map(in_memory_type, given), *cotangents] if in_memory else cotangents
+        results = [*outputs, *given]
+    else:
+        tangents = [o for o in outputs if is_differentiable(o)]
+        expected += [*given, *tangents] if in_memory else given
+        results = [*outputs, *tangents]
+    return expected, [] if in_memory else results
+
+
 def _check(op: Request, primal: func.FuncOp) -> None:
     if primal.is_declaration:
         raise _error(f"@{primal.sym_name.data} has no body to differentiate", op)
@@ -298,26 +350,16 @@ def _check(op: Request, primal: func.FuncOp) -> None:
             f"{'in memory form' if in_memory else 'not in memory form yet'}",
             op,
         )
-    inputs, outputs = primal.function_type.inputs.data, primal.function_type.outputs.data
-    expected = list(inputs)
+    inputs, outputs = list(primal.function_type.inputs), list(primal.function_type.outputs)
     if in_memory:
         first_out = len(inputs) - outs_of(primal)
         inputs, outputs = inputs[:first_out], inputs[first_out:]
-    for position in _positions(op.active):
+    active, seeds = _positions(op.active), _positions(op.seeds) if isinstance(op, VJPOp) else None
+    for position in active:
         _check_position(op, "argument", position, inputs)
-    given = [inputs[i] for i in _positions(op.active)]
-    if isinstance(op, VJPOp):
-        for position in _positions(op.seeds):
-            _check_position(op, "result", position, outputs)
-        seeds = [outputs[i] for i in _positions(op.seeds)]
-        expected += [*map(in_memory_type, given), *seeds] if in_memory else seeds
-        results = [*outputs, *given]
-    else:
-        tangents = [o for o in outputs if is_differentiable(o)]
-        expected += [*given, *tangents] if in_memory else given
-        results = [*outputs, *tangents]
-    if in_memory:
-        results = []
+    for position in seeds or ():
+        _check_position(op, "result", position, outputs)
+    expected, results = _signature(primal, active, seeds, in_memory=in_memory)
     for what, got, wanted in (
         ("operands", list(op.operand_types), expected),
         ("results", list(op.result_types), results),

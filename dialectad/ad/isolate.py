@@ -13,6 +13,9 @@ the attribute `dialectad.level`:
 The derivative of the call is a request of that level (`rules/func.py`). All other calls are inlined. That
 goes for what is differentiated now, and for what is left to a later point of the pipeline: the passes before
 that (`inline`, `bufferize`) keep these calls.
+
+Calls of functions that call themselves, or are marked `no_inline`, stay too. In what is differentiated now
+they get the level that is at work, so the derivative of the call is a request that is replaced at once.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from dialectad.ad.isolate_memory import call_in_memory
 from dialectad.ad.prepare import inline_calls
 from dialectad.dialects.ad import LEVEL, POINTS, JVPOp, VJPOp, point_of
 from dialectad.lower.bufferization.functions import OUTS
+from dialectad.rewrite.call_graph import NO_INLINE, staying
 
 Request = VJPOp | JVPOp
 Functions = dict[str, func.FuncOp]
@@ -39,6 +43,8 @@ def add_private(functions: Functions, beside: func.FuncOp, suffix: str, type_: F
         name += "_"
     function = functions[name] = func.FuncOp(name, type_, visibility="private")
     function.location = beside.location
+    if NO_INLINE in beside.attributes:
+        function.attributes[NO_INLINE] = beside.attributes[NO_INLINE]
     parent = beside.parent
     assert parent is not None
     parent.insert_op_after(function, beside)
@@ -61,18 +67,25 @@ class Isolation:
 
     def __init__(self, functions: Functions):
         self.functions = functions
+        self.staying = staying(functions)
         self.wrappers: dict[Sequence[Attribute], func.FuncOp] = {}
 
-    def isolate(self, block: Block, point: str, *, mixed: bool) -> None:
-        """Let a block that is differentiated at a point hold no calls but those of a later level."""
+    def isolate(self, block: Block, point: str, *, mixed: bool, level: str | None = None) -> None:
+        """Let a block that is differentiated at a point hold no calls but those of a later level, and those
+        that stay; these are differentiated at `level`, if that is now."""
 
         def keep(call: func.CallOp) -> bool:
-            level = call.attributes.get(LEVEL)
-            if level is None and mixed:
-                level = self.functions[call.callee.root_reference.data].attributes.get(LEVEL)
-            if not isinstance(level, StringAttr) or not _is_later(level.data, point):
+            name = call.callee.root_reference.data
+            later = call.attributes.get(LEVEL)
+            if later is None and mixed:
+                later = self.functions[name].attributes.get(LEVEL)
+            if isinstance(later, StringAttr) and _is_later(later.data, point):
+                call.attributes[LEVEL] = later
+                return True
+            if name not in self.staying:
                 return False
-            call.attributes[LEVEL] = level
+            if level is not None:
+                call.attributes[LEVEL] = StringAttr(level)
             return True
 
         inline_calls(block, self.functions, keep)

@@ -13,16 +13,21 @@ A derivative that `@f` itself calls is made first, and inlined.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from typing import Any, cast
 
 from xdsl.dialects import arith, func, llvm, memref
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AnyFloat,
+    ArrayAttr,
+    DictionaryAttr,
     FunctionType,
     IntegerAttr,
     MemRefType,
     ModuleOp,
+    StringAttr,
     SymbolRefAttr,
     i64,
 )
@@ -36,18 +41,28 @@ from dialectad.ad.memory import buffer_of, is_memory, is_origin
 from dialectad.ad.memory_form import MemoryForm
 from dialectad.ad.retype import retype_copies
 from dialectad.ad.unspeculate import unspeculate
+from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp, positions
 from dialectad.errors import CompileError
 from dialectad.lift.raise_llvm import raise_function
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 from dialectad.lower.llvm.function import FunctionLowering, byte_size
-from dialectad.lower.llvm.requests import BODY_OF, DERIVATIVE, Derivative
+from dialectad.lower.llvm.requests import (
+    BODY_OF,
+    DERIVATIVE,
+    SIGNATURE,
+    STANDS_FOR,
+    Derivative,
+    declaration_of,
+    differentiable,
+)
 
 
 def make_derivatives(module: ModuleOp) -> None:
     """Give every declared derivative its body, and drop what was differentiated."""
     maker = _Maker(module)
-    for name in list(maker.declared):
-        maker.make(name)
+    while pending := [name for name in maker.declared if name not in maker.made]:
+        for name in pending:
+            maker.make(name)
     for op in list(module.ops):
         if isinstance(op, llvm.FuncOp) and DIFFERENTIATED in op.attributes:
             op.detach()
@@ -64,6 +79,7 @@ class _Maker:
             if (derivative := Derivative.of(op)) is not None
         }
         self.made: dict[str, func.FuncOp] = {}
+        self.stand_ins: dict[str, str] = {}
 
     def make(self, name: str) -> func.FuncOp:
         if (known := self.made.get(name)) is not None:
@@ -75,7 +91,13 @@ class _Maker:
         function.location = callee.location
         try:
             self._inline(function)
+            for call in [op for op in function.walk() if isinstance(op, func.CallOp)]:
+                call.attributes[LEVEL] = StringAttr(derivative.level)
+                primal = call.callee.root_reference.data
+                call.properties["callee"] = self._stand_in(primal, call.operand_types)
             self._differentiate(function, derivative)
+            for request in [op for op in function.walk() if isinstance(op, VJPOp | JVPOp)]:
+                self._request(request)
         except CompileError as problem:
             problem.level = problem.level or derivative.level
             raise
@@ -101,6 +123,41 @@ class _Maker:
                     new = llvm.FuncOp(name, type_, llvm.LinkageAttr("external"))
                     self.functions[name] = new
                     self.module.body.block.add_op(new)
+
+    def _request(self, op: VJPOp | JVPOp) -> None:
+        """Replace the request for the derivative of a call by a call of it; its body is made later."""
+        callee = differentiable(self.stand_ins[op.callee.root_reference.data])
+        signature = self.functions[callee].attributes[SIGNATURE]
+        assert isinstance(signature, DictionaryAttr)
+        outs = cast(IntegerAttr[Any], signature.data["outs"]).value.data
+        derivative = Derivative(
+            callee,
+            "vjp" if isinstance(op, VJPOp) else "jvp",
+            positions(op.active),
+            positions(op.seeds) if isinstance(op, VJPOp) else (),
+            op.level.data,
+            len(cast(ArrayAttr[Any], signature.data["types"])) - outs,
+            outs,
+            tuple(op.operand_types),
+        )
+        if derivative.name not in self.functions:
+            declaration = declaration_of(derivative, op.location)
+            Rewriter.insert_op(declaration, InsertPoint.after(self.functions[callee]))
+            self.functions[derivative.name] = declaration
+            self.declared[derivative.name] = declaration, derivative
+        call = func.CallOp(self._stand_in(derivative.name, op.operand_types), op.operands, [])
+        call.location = op.location
+        Rewriter.replace_op(op, call)
+
+    def _stand_in(self, name: str, types: Sequence[Attribute]) -> SymbolRefAttr:
+        """What is called, as a `func.func`, for a function in the `llvm` dialect."""
+        stand_in = f"{name}.stand_in"
+        if stand_in not in self.stand_ins:
+            self.stand_ins[stand_in] = name
+            declaration = func.FuncOp.external(stand_in, types, [])
+            declaration.attributes[STANDS_FOR] = SymbolRefAttr(name)
+            self.module.body.block.add_op(declaration)
+        return SymbolRefAttr(stand_in)
 
     def _inline(self, function: func.FuncOp) -> None:
         """Put the derivatives that `function` calls in the place of the calls; they always succeed."""

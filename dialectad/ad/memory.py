@@ -143,13 +143,16 @@ class Memory:
             for value in written_by(op):
                 self.writers.setdefault(buffer_of(value), []).append(op)
             if isinstance(op, llvm.LoadOp):
-                self._holds(op.ptr, op.dereferenced_value)
+                self._holds(op.ptr, op.dereferenced_value.type)
             elif isinstance(op, llvm.StoreOp):
-                self._holds(op.ptr, op.value)
+                self._holds(op.ptr, op.value.type)
+            elif isinstance(op, UnrealizedConversionCastOp):
+                for memory in (r.type for r in op.results if isinstance(r.type, MemRefType)):
+                    self._holds(op.inputs[0], memory.element_type)
 
-    def _holds(self, pointer: SSAValue, value: SSAValue) -> None:
-        if isinstance(value.type, AnyFloat):
-            self.floats.setdefault(buffer_of(pointer), {})[value.type] = None
+    def _holds(self, pointer: SSAValue, type_: Attribute) -> None:
+        if isinstance(type_, AnyFloat):
+            self.floats.setdefault(buffer_of(pointer), {})[type_] = None
 
     def survives(self, memory: SSAValue, op: Operation) -> bool:
         """Whether what `op` reads from `memory` is there when the forward sweep has ended."""

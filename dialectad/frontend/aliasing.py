@@ -112,7 +112,7 @@ def _groups(carried: Sequence[Carried], entries: set[Storage], scope: Scope) -> 
     groups: dict[Storage, set[Storage]] = {}
     for c in carried:
         members = {c.entry} | c.init.candidates()
-        members |= {s for s in c.last.candidates() if s in entries or _is_outside(s, scope)}
+        members |= {s for s in c.last.candidates() if s in entries or is_outside(s, scope)}
         for storage in tuple(members):
             members |= groups.get(storage, set())
         for storage in members:
@@ -120,7 +120,7 @@ def _groups(carried: Sequence[Carried], entries: set[Storage], scope: Scope) -> 
     return {entry: groups[entry] for entry in entries}
 
 
-def _is_outside(storage: Storage, scope: Scope) -> bool:
+def is_outside(storage: Storage, scope: Scope) -> bool:
     """Whether a storage is older than a scope."""
     around = scope.parent
     while around is not None:

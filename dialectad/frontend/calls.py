@@ -180,7 +180,13 @@ CALLS.update({setattr: _setattr, delattr: _delattr})
 def _converted(function: types.FunctionType) -> Any:
     """What to call instead of a Python function."""
     new = converted(function)
-    return by_steps(new) if function.__code__.co_flags & inspect.CO_GENERATOR else new
+    if new is function and not is_users(function.__code__):
+        return function
+    if function.__code__.co_flags & inspect.CO_GENERATOR:
+        return by_steps(new)
+    from dialectad.frontend import outlining
+
+    return outlining.calling(function, new)
 
 
 def converted(function: types.FunctionType) -> types.FunctionType:

@@ -38,7 +38,7 @@ def counted_loop(count: Extent, init: SSAValue, body: Callable[[SSAValue, SSAVal
 
 
 @contextmanager
-def _discarding() -> Iterator[None]:
+def discarding() -> Iterator[None]:
     """Undo what an attempt at tracing did to the trace's scope, should it fail."""
     trace = current()
     scope, blocks, stale = trace.scope, set(trace.open_blocks), dict(trace.stale)
@@ -180,7 +180,7 @@ def for_loop(
         inits = state.inits()
         stale, traced = dict(trace.stale), None
         block = Block(arg_types=[INDEX, *(v.type for v in inits)])
-        with _discarding(), trace.open(block, "loop") as scope:
+        with discarding(), trace.open(block, "loop") as scope:
             state.enter(block.args[1:])
             body(block.args[0])
             after = state.collect()
@@ -218,7 +218,7 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
         stale, traced = dict(trace.stale), None
         before = Block(arg_types=[v.type for v in inits])
         after_block = Block(arg_types=[v.type for v in inits])
-        with _discarding(), trace.open(before, "loop") as head:
+        with discarding(), trace.open(before, "loop") as head:
             state.enter(before.args)
             condition = test()
             if condition is False or (condition is True and not state.slots):

@@ -219,7 +219,7 @@ _ATOMS = (str, bytes, int, float, complex, type(None), np.ndarray, np.generic, t
 def _cells(functions: Sequence[Any]) -> list[Any]:
     """What the closures of functions hold."""
     return [x for f in functions if isinstance(f, types.FunctionType) for x in _closure(f)] + [
-        x for f in functions if not isinstance(f, types.FunctionType) for x in _parts(f)
+        x for f in functions if not isinstance(f, types.FunctionType) for x in parts(f)
     ]
 
 
@@ -242,11 +242,12 @@ def _reachable(roots: Sequence[Any]) -> dict[int, Any]:
         if isinstance(x, _ATOMS) or id(x) in found:
             continue
         found[id(x)] = x
-        rest += _parts(x)
+        rest += parts(x)
     return found
 
 
-def _parts(x: Any) -> list[Any]:
+def parts(x: Any) -> list[Any]:
+    """The objects that an object holds, as far as Python code could change them."""
     match x:
         case dict():
             return list(x.values())

@@ -34,6 +34,7 @@ from dialectad.frontend import dtypes, emit, mutation, pytrees, regions, special
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
+from dialectad.frontend.environment import Environment
 from dialectad.frontend.iterators import Steps
 from dialectad.frontend.result_extents import function_of_extents
 from dialectad.frontend.signs import erase_signs
@@ -238,10 +239,12 @@ def trace_body(
     leaves: Sequence[LeafType],
     types: Sequence[Attribute] | None = None,
     extents: Sequence[tuple[Extent, ...]] | None = None,
+    run: Callable[..., Any] | None = None,
 ) -> Body:
     """Run `function` on tracers of the leaves, filling a new block.
 
-    `types` are those of its parameters, `extents` their shapes in terms of the surrounding function.
+    `types` are those of its parameters, `extents` their shapes in terms of the surrounding function; `run` is
+    what is called for it, if that isn't what the staging makes of it.
     """
     trace = current()
     if types is None:
@@ -258,7 +261,7 @@ def trace_body(
         named = dict(zip(keywords, args[len(positional) :], strict=True))
         variables = variables_of(function)
         with mutation.watching(mutation.Watch("function", [function, *args])):
-            result = staging.call(function)(*positional, **named)
+            result = (run or staging.call(function))(*positional, **named)
         check_variables(variables)
         if isinstance(result, Undefined):
             result = None
@@ -270,7 +273,11 @@ def trace_body(
         own = {a.storage for a in arguments if isinstance(a, Array)}
         outside = [s for s in scope.written() if s not in own]
         if outside:
-            raise error("a differentiated function writes into an array of the surrounding function")
+            raise error(
+                "a function that is differentiated, or calls itself, writes into an array of the surrounding"
+                " function",
+                hint="pass the array as an argument",
+            )
         for storage in (*own, *trace.given):
             if (stale := trace.stale.get(storage)) is not None:
                 raise stale.error()
@@ -282,11 +289,14 @@ _Variables = list[tuple[str, CellType, Any]]
 
 
 def variables_of(function: Callable[..., Any]) -> _Variables:
-    """The variables of surrounding functions that `function` sees, with what they hold."""
-    found: Any = getattr(function, "__func__", function)
-    if not isinstance(found, types.FunctionType):
-        return []
-    cells = zip(found.__code__.co_freevars, found.__closure__ or (), strict=True)
+    """The variables of surrounding functions that `function`, or one that it can reach, sees, with what they
+    hold."""
+    cells = [
+        (name, cell)
+        for found in Environment.of([function]).objects
+        if isinstance(found, types.FunctionType)
+        for name, cell in zip(found.__code__.co_freevars, found.__closure__ or (), strict=True)
+    ]
     return [(name, cell, _content(cell)) for name, cell in cells]
 
 
@@ -299,14 +309,22 @@ def _content(cell: CellType) -> Any:
 
 def check_variables(variables: _Variables) -> None:
     """Refuse that any of them was assigned."""
+    if assigned := restore_variables(variables):
+        raise error(
+            f"this function assigns the variable {assigned[0]!r} of the surrounding function, which happens"
+            " only once, while it is compiled",
+            hint="return the value (with has_aux=True from a function that is differentiated)",
+        )
+
+
+def restore_variables(variables: _Variables) -> list[str]:
+    """Let them hold what they held; gives the names of those that were assigned."""
+    assigned: list[str] = []
     for name, cell, before in variables:
         if _content(cell) is not before:
             cell.cell_contents = before
-            raise error(
-                f"this function assigns the variable {name!r} of the surrounding function, which happens only"
-                " once, while it is compiled",
-                hint="return the value (with has_aux=True from a function that is differentiated)",
-            )
+            assigned.append(name)
+    return assigned
 
 
 def _named_extents(
@@ -390,6 +408,8 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     CompileError
         If the function does what can't be compiled; it tells where.
     """
+    from dialectad.frontend import outlining
+
     special.register()
     trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
@@ -397,7 +417,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         try:
             body = trace_body(function, signature.structures, signature.keywords, signature.leaves)
         except RecursionError as problem:
-            raise _endless(problem) from None
+            raise outlining.refusal(trace) or _endless(problem) from None
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
         results: list[ResultType] = []
         values: list[SSAValue] = []

@@ -14,7 +14,7 @@ from __future__ import annotations
 import builtins
 import dis
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import i1
@@ -27,6 +27,7 @@ from dialectad.frontend.mutation import managing
 from dialectad.frontend.tracers import Scalar, Tracer
 from dialectad.frontend.tracing import current, locate
 
+T = TypeVar("T")
 Names = tuple[str, ...]
 Flags = tuple[bool, ...]
 Getter = Callable[[], Sequence[Any]]
@@ -64,6 +65,8 @@ def if_(
         managing("branch", (then, otherwise), get, set_, attempt)
     except WayRaises as way:
         _go_on(condition, way, then, otherwise)
+    except WayIsUnfinished as way:
+        _other(way, then, otherwise)()
 
 
 def cond(test: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
@@ -88,6 +91,8 @@ def cond(test: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> An
         return managing("branch", (then, otherwise), list, lambda _: None, attempt)
     except WayRaises as way:
         return _go_on(condition, way, then, otherwise)
+    except WayIsUnfinished as way:
+        return _other(way, then, otherwise)()
 
 
 def and_(left: Any, right: Callable[[], Any]) -> Any:
@@ -153,9 +158,25 @@ class WayRaises(Exception):
         self.location = location
 
 
+class Unfinished(BaseException):
+    """A function is called whose result isn't known yet, for it is being traced: see `outlining.py`.
+
+    No `except` of the user's shall catch it. A branch takes the other way; a loop does not begin.
+    """
+
+
+class WayIsUnfinished(Exception):
+    """A way of a branch calls such a function."""
+
+    def __init__(self, function: Callable[[], Any]):
+        self.function = function
+
+
 def _way(function: Callable[[], Any]) -> Any:
     try:
         return function()
+    except Unfinished:
+        raise WayIsUnfinished(function) from None
     except Exception as raised:
         if (location := _raised_at(raised)) is None:
             raise
@@ -184,10 +205,17 @@ def _raised_at(raised: Exception) -> Location | None:
 
 def _go_on(condition: SSAValue, way: WayRaises, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """Check that the way that raises isn't taken, and take the other one."""
-    other = then if way.function is otherwise else otherwise
+    other = _other(way, then, otherwise)
     passes = condition if other is then else emit.op(arith.XOrIOp(condition, emit.constant(1, i1)))
     emit.check(passes, _message(way.raised), way.location)
     return other()
+
+
+def _other(
+    way: WayRaises | WayIsUnfinished, then: Callable[[], T], otherwise: Callable[[], T]
+) -> Callable[[], T]:
+    """The way of a branch that is left."""
+    return then if way.function is otherwise else otherwise
 
 
 def _message(raised: Exception) -> str:

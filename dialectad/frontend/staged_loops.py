@@ -20,7 +20,7 @@ from dialectad.frontend.iteration import staged_iterable
 from dialectad.frontend.iterators import Steps, taking
 from dialectad.frontend.loop_state import LoopState
 from dialectad.frontend.mutation import UnrollRequest, managing
-from dialectad.frontend.staged_branches import Flags, Getter, Names, Setter, if_
+from dialectad.frontend.staged_branches import Flags, Getter, Names, Setter, Unfinished, if_
 from dialectad.frontend.tracers import ConcretizationError, Scalar
 from dialectad.frontend.tracing import current, error
 
@@ -52,6 +52,8 @@ def for_(
 
     try:
         managing("loop", (body, test), get, set_, attempt)
+    except Unfinished:
+        return
     except (ConcretizationError, UnrollRequest) as problem:
         if not isinstance(items.count, int) or items.count > _MAX_UNROLLED:
             raise _given_up(problem) from None
@@ -168,6 +170,8 @@ def while_(
     try:
         if managing("loop", (body, test), get, set_, attempt):
             return
+    except Unfinished:
+        return
     except (ConcretizationError, UnrollRequest) as problem:
         if isinstance(branches.truth(test()), SSAValue):
             raise _given_up(problem) from None

@@ -167,6 +167,17 @@ class Trace:
 
     extents: dict[SSAValue, tuple[int | SSAValue, ...]] = field(default_factory=dict)
     """The shapes of parameters of which the type leaves something open."""
+    calls: list[Any] = field(default_factory=list)
+    """The calls of the user's functions that are being traced, see `outlining.py`."""
+
+    functions: dict[Any, list[Any]] = field(default_factory=dict)
+    """What the user's functions became in the module, where they are called."""
+
+    large: dict[Any, set[Any]] = field(default_factory=dict)
+    """The user's functions of many ops, and for arguments of which types they were traced again."""
+
+    inserted: int = 0
+    """How many ops have been inserted so far."""
 
     level: str = "linalg"
 
@@ -199,6 +210,7 @@ class Trace:
     def insert(self, op: OpT) -> OpT:
         """Append an op to the current block, with the user's location."""
         op.location = self.location_attr()
+        self.inserted += 1
         self.here.builder.insert(op)
         return op
 

@@ -5,6 +5,7 @@
     %p = llvm.call @aligned_alloc(%a, %n)        ->  %m = memref.alloc(%n) : memref<?xi8>;  %p = cast %m
     llvm.call @dialectad.assert(%ok, %c3)        ->  cf.assert %ok, "<the message of status 3>"
     llvm.call @dialectad.push.f64(%c, %y)        ->  ad.push(%c, %y)
+    llvm.call @dialectad.call.g(%x, %p)          ->  func.call @g(%x, %m), with %m = cast %p : memref<4xf64>
     llvm.return %status                          ->  func.return
 
 Loads, stores and addresses stay what they are. So the rules for `arith` and `math` hold for LLVM's code too.
@@ -31,6 +32,7 @@ from xdsl.dialects.builtin import (
     UnrealizedConversionCastOp,
     f32,
     f64,
+    i1,
     i8,
     i64,
 )
@@ -42,10 +44,13 @@ from dialectad.dialects import llvm as more_llvm
 from dialectad.dialects.ad import CacheOp, CacheType, PopOp, PushOp, ReserveOp, StopOp
 from dialectad.dialects.arith import RemfOp
 from dialectad.errors import CompileError
+from dialectad.lower.bufferization.functions import OUTS
 from dialectad.lower.llvm.function import OUT_OF_MEMORY
+from dialectad.lower.llvm.requests import SIGNATURE, differentiable
 from dialectad.lower.llvm_libraries import (
     ASSERT,
     CACHE,
+    CALL,
     END_CACHE,
     POP,
     POP_SLOT,
@@ -206,6 +211,12 @@ class _Raiser:
         asserts = module.attributes.get("dialectad.asserts", ArrayAttr([]))
         assert isinstance(asserts, ArrayAttr)
         self.asserts = asserts.data
+        self.signatures: dict[str, DictionaryAttr] = {
+            f.sym_name.data: signature
+            for f in module.ops
+            if isinstance(f, llvm.FuncOp)
+            and isinstance(signature := f.attributes.get(SIGNATURE), DictionaryAttr)
+        }
         self.frees: list[Operation] = []
 
     def run(self) -> None:
@@ -314,6 +325,8 @@ class _Raiser:
         name = op.callee.root_reference.data if op.callee is not None else ""
         if name == ASSERT:
             self._assertion(op)
+        elif name.startswith(f"{CALL}."):
+            self._call_of_ours(op, name.removeprefix(f"{CALL}."))
         elif name.startswith(f"{STOP}."):
             self.replace(op, StopOp(op.operands[0]))
         elif (kind := _CACHES.get(name.rpartition(".")[0])) is not None:
@@ -340,6 +353,34 @@ class _Raiser:
         message = entry.data["message"]
         assert isinstance(message, StringAttr)
         self.replace(op, cf.AssertOp(op.operands[0], message))
+
+    def _call_of_ours(self, op: Operation, name: str) -> None:
+        """With its operands as they were before they were flattened."""
+        signature = self.signatures[differentiable(name)]
+        types, outs = signature.data["types"], signature.data["outs"]
+        assert isinstance(types, ArrayAttr)
+        ops: list[Operation] = []
+        operands: list[SSAValue] = []
+        flat = list(op.operands)
+        for t in types:
+            value = flat.pop(0)
+            if isinstance(t, MemRefType):
+                count = t.get_shape().count(DYNAMIC_INDEX)
+                ops.append(
+                    UnrealizedConversionCastOp.create(operands=[value, *flat[:count]], result_types=[t])
+                )
+                del flat[:count]
+            elif t == i1:
+                ops.append(arith.TruncIOp(value, i1))
+            elif isinstance(t, IndexType):
+                ops.append(arith.IndexCastOp(value, t))
+            else:
+                operands.append(value)
+                continue
+            operands.append(ops[-1].results[0])
+        call = func.CallOp(name, operands, [])
+        call.attributes[OUTS] = outs
+        self.replace(op, *ops, call)
 
     # Caches that grow, of values and of slots
 

@@ -93,10 +93,13 @@ def _argument_attributes(op: func.FuncOp) -> list[dict[str, Attribute]]:
 
 
 def _parameters(op: func.FuncOp) -> Parameters:
-    """The `llvm` types and argument attributes of a function of ours."""
+    """The `llvm` types and argument attributes of a function of ours.
+
+    A derivative in memory form doesn't say what it writes: it may be any of its memory.
+    """
     outs = op.attributes.get("dialectad.outs")
     inputs = op.function_type.inputs.data
-    first_out = len(inputs) - (outs.value.data if isinstance(outs, IntegerAttr) else 0)
+    first_out = len(inputs) - outs.value.data if isinstance(outs, IntegerAttr) else 0
     parameters = Parameters()
     for position, (t, known) in enumerate(zip(inputs, _argument_attributes(op), strict=True)):
         parameters.add(t, writable=position >= first_out or "dialectad.inout" in known)
@@ -129,8 +132,13 @@ def _declare(op: func.FuncOp, module: ModuleLowering) -> llvm.FuncOp:
         llvm.LLVMFunctionType(parameters.types, i64),
         llvm.LinkageAttr("internal" if private else "external"),
         other_props={"arg_attrs": ArrayAttr(parameters.attributes)},
-        extra_attrs={DIFFERENTIATED: UnitAttr()} if name in module.differentiated else None,
+        extra_attrs=_differentiated(op) if name in module.differentiated else None,
     )
+
+
+def _differentiated(op: func.FuncOp) -> dict[str, Attribute]:
+    signature = op.attributes.get(requests.SIGNATURE)
+    return {DIFFERENTIATED: UnitAttr()} | ({requests.SIGNATURE: signature} if signature is not None else {})
 
 
 def _symbol(op: func.FuncOp) -> str:
@@ -229,12 +237,21 @@ def _take_over(module_op: builtin.ModuleOp, module: ModuleLowering) -> list[Oper
     return rest
 
 
+def _stands_for_another(op: func.FuncOp, module: ModuleLowering) -> bool:
+    """Whether calls of it are of a function in the `llvm` dialect, which is noted then."""
+    if not isinstance(other := op.attributes.get(requests.STANDS_FOR), SymbolRefAttr):
+        return False
+    module.other_names[op.sym_name.data] = other.root_reference.data
+    return True
+
+
 def lower_module(module_op: builtin.ModuleOp) -> None:
     """Replace the content of the module."""
     module = ModuleLowering()
+    requests.add_differentiable_callees(module_op)
     module.differentiated |= requests.differentiated(module_op)
     top = _take_over(module_op, module)
-    functions = [op for op in top if isinstance(op, func.FuncOp)]
+    functions = [op for op in top if isinstance(op, func.FuncOp) and not _stands_for_another(op, module)]
     for op in functions:
         module.defined[_symbol(op)] = _declare(op, module)
     for op in top:

@@ -17,6 +17,9 @@ ASSERT = "dialectad.assert"
 STOP = "dialectad.stop"
 """What can fail and what stops derivatives, in a function that is still to be differentiated."""
 
+CALL = "dialectad.call"
+"""Calls of a function of the program, whose name comes after a dot, in what is still to be differentiated."""
+
 CACHE, PUSH, POP = "dialectad.cache", "dialectad.push", "dialectad.pop"
 SLOTS, RESERVE, POP_SLOT = "dialectad.slots", "dialectad.reserve", "dialectad.pop_slot"
 END_CACHE = "dialectad.end_cache"
@@ -31,6 +34,8 @@ _SLOT = "nounwind willreturn nofree nosync nocallback"
 
 _FAILS = "nounwind nofree nocallback memory(inaccessiblemem: readwrite)"
 """It may not return: what comes after it isn't done before it."""
+
+_FAILS_ON_ARGUMENTS = "nounwind nofree nocallback memory(argmem: readwrite, inaccessiblemem: readwrite)"
 
 UNARY = frozenset(
     "exp exp2 exp10 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh"
@@ -62,6 +67,8 @@ def known_attributes(name: str) -> str:
         return "nounwind willreturn" if name.startswith("lgamma") else _PURE
     if name == ASSERT:
         return _FAILS
+    if name.startswith(f"{CALL}."):
+        return _FAILS_ON_ARGUMENTS
     if name.startswith(f"{STOP}."):
         return _PURE
     if name.startswith((f"{RESERVE}.", f"{POP_SLOT}.")):

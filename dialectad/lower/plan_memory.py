@@ -45,11 +45,14 @@ from xdsl.passes import ModulePass
 from dialectad.dialects import ad, blas
 from dialectad.lower.bufferization.sinks import reads_out
 from dialectad.lower.llvm.function import apart
+from dialectad.rewrite import call_graph
 
 ARENA = "dialectad.arena"
 ALIGNMENT = 64
 _ON_STACK_EACH = 16 * 1024
 _ON_STACK_IN_ALL = 128 * 1024
+_ON_STACK_OF_RECURSION = 1024
+"""In all, of a function that calls itself: its frames may be thousands."""
 
 _VIEWS = (
     memref.SubviewOp,
@@ -72,9 +75,12 @@ class PlanMemoryPass(ModulePass):
         differentiated = {
             request.callee.root_reference.data for request in op.walk() if isinstance(request, ad.REQUESTS)
         }
-        for function in list(op.ops):
-            if isinstance(function, func.FuncOp) and not function.is_declaration:
-                plan(function, in_arena=function.sym_name.data not in differentiated)
+        functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp)}
+        recursive = call_graph.recursive(functions)
+        for name, function in functions.items():
+            if not function.is_declaration:
+                on_stack = _ON_STACK_OF_RECURSION if name in recursive else _ON_STACK_IN_ALL
+                plan(function, in_arena=name not in differentiated, on_stack=on_stack)
 
 
 @dataclass(eq=False)
@@ -94,8 +100,8 @@ class Allocation:
     offset: int = 0
 
 
-def plan(function: func.FuncOp, *, in_arena: bool = True) -> None:
-    """Plan the memory of one function.
+def plan(function: func.FuncOp, *, in_arena: bool = True, on_stack: int = _ON_STACK_IN_ALL) -> None:
+    """Plan the memory of one function, of which so many bytes may be on the stack.
 
     What is still to be differentiated has no arena (`in_arena`): what lies in memory of its own needn't be
     kept for the reverse sweep because something else comes to lie there.
@@ -110,13 +116,12 @@ def plan(function: func.FuncOp, *, in_arena: bool = True) -> None:
     positions = _positions(function)
     for group in _groups(allocations):
         _find_lifetime(group, positions)
-    on_stack = 0
     large: list[Allocation] = []
     for allocation in sorted(allocations, key=lambda a: a.size):
         if not allocation.users:
             _replace(function, allocation.op, [])
-        elif allocation.size <= _ON_STACK_EACH and on_stack + allocation.size <= _ON_STACK_IN_ALL:
-            on_stack += allocation.size
+        elif allocation.size <= min(_ON_STACK_EACH, on_stack):
+            on_stack -= allocation.size
             _put_on_stack(function, allocation)
         else:
             large.append(allocation)

@@ -6,8 +6,9 @@
 Callees come first, so that every body is moved or copied once per call. Ops get the location
 `callsite(where they were written at the call)`.
 
-A call that `dialectad.level` marks stays in a function that is still to be differentiated: it is
-differentiated later than what is around it.
+A call stays if its function calls itself or is marked `no_inline` (`call_graph.py`). A call that
+`dialectad.level` marks stays in a function that is still to be differentiated: it is differentiated later
+than what is around it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from xdsl.passes import ModulePass
 from dialectad import locations
 from dialectad.dialects.ad import LEVEL, REQUESTS
 from dialectad.errors import CompileError
-from dialectad.rewrite import dce, structure
+from dialectad.rewrite import call_graph, dce, structure
 
 
 @dataclass
@@ -35,33 +36,25 @@ class _Inliner:
     "The calls in the body of each function."
     requested: set[str]
     "The functions that requests for derivatives name."
+    staying: set[str]
+    "The functions that are called wherever they were called."
     remaining: dict[str, int] = field(default_factory=dict)
     "How many calls of a private function are still there; the last one takes the body as it is."
     done: set[str] = field(default_factory=set)
-    active: list[str] = field(default_factory=list)
 
     def visit(self, name: str) -> None:
         if name in self.done:
             return
-        self.active.append(name)
-        stays = name in self.requested
-        pending = deque(call for call in self.calls[name] if not (stays and LEVEL in call.attributes))
+        self.done.add(name)  # those on a cycle aren't inlined, so it doesn't matter which of them comes first
+        requested = name in self.requested
+        pending = deque(call for call in self.calls[name] if not (requested and LEVEL in call.attributes))
         while pending:
             call = pending.popleft()
             callee = call.callee.root_reference.data
-            if callee not in self.functions:
+            if callee not in self.functions or callee in self.staying:
                 continue
-            if callee in self.active:
-                raise CompileError(
-                    f"{callee!r} calls itself ({' -> '.join([*self.active, callee])})",
-                    locations.of(call),
-                    hint="write the recursion as a loop",
-                    pass_name="inline",
-                )
             self.visit(callee)
             pending += self._inline(call, self.functions[callee])
-        self.active.pop()
-        self.done.add(name)
 
     def _inline(self, call: func.CallOp, callee: func.FuncOp) -> list[func.CallOp]:
         """Gives the calls that have stayed in the callee, and now are in the caller."""
@@ -115,14 +108,15 @@ def _calls(root: Operation | Block) -> list[func.CallOp]:
 
 @dataclass(frozen=True)
 class InlinePass(ModulePass):
-    """Inline every call of a function of the module, callees first; drop unused private functions."""
+    """Inline the calls of functions of the module, callees first; drop unused private functions."""
 
     name = "inline"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp) and f.body.blocks}
         calls = {name: _calls(function) for name, function in functions.items()}
-        inliner = _Inliner(functions, calls, _requested(op), _reference_counts(op, functions))
+        staying = call_graph.staying(functions)
+        inliner = _Inliner(functions, calls, _requested(op), staying, _reference_counts(op, functions))
         for name in list(functions):
             inliner.visit(name)
         dce.drop_unused_functions(op)

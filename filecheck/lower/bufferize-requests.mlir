@@ -78,3 +78,33 @@ func.func @apart(%x: tensor<4xf64>, %s: f64, %dt: tensor<4xf64>) -> tensor<4xf64
   %dx = "ad.pullback"(%run, %x, %s, %y, %t, %dt) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 1>, level = "loop"}> : (!ad.run, tensor<4xf64>, f64, f64, tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
   func.return %dx : tensor<4xf64>
 }
+
+// A call writes into an argument in place where nobody needs what was there, and into a copy otherwise.
+// CHECK-LABEL: func.func private @descend(%a: memref<4xf64> {dialectad.inout = 0 : i64}, %n: i64)
+// CHECK:         memref.store %{{.*}}, %a[%{{.*}}]
+// CHECK-NOT:     memref.alloc
+// CHECK:         func.call @descend(%a, %{{.*}}) : (memref<4xf64>, i64) -> ()
+// CHECK-LABEL: func.func @both(%a: memref<4xf64>, %n: i64, %out0: memref<4xf64>, %out1: memref<4xf64>)
+// CHECK:         "memref.copy"(%a, %[[A:[a-z0-9]+]])
+// CHECK:         func.call @descend(%[[A]], %n) : (memref<4xf64>, i64) -> ()
+func.func private @descend(%a: tensor<4xf64> {dialectad.inout = 0 : i64}, %n: i64) -> tensor<4xf64> {
+  %zero = arith.constant 0 : i64
+  %goes_on = arith.cmpi sgt, %n, %zero : i64
+  %r = scf.if %goes_on -> (tensor<4xf64>) {
+    %minus = arith.constant -1 : i64
+    %m = arith.addi %n, %minus : i64
+    %i = arith.index_cast %m : i64 to index
+    %x = tensor.extract %a[%i] : tensor<4xf64>
+    %y = arith.mulf %x, %x : f64
+    %b = tensor.insert %y into %a[%i] : tensor<4xf64>
+    %c = func.call @descend(%b, %m) : (tensor<4xf64>, i64) -> tensor<4xf64>
+    scf.yield %c : tensor<4xf64>
+  } else {
+    scf.yield %a : tensor<4xf64>
+  }
+  func.return %r : tensor<4xf64>
+}
+func.func @both(%a: tensor<4xf64>, %n: i64) -> (tensor<4xf64>, tensor<4xf64>) {
+  %b = func.call @descend(%a, %n) : (tensor<4xf64>, i64) -> tensor<4xf64>
+  func.return %a, %b : tensor<4xf64>, tensor<4xf64>
+}

@@ -77,3 +77,29 @@ func.func @g(%x: memref<f64>, %n: index, %y: memref<f64>, %dx: memref<f64>, %dy:
   "ad.vjp"(%x, %n, %y, %dx, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm"}> : (memref<f64>, index, memref<f64>, memref<f64>, memref<f64>) -> ()
   func.return
 }
+
+// -----
+
+// What is called by what is differentiated has a version of its own for that, which makes calls that LLVM can't
+// look into.
+
+// CHECK-LABEL: llvm.func internal @f(
+// CHECK-SAME:    dialectad.differentiated
+// CHECK:         llvm.call @dialectad.call.g(%x, %{{.*}}) : (f64, !llvm.ptr) -> ()
+// CHECK-LABEL: llvm.func internal @g(
+// CHECK:         %[[STATUS:.*]] = llvm.call @g(
+// CHECK-LABEL: llvm.func internal @g.differentiable(
+// CHECK-SAME:    dialectad.differentiated, dialectad.signature = {types = [f64, memref<f64>], outs = 1 : i64}
+// CHECK:         llvm.call @dialectad.call.g(
+func.func private @f(%x: f64, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  func.call @g(%x, %y) {dialectad.outs = 1 : i64} : (f64, memref<f64>) -> ()
+  func.return
+}
+func.func private @g(%x: f64, %y: memref<f64>) attributes {dialectad.outs = 1 : i64} {
+  func.call @g(%x, %y) {dialectad.outs = 1 : i64} : (f64, memref<f64>) -> ()
+  func.return
+}
+func.func @h(%x: f64, %y: memref<f64>, %dx: memref<f64>, %dy: memref<f64>) {
+  "ad.vjp"(%x, %y, %dx, %dy) <{callee = @f, active = array<i64: 0>, seeds = array<i64: 0>, level = "llvm"}> : (f64, memref<f64>, memref<f64>, memref<f64>) -> ()
+  func.return
+}

@@ -52,3 +52,22 @@ func.func @dynamic(%n: index, %x: f64) {
 // CHECK-NEXT:    %a = memref.alloc(%n) : memref<?xf64>
 // CHECK-NEXT:    linalg.fill ins(%x : f64) outs(%a : memref<?xf64>)
 // CHECK-NEXT:    memref.dealloc %a : memref<?xf64>
+
+// -----
+
+// A function that calls itself has little on the stack, as its frames may be many.
+func.func private @recursive(%x: memref<f64>, %i: index) {
+  %a = memref.alloc() : memref<512xf64>
+  %b = memref.alloc() : memref<f64>
+  %v = memref.load %x[] : memref<f64>
+  memref.store %v, %a[%i] : memref<512xf64>
+  func.call @recursive(%b, %i) : (memref<f64>, index) -> ()
+  %w = memref.load %a[%i] : memref<512xf64>
+  memref.store %w, %x[] : memref<f64>
+  func.return
+}
+
+// CHECK-LABEL: func.func private @recursive(
+// CHECK-NEXT:    %[[ARENA:.*]] = memref.alloc() {alignment = 64 : i64, dialectad.arena}
+// CHECK:         %a = memref.view %[[ARENA]]
+// CHECK:         %b = memref.alloca() : memref<f64>

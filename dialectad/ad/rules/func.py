@@ -1,5 +1,6 @@
 """Calls: they are inlined before differentiation, but for those that have a level of their own, later in the
-pipeline (see `isolate.py`). The derivative of such a call is requested there:
+pipeline, and those of functions that call themselves (see `isolate.py`). The derivative of such a call is
+requested at that level, which may be the one at work:
 
     %y = func.call @g(%x) {dialectad.level = "loop"}
     =>  ...; %y_, %dx = "ad.vjp"(%x, %dy) <{callee = @g, active = [0], seeds = [0], level = "loop"}>   reverse
@@ -18,6 +19,7 @@ from xdsl.dialects import cf, func, memref
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, StringAttr
 from xdsl.ir import Operation, SSAValue
 
+from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.extents import extents
@@ -28,6 +30,7 @@ from dialectad.ad.reverse import Reverse, no_rule
 from dialectad.ad.rule import Rule, inactive, register
 from dialectad.ad.rules.memref import add_into, clear
 from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
+from dialectad.errors import CompileError
 from dialectad.lower.bufferization.functions import OUTS
 
 
@@ -67,6 +70,14 @@ def _level(op: func.CallOp) -> str:
     level = op.attributes.get(LEVEL)
     if not isinstance(level, StringAttr):
         raise no_rule(op)
+    if not op.results and OUTS not in op.attributes:
+        raise CompileError(
+            f"{_callee(op)!r} is a derivative in memory of a function that calls itself, and can't be"
+            " differentiated again",
+            locations.of(op),
+            hint="take the inner derivative at level linalg",
+            pass_name="differentiate",
+        )
     return level.data
 
 

@@ -17,14 +17,16 @@ What is called and differentiated later is the same in two parts. The pullback w
     %y, %run = "ad.augmented"(%x) <{callee = @f}>         %dx = "ad.pullback"(%run, %x, %y, %dy) <{...}>
 ~>  %run = "ad.augmented"(%X, %Y) {dialectad.outs = 1}    "ad.pullback"(%run, %X, %Y, %DX, %C) <{...}>
 
-A call that is differentiated on its own (`dialectad.level`) is the same without shadows:
+A call is the same without shadows. What it writes into an argument has no place of its own:
 
-    %y = func.call @f(%x) {dialectad.level = "llvm"}
-~>  func.call @f(%X, %Y) {dialectad.level = "llvm", dialectad.outs = 1 : i64}
+    %y = func.call @f(%x)       ~>  func.call @f(%X, %Y) {dialectad.outs = 1 : i64}
+    %x1 = func.call @g(%x)      ~>  func.call @g(%X)
+    func.func private @g(%x: tensor<4xf64> {dialectad.inout = 0 : i64}) -> tensor<4xf64>
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -43,40 +45,54 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from dialectad import locations
 from dialectad.dialects import ad
-from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
+from dialectad.errors import CompileError
+from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer, Read
 from dialectad.lower.bufferization.functions import INOUT, OUTS
 from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
+from dialectad.rewrite import call_graph
 
 Request = ad.VJPOp | ad.JVPOp
 
 _STRIDED = "what is differentiated takes arrays whose elements lie one after the other"
-_SEED = "a derivative uses up the cotangents that it is given"
+_USED_UP = "what is called may overwrite it"
 
 
 # --- the callees -------------------------------------------------------------------------------
 
 
 def prepare_callees(module: ModuleOp) -> None:
-    """Let every request, and every call that stays, name a private function that writes into no argument.
+    """Let every request and every call name a private function; what is differentiated later writes into
+    none of its arguments.
 
     func.func private @f(%x: tensor<4xf64> {dialectad.inout = 0 : i64}) -> tensor<4xf64>
     ~>  func.func private @f(%x: tensor<4xf64>) -> tensor<4xf64>
 
-    A public function stays as it is, and the requests name a private copy of it.
+    A public function stays as it is, and they name a private copy of it.
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     callees: dict[str, func.FuncOp] = {}
-    for op in [op for op in module.walk() if isinstance(op, ad.REQUESTS) or _stays(op)]:
-        name = cast(SymbolRefAttr, op.properties["callee"]).root_reference.data
+    pending: deque[Operation] = deque(module.walk())
+    while pending:
+        op = pending.popleft()
+        if not isinstance(op, (*ad.REQUESTS, func.CallOp)):
+            continue
+        name = _callee(op)
+        if name not in functions:
+            raise CompileError(f"a call of @{name}, which isn't there", locations.of(op), pass_name=PASS)
         if (callee := callees.get(name)) is None:
             callee = callees[name] = _private(functions, name)
-            _forget_inout(callee)
+            if callee is not functions[name]:
+                pending += callee.walk()
         op.properties["callee"] = SymbolRefAttr(callee.sym_name)
+    requested = {_callee(op) for op in module.walk() if isinstance(op, ad.REQUESTS)}
+    for name in call_graph.reached(requested, functions):
+        _forget_inout(functions[name])
 
 
-def _stays(op: Operation) -> bool:
-    return isinstance(op, func.CallOp) and ad.LEVEL in op.attributes
+def _callee(op: Operation) -> str:
+    return cast(SymbolRefAttr, op.properties["callee"]).root_reference.data
 
 
 def _private(functions: dict[str, func.FuncOp], name: str) -> func.FuncOp:
@@ -171,12 +187,31 @@ def _in_memory(b: Bufferizer, value: SSAValue) -> SSAValue:
 
 
 def _call(b: Bufferizer, op: func.CallOp) -> None:
-    if not _stays(op):
-        raise b.error(f"a call of {op.callee} is left", hint="run the pass `inline` before `bufferize`")
-    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
-    outs = [_out(b, result, reads) for result in op.results]
-    op.attributes[OUTS] = IntegerAttr(len(outs), i64)
-    _replace(b, op, [*(_argument(b, value) for value in op.operands), *map(b.memref, outs)], outs)
+    inout = _written_arguments(op)
+    written = set(inout.values())
+    reads: list[Read] = [(v, False) for i, v in enumerate(op.operands) if is_tensor(v) and i not in written]
+    places = {k: _used_up(b, op, i) for k, i in inout.items()}
+    for k, place in places.items():
+        b.define(op.results[k], place)
+    outs = {k: _out(b, result, reads) for k, result in enumerate(op.results) if k not in inout}
+    arguments = {i: b.memref(places[k]) for k, i in inout.items()}
+    operands = [
+        arguments[i] if i in arguments else _argument(b, value) for i, value in enumerate(op.operands)
+    ]
+    if not inout:
+        op.attributes[OUTS] = IntegerAttr(len(outs), i64)
+    results = [(places | outs)[k] for k in range(len(op.results))]
+    _replace(b, op, [*operands, *map(b.memref, outs.values())], results)
+
+
+def _written_arguments(op: func.CallOp) -> dict[int, int]:
+    """The results that a function writes into arguments -> which these are."""
+    module = op.get_toplevel_object()
+    assert isinstance(module, ModuleOp)
+    callee = next(f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == _callee(op))
+    attributes = callee.arg_attrs or ()
+    found = {i: attrs.data.get(INOUT) for i, attrs in enumerate(attributes)}
+    return {k.value.data: i for i, k in found.items() if isinstance(k, IntegerAttr)}
 
 
 def _check_level(b: Bufferizer, op: Request | ad.PullbackOp) -> None:
@@ -234,7 +269,7 @@ def _argument(b: Bufferizer, value: SSAValue) -> SSAValue:
     return b.memref(place)
 
 
-def _used_up(b: Bufferizer, op: ad.VJPOp | ad.PullbackOp, index: int) -> Place:
+def _used_up(b: Bufferizer, op: Operation, index: int) -> Place:
     """Memory with the content of an operand that may be overwritten: its own, if nobody wants that."""
     value = op.operands[index]
     if not isinstance(type_ := value.type, TensorType):
@@ -247,7 +282,7 @@ def _used_up(b: Bufferizer, op: ad.VJPOp | ad.PullbackOp, index: int) -> Place:
         if b.may_write(where, others):
             return where
     place = b.alloc(value)
-    b.write(value, place, _SEED)
+    b.write(value, place, _USED_UP)
     return place
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from xdsl.dialects import cf, func, llvm
-from xdsl.dialects.builtin import i1, i8, i64
+from xdsl.dialects.builtin import i1, i8
 from xdsl.ir import Operation, SSAValue
 
 from dialectad import locations
 from dialectad.errors import CompileError
-from dialectad.lower.llvm.function import DIFFERENT, PASS_NAME, FunctionLowering, Handler, scalar_type
+from dialectad.lower.llvm.function import PASS_NAME, FunctionLowering, Handler, scalar_type
 
 
 def flattened(f: FunctionLowering, values: Any) -> list[SSAValue]:
@@ -52,6 +52,7 @@ def _return(f: FunctionLowering, op: func.ReturnOp) -> None:
 def _call(f: FunctionLowering, op: func.CallOp) -> None:
     """A library function is called as it is; one of ours gives a status, passed on when it isn't 0."""
     name = op.callee.string_value()
+    name = f.module.other_names.get(name, name)
     callee = f.module.defined.get(name)
     args = flattened(f, op.arguments)
     if callee is None:
@@ -66,17 +67,10 @@ def _call(f: FunctionLowering, op: func.CallOp) -> None:
         if value is not None:
             f.set(results[0], value)
         return
-    call_of_ours(f, name, args)
+    f.call_ours(name, as_bytes(f, args))
 
 
-def call_of_ours(f: FunctionLowering, name: str, args: list[SSAValue]) -> None:
-    """Call a function that gives a status, and leave with it unless it is 0."""
-    status = f.raw_call(name, _bytes(f, args), i64)
-    assert status is not None
-    f.leave_if(f.compare(DIFFERENT, status, f.int_constant(0)), status)
-
-
-def _bytes(f: FunctionLowering, args: list[SSAValue]) -> list[SSAValue]:
+def as_bytes(f: FunctionLowering, args: list[SSAValue]) -> list[SSAValue]:
     """A bool argument of a function of ours is a byte."""
     return [
         f.emit(llvm.ZExtOp.create(operands=[arg], result_types=[i8])) if arg.type == i1 else arg

@@ -4,6 +4,7 @@ LLVM optimises such a function before it is differentiated. What can fail is a c
 into, so that it adds no control flow, and so is what stops derivatives:
 
     cf.assert %c, "..."         ->  llvm.call @dialectad.assert(%c, %status) : (i1, i64) -> ()
+    func.call @g(%x, %y)        ->  llvm.call @dialectad.call.g(%x, %y) : (f64, !llvm.ptr) -> ()
     %y = "ad.stop"(%x) : f64    ->  %y = llvm.call @dialectad.stop.f64(%x) : (f64) -> f64
     %c = "ad.cache"() : ...     ->  %c = llvm.call @dialectad.cache.f64() : () -> !llvm.ptr
     "ad.push"(%c, %x)           ->  llvm.call @dialectad.push.f64(%c, %x) : (!llvm.ptr, f64) -> ()
@@ -15,12 +16,14 @@ has no place of its own, of which there could be a shadow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects import llvm
 from xdsl.dialects.builtin import AnyFloat, LocationAttr, i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.lower.llvm.function import FunctionLowering, ptr
-from dialectad.lower.llvm_libraries import ASSERT, STOP
+from dialectad.lower.llvm_libraries import ASSERT, CALL, STOP
 
 DIFFERENTIATED = "dialectad.differentiated"
 """The unit attribute of an `llvm.func` that was lowered like this."""
@@ -37,6 +40,9 @@ class DifferentiatedLowering(FunctionLowering):
 
     def leave_unless(self, condition: SSAValue, status: SSAValue) -> None:
         self.call(ASSERT, [condition, status], None)
+
+    def call_ours(self, name: str, args: Sequence[SSAValue]) -> None:
+        self.call(f"{CALL}.{name}", args, None)
 
     def put_arena_back(self) -> None:
         if self.arena is not None:

@@ -150,6 +150,8 @@ class ModuleLowering:
     """The functions of the module, declarations included."""
     library: set[str] = field(default_factory=set)
     """Those that are only declared: they follow C's conventions, not ours."""
+    other_names: dict[str, str] = field(default_factory=dict)
+    """What stands for functions in the `llvm` dialect -> their names."""
     globals: list[Operation] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     """The globals that keep the functions' memory between calls."""
@@ -493,6 +495,16 @@ class FunctionLowering:
         )
         self.block.add_op(op)
         return op.results[0] if result is not None else None
+
+    def call_ours(self, name: str, args: Sequence[SSAValue]) -> None:
+        """Call a function of the program."""
+        self.call_with_status(name, args)
+
+    def call_with_status(self, name: str, args: Sequence[SSAValue]) -> None:
+        """Call a function that gives a status, and leave with it unless it is 0."""
+        status = self.raw_call(name, args, i64)
+        assert status is not None
+        self.leave_if(self.compare(DIFFERENT, status, self.int_constant(0)), status)
 
     def intrinsic(self, name: str, args: Sequence[SSAValue], result: Attribute) -> SSAValue:
         """Call an LLVM intrinsic by its unmangled name."""

@@ -1,7 +1,8 @@
 """What is in the `llvm` dialect already: it stays, with its operands lowered.
 
 Code that was differentiated at the level `llvm` has such ops beside `arith`, `scf` and caches. A pointer is
-made of allocated memory by `builtin.unrealized_conversion_cast`.
+made of allocated memory by `builtin.unrealized_conversion_cast`, and so is memory, of a pointer and its
+extents, where it is passed to a function.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xdsl.dialects import llvm
-from xdsl.dialects.builtin import UnrealizedConversionCastOp
+from xdsl.dialects.builtin import MemRefType, UnrealizedConversionCastOp
 from xdsl.ir import Attribute, Operation
 
 from dialectad import locations
@@ -45,9 +46,16 @@ def _scope(f: FunctionLowering, op: Operation) -> Mapping[str, Attribute]:
 
 
 def _pointer(f: FunctionLowering, op: UnrealizedConversionCastOp) -> None:
-    if len(op.inputs) != 1 or not isinstance(op.results[0].type, llvm.LLVMPointerType):
-        raise CompileError("a cast that isn't of memory to a pointer", locations.of(op), pass_name=PASS_NAME)
-    f.set(op.results[0], f.view(op.inputs[0]).ptr)
+    result = op.results[0]
+    match result.type:
+        case llvm.LLVMPointerType() if len(op.inputs) == 1:
+            f.set(result, f.view(op.inputs[0]).ptr)
+        case MemRefType() if isinstance(op.inputs[0].type, llvm.LLVMPointerType):
+            f.set(result, f.unflatten(result.type, [f.get(value) for value in op.inputs]))
+        case _:
+            raise CompileError(
+                "a cast that isn't between memory and a pointer", locations.of(op), pass_name=PASS_NAME
+            )
 
 
 _OPS: tuple[type[Operation], ...] = (

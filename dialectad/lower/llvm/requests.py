@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     DictionaryAttr,
     IntegerAttr,
+    LocationAttr,
     ModuleOp,
     StringAttr,
     SymbolRefAttr,
@@ -36,11 +37,57 @@ from xdsl.ir import Attribute, Operation
 from dialectad import locations
 from dialectad.dialects import ad
 from dialectad.errors import CompileError
-from dialectad.lower.llvm.control import call_of_ours, flattened
+from dialectad.lower.llvm.control import as_bytes, flattened
 from dialectad.lower.llvm.function import PASS_NAME, FunctionLowering, Handler
 from dialectad.lower.llvm.signature import Parameters
 
 DERIVATIVE = "dialectad.derivative"
+
+SIGNATURE = "dialectad.signature"
+"""On an `llvm.func` that is called by what is differentiated, and so differentiated too: the `types` of its
+operands, and how many `outs` there are."""
+
+STANDS_FOR = "dialectad.stands_for"
+"""On a declaration of a `func.func`: the `llvm.func` that calls of it are of."""
+
+_DIFFERENTIABLE = ".differentiable"
+
+
+def differentiable(name: str) -> str:
+    """The version of a function that is differentiated, where the function itself is called too."""
+    return f"{name}{_DIFFERENTIABLE}"
+
+
+def add_differentiable_callees(module: ModuleOp) -> None:
+    """Let what is called by what requests name have a version of its own to be differentiated.
+
+    "ad.vjp"(...) <{callee = @f, level = "llvm", ...}>   =>   callee = @f.differentiable
+    func.func private @f(...) { func.call @f }           =>   the same, and a copy: @f.differentiable
+    """
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+    requests = [op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)]
+    pending = [op.callee.root_reference.data for op in requests]
+    seen: set[str] = set()
+    called: dict[str, None] = {}
+    while pending:
+        name = pending.pop()
+        if name in functions and name not in seen:
+            seen.add(name)
+            calls = [op for op in functions[name].walk() if isinstance(op, func.CallOp)]
+            names = [op.callee.root_reference.data for op in calls]
+            called |= dict.fromkeys(name for name in names if not functions[name].is_declaration)
+            pending += names
+    for name in called:
+        copy = functions[name].clone()
+        copy.properties["sym_visibility"] = StringAttr("private")
+        copy.properties["sym_name"] = StringAttr(differentiable(name))
+        inputs, outs = copy.function_type.inputs, copy.attributes["dialectad.outs"]
+        copy.attributes[SIGNATURE] = DictionaryAttr({"types": ArrayAttr(inputs), "outs": outs})
+        module.body.block.insert_op_after(copy, functions[name])
+    for op in requests:
+        if (name := op.callee.root_reference.data) in called:
+            op.properties["callee"] = SymbolRefAttr(differentiable(name))
+
 
 BODY_OF = "dialectad.body_of"
 """On a `func.func`: the declaration of an `llvm.func` that it is the body of. Calls are of that one."""
@@ -119,9 +166,10 @@ class Derivative:
 
 
 def differentiated(module: ModuleOp) -> dict[str, tuple[int, int]]:
-    """The functions that requests name: how many arguments each reads, and how many outs it has."""
+    """The functions to differentiate: how many arguments each reads, and how many outs it has."""
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     names = {op.callee.root_reference.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
+    names |= {name for name, function in functions.items() if SIGNATURE in function.attributes}
     found: dict[str, tuple[int, int]] = {}
     for name in sorted(names):
         count = functions[name].attributes.get("dialectad.outs")
@@ -150,11 +198,11 @@ def _request(f: FunctionLowering, op: ad.VJPOp | ad.JVPOp) -> None:
         tuple(op.operand_types),
     )
     if derivative.name not in f.module.defined:
-        f.module.defined[derivative.name] = _declaration(derivative, op)
-    call_of_ours(f, derivative.name, flattened(f, op.operands))
+        f.module.defined[derivative.name] = declaration_of(derivative, op.location)
+    f.call_with_status(derivative.name, as_bytes(f, flattened(f, op.operands)))
 
 
-def _declaration(derivative: Derivative, op: ad.VJPOp | ad.JVPOp) -> llvm.FuncOp:
+def declaration_of(derivative: Derivative, location: LocationAttr) -> llvm.FuncOp:
     """Of a function that reads the arguments and, in forward mode, their tangents, and writes the rest."""
     first_shadow = derivative.arguments + derivative.outs
     read = {*range(derivative.arguments)}
@@ -170,7 +218,7 @@ def _declaration(derivative: Derivative, op: ad.VJPOp | ad.JVPOp) -> llvm.FuncOp
         other_props={"arg_attrs": ArrayAttr(parameters.attributes)},
         extra_attrs={DERIVATIVE: derivative.attribute()},
     )
-    declaration.location = op.location
+    declaration.location = location
     return declaration
 
 
