@@ -104,10 +104,8 @@ def test_messages_say_which_values_they_cannot_hold():
             raise ValueError(f"too large: {x}")
         return x
 
-    for x, kind, text in [
-        (5.0, ValueError, "too large: <float64 known"),
-        (9.0, AssertionError, "^<float64 known"),
-    ]:
+    cases = [(5.0, ValueError, "too large: <float64 known"), (9.0, AssertionError, "^<float64 known")]
+    for x, kind, text in cases:
         with pytest.raises(kind, match=text):
             da.jit(f)(x)
 

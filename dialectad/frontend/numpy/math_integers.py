@@ -54,7 +54,7 @@ def _gcd(a: Any, b: Any) -> Any:
 
     def step(_: Any, x: Any, y: Any) -> list[Any]:
         done = y == 0
-        rest = Scalar(np.remainder(x, np.where(done, 1, y)).ssa(), weak=True)
+        rest = np.remainder(x, np.where(done, 1, y))
         return [np.where(done, x, y), np.where(done, 0, rest)]
 
     return _repeated(_DIVISIONS, [abs(integer(a)), abs(integer(b))], step)[0]
