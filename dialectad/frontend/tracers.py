@@ -128,8 +128,12 @@ class Tracer:
         shape = ", ".join(str(n) if isinstance(n, int) else "?" for n in self.shape)
         return f"{type(self).__name__}({self.dtype}[{shape}], traced)"
 
+    def __str__(self) -> str:
+        """What stands for the value in messages, which are written while the function is compiled."""
+        return f"<{self.dtype} known only at run time>"
+
     def __format__(self, spec: str) -> str:
-        return repr(self)
+        return str(self)
 
 
 class Scalar(Tracer):

@@ -33,6 +33,11 @@ def _require(condition: Any, message: str) -> None:
     emit.check(condition.ssa(), f"ValueError: {message}")
 
 
+def _rooted(n: Any) -> Any:
+    root: Any = np.sqrt(n)
+    return Scalar(emit.cast(root.ssa(), dtypes.to_ir(INT64)), weak=True)
+
+
 def _repeated(count: Any, start: list[Any], step: Callable[..., list[Any]]) -> list[Any]:
     """Numbers after `count` steps: `step(i, *numbers)` gives the next ones."""
 
@@ -49,7 +54,7 @@ def _gcd(a: Any, b: Any) -> Any:
 
     def step(_: Any, x: Any, y: Any) -> list[Any]:
         done = y == 0
-        rest = Scalar(np.remainder(x, np.where(done, 1, y)).ssa(), weak=True)
+        rest = np.remainder(x, np.where(done, 1, y))
         return [np.where(done, x, y), np.where(done, 0, rest)]
 
     return _repeated(_DIVISIONS, [abs(integer(a)), abs(integer(b))], step)[0]
@@ -74,7 +79,7 @@ def isqrt(n: Any) -> Any:
     """math.isqrt: the rounded root of the rounded number is off by one at most"""
     n = integer(n)
     _require(n >= 0, "isqrt() argument must be nonnegative")
-    root = integer(Scalar(emit.cast(np.sqrt(n).ssa(), dtypes.to_ir(INT64))))
+    root = _rooted(n)
     root = integer(np.where((root > 0) & (root > n // integer(np.where(root == 0, 1, root))), root - 1, root))
     return integer(np.where(root + 1 <= n // (root + 1), root + 1, root))
 

@@ -81,7 +81,8 @@ def _floats(x: Any) -> Array:
 def _highest(x: Any, axis: Any) -> Any:
     """The greatest elements, 0 instead of an infinite one. The results don't depend on them."""
     high = np.max(x, axis=axis, keepdims=True)
-    return Array.fresh(emit.op(StopOp(np.where(np.isfinite(high), high, 0.0).ssa())))
+    finite: Any = np.where(np.isfinite(high), high, 0.0)
+    return Array.fresh(emit.op(StopOp(finite.ssa())))
 
 
 def logsumexp(
@@ -89,13 +90,13 @@ def logsumexp(
 ) -> Any:
     """scipy.special.logsumexp"""
     x = _floats(a)
+    weights: Any = None
     if b is not None:
-        weights = _floats(b)
-        x, weights = np.broadcast_arrays(x, weights)
+        x, weights = np.broadcast_arrays(x, _floats(b))
         x = np.where(weights == 0.0, -np.inf, x)
     high = _highest(x, axis)
     terms = np.exp(x - high)
-    summed = np.sum(terms if b is None else weights * terms, axis=axis, keepdims=keepdims)
+    summed = np.sum(terms if weights is None else weights * terms, axis=axis, keepdims=keepdims)
     base = high if keepdims else np.squeeze(high, axis=axis)
     if return_sign:
         return np.log(np.abs(summed)) + base, np.sign(summed)
