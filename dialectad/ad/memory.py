@@ -21,9 +21,11 @@ from xdsl.dialects.builtin import AnyFloat, IntegerAttr, MemRefType, UnrealizedC
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from dialectad.ad.call_operands import operands_of
 from dialectad.ad.dependence import may_overwrite
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad, blas, host, lapack
 from dialectad.dialects import llvm as more_llvm
+from dialectad.dialects.call_rule import has_rule
 from dialectad.lower.bufferization.functions import OUTS
 
 VIEWS: frozenset[type[Operation]] = frozenset(
@@ -91,7 +93,7 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.operands[0]
         case llvm.CallOp():
             yield from written_by_call(op)
-        case func.CallOp() if isinstance(count := op.attributes.get(OUTS), IntegerAttr):
+        case func.CallOp() | host.HostCallOp() if isinstance(count := op.attributes.get(OUTS), IntegerAttr):
             yield from op.operands[len(op.operands) - count.value.data :]
         case func.CallOp() | ad.VJPOp() | ad.JVPOp():
             yield from (operand for operand in op.operands if is_memory(operand))
@@ -129,13 +131,16 @@ class Memory:
             for value in written_by(op):
                 self.writers.setdefault(buffer_of(value), []).append(op)
             if isinstance(op, llvm.LoadOp):
-                self._holds(op.ptr, op.dereferenced_value)
+                self._holds(op.ptr, op.dereferenced_value.type)
             elif isinstance(op, llvm.StoreOp):
-                self._holds(op.ptr, op.value)
+                self._holds(op.ptr, op.value.type)
+            elif has_rule(op) or isinstance(op, host.HostCallOp):
+                for operand in operands_of(op):
+                    self._holds(operand.value, operand.memory_type.element_type)
 
-    def _holds(self, pointer: SSAValue, value: SSAValue) -> None:
-        if isinstance(value.type, AnyFloat):
-            self.floats.setdefault(buffer_of(pointer), {})[value.type] = None
+    def _holds(self, pointer: SSAValue, type_: Attribute) -> None:
+        if isinstance(type_, AnyFloat):
+            self.floats.setdefault(buffer_of(pointer), {})[type_] = None
 
     def survives(self, memory: SSAValue, op: Operation) -> bool:
         """Whether what `op` reads from `memory` is there when the forward sweep has ended."""

@@ -17,6 +17,7 @@ _MODULES = (
     "lapack",
     "scf",
     "func",
+    "host",
     "ad",
 )
 

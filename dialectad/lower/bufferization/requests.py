@@ -17,7 +17,7 @@ What is called and differentiated later is the same in two parts. The pullback w
     %y, %run = "ad.augmented"(%x) <{callee = @f}>         %dx = "ad.pullback"(%run, %x, %y, %dy) <{...}>
 ~>  %run = "ad.augmented"(%X, %Y) {dialectad.outs = 1}    "ad.pullback"(%run, %X, %Y, %DX, %C) <{...}>
 
-A call that is differentiated on its own (`dialectad.level`) is the same without shadows:
+A call that is differentiated on its own (`dialectad.level`, `dialectad.rule`) is the same without shadows:
 
     %y = func.call @f(%x) {dialectad.level = "llvm"}
 ~>  func.call @f(%X, %Y) {dialectad.level = "llvm", dialectad.outs = 1 : i64}
@@ -44,6 +44,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad.dialects import ad
+from dialectad.dialects.call_rule import APART, RULE
+from dialectad.dialects.host import HostCallOp
 from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
 from dialectad.lower.bufferization.functions import INOUT, OUTS
 from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
@@ -76,7 +78,7 @@ def prepare_callees(module: ModuleOp) -> None:
 
 
 def _stays(op: Operation) -> bool:
-    return isinstance(op, func.CallOp) and ad.LEVEL in op.attributes
+    return isinstance(op, func.CallOp) and any(name in op.attributes for name in (ad.LEVEL, RULE, APART))
 
 
 def _private(functions: dict[str, func.FuncOp], name: str) -> func.FuncOp:
@@ -173,6 +175,10 @@ def _in_memory(b: Bufferizer, value: SSAValue) -> SSAValue:
 def _call(b: Bufferizer, op: func.CallOp) -> None:
     if not _stays(op):
         raise b.error(f"a call of {op.callee} is left", hint="run the pass `inline` before `bufferize`")
+    _with_outs(b, op)
+
+
+def _with_outs(b: Bufferizer, op: func.CallOp | HostCallOp) -> None:
     reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
     outs = [_out(b, result, reads) for result in op.results]
     op.attributes[OUTS] = IntegerAttr(len(outs), i64)
@@ -278,4 +284,5 @@ Bufferizer.RULES |= {
     ad.AugmentedOp: _augmented,
     ad.PullbackOp: _pullback,
     func.CallOp: _call,
+    HostCallOp: _with_outs,
 }
