@@ -15,8 +15,17 @@ from dialectad.errors import CompileError, ShapeError
 from dialectad.frontend import dtypes, eager, emit, pytrees, staging
 from dialectad.frontend.function import Function
 from dialectad.frontend.recorded import Recorded
-from dialectad.frontend.request import Call, LevelLike, argument_leaves, is_weak, named, pull_back, trace_call
-from dialectad.frontend.tracers import Array, Tracer, lift, wrap
+from dialectad.frontend.request import (
+    Call,
+    LevelLike,
+    argument_leaves,
+    conform,
+    is_weak,
+    named,
+    pull_back,
+    trace_call,
+)
+from dialectad.frontend.tracers import Array, Tracer, wrap
 from dialectad.frontend.tracing import active, current, error
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
@@ -34,30 +43,15 @@ def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
         value = call.results[call.positions[i]]
         if not dtypes.is_float(emit.element(value)):
             continue
-        seeds[call.positions[i]] = _conform(given, value, f"the cotangent of result {i}")
+        seeds[call.positions[i]] = conform(given, value, f"the cotangent of result {i}")
     return seeds
-
-
-def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
-    """A tangent or cotangent with the type of what it belongs to."""
-    tracer = lift(given)
-    value = tracer.ssa()
-    if emit.rank(value) == 0 and emit.rank(like) == 0:
-        if isinstance(value.type, TensorType) and not isinstance(like.type, TensorType):
-            value = emit.extract(value, [])
-        elif isinstance(like.type, TensorType) and not isinstance(value.type, TensorType):
-            value = emit.splat(value, ())
-    value = emit.cast(value, emit.element(like))
-    if value.type != like.type:
-        raise error(f"{what} has type {value.type}, but {like.type} is expected", kind=ShapeError)
-    return value
 
 
 def vjp_of(
     function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
 ) -> tuple[Any, Any]:
     """While tracing: what `function` gives, and a tuple of the cotangents of the primals."""
-    call = trace_call(function, primals, {})
+    call = trace_call(function, primals, {}, level)
     wanted = argument_leaves(call, primals, range(len(primals)))
     gradients, values = pull_back(
         call, [leaf for leaves in wanted for leaf in leaves], _cotangents(call, cotangent), level
@@ -78,7 +72,11 @@ def _forward(function: Callable[..., Any], level: Level) -> Function:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _pullback(function: Callable[..., Any], level: Level) -> Function:
-    return Function(named(function, "vjp", lambda ps, ct: vjp_of(function, ps, ct, level)[1]), level)
+    def pull(primals: Any, cotangent: Any) -> Any:
+        with current().silenced():  # it runs the function again
+            return vjp_of(function, primals, cotangent, level)[1]
+
+    return Function(named(function, "vjp", pull), level)
 
 
 def vjp(
@@ -135,14 +133,14 @@ def jvp_of(
     level: Level,
 ) -> tuple[Any, Any]:
     """While tracing: what `function` gives, and the tangents of that."""
-    call = trace_call(function, primals, {})
+    call = trace_call(function, primals, {}, level)
     wanted = argument_leaves(call, primals, range(len(primals)))
     leaves = [leaf for group in wanted for leaf in group]
     given, structure = pytrees.flatten(tuple(tangents))
     if structure != pytrees.flatten(tuple(primals))[1]:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     values = [
-        _conform(given[leaf], call.operands[call.parameters[leaf]], f"tangent {leaf}") for leaf in leaves
+        conform(given[leaf], call.operands[call.parameters[leaf]], f"tangent {leaf}") for leaf in leaves
     ]
     result_types = call.result_types
     floats = [t for t in result_types if dtypes.is_float(t.element_type if isinstance(t, TensorType) else t)]

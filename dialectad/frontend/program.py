@@ -35,6 +35,7 @@ from dialectad.frontend.iterators import Steps
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
+from dialectad.runtime.callbacks import Callback
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ class Program:
     """Per leaf of what the function returns."""
     raised: dict[str, Exception]
     """The exceptions of the program's `raise` statements, by the messages of the checks that raise them."""
+    callbacks: tuple[Callback, ...] = ()
+    """The Python functions that it calls when it runs."""
 
     def pipeline(self, level: Level, stage: str = "llvm", auto: str = "") -> str:
         """The passes that take the module to the end of a stage: those that its requests need.
@@ -365,6 +368,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         body.structure,
         tuple(results),
         trace.raised,
+        tuple(trace.callbacks),
     )
 
 

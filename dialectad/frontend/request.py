@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import program, pytrees
+from dialectad.frontend import emit, program, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
 from dialectad.frontend.tracers import Array, Scalar, Tracer, lift, wrap
@@ -45,6 +47,14 @@ class Call:
         finals = [self.body.scope.values[s] for s in self.body.mutated]
         return [v.type for v in (*self.results, *finals)]
 
+    def finish(self, captured: Iterable[SSAValue] | None = None) -> None:
+        """Make it a function of the module; `captured` is all that it is to take from around."""
+        if captured is not None:
+            renamed = self.body.scope.take(captured)
+            self.results = [renamed.get(value, value) for value in self.results]
+        program.finish(self.name, self.body, self.results, "private")
+        self.operands += [current().resolve(value) for value in self.body.scope.captured]
+
     def rebuild(self, values: Sequence[SSAValue]) -> Any:
         """What the function returns, from the request's results; arguments written into are written."""
         own = {a.storage: leaf for leaf, a in enumerate(self.body.arguments) if isinstance(a, Array)}
@@ -68,8 +78,22 @@ class Call:
         return pytrees.unflatten(self.body.structure, leaves)
 
 
-def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
-    """Trace `function` for these (traced) arguments into a private function of the module."""
+def trace_call(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], level: Level
+) -> Call:
+    """Trace `function` for these (traced) arguments into a private function of the module.
+
+    `level` is the one at which it is to be differentiated.
+    """
+    call = begin_call(function, args, kwargs, level)
+    call.finish()
+    return call
+
+
+def begin_call(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], level: Level | None = None
+) -> Call:
+    """The same, but that the function isn't finished yet; without a level, it has the one around it."""
     trace = current()
     leaves: list[Any] = []
     structures = []
@@ -79,8 +103,9 @@ def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
         structures.append(structure)
     leaves = [lift(leaf) if is_dynamic(leaf) else leaf for leaf in leaves]
     values = [leaf.ssa() for leaf in leaves if isinstance(leaf, Tracer)]
-    types = [_leaf_type(leaf) for leaf in leaves]
-    body = program.trace_body(function, structures, tuple(kwargs), types, _exact(leaves))
+    types = [leaf_type(leaf) for leaf in leaves]
+    with nullcontext() if level is None else trace.differentiated_at(level):
+        body = program.trace_body(function, structures, tuple(kwargs), types, exact_types(leaves))
     results: list[SSAValue] = []
     positions: dict[int, int] = {}
     with body.reopened():
@@ -90,14 +115,12 @@ def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
                 results.append(lift(leaf).ssa())
     _check_apart(body, leaves)
     name = trace.symbol(getattr(function, "__name__", "f"))
-    program.finish(name, body, results, "private")
-    captured = [trace.resolve(value) for value in body.scope.captured]
     parameters, position = {}, 0
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, Tracer):
             parameters[i] = position
             position += 1
-    return Call(name, body, [*values, *captured], results, positions, leaves, parameters)
+    return Call(name, body, values, results, positions, leaves, parameters)
 
 
 def _check_apart(body: Body, leaves: Sequence[Any]) -> None:
@@ -115,12 +138,12 @@ def _check_apart(body: Body, leaves: Sequence[Any]) -> None:
             )
 
 
-def _exact(leaves: Sequence[Any]) -> list[Any]:
+def exact_types(leaves: Sequence[Any]) -> list[Any]:
     """The IR types of the leaves that are tracers."""
     return [leaf.ssa().type for leaf in leaves if isinstance(leaf, Tracer)]
 
 
-def _leaf_type(leaf: Any) -> program.LeafType:
+def leaf_type(leaf: Any) -> program.LeafType:
     if isinstance(leaf, Array):
         return ArrayType(leaf.dtype, tuple(leaf.ssa().type.get_shape()))  # pyright: ignore
     if isinstance(leaf, Scalar):
@@ -156,6 +179,21 @@ def normalised(argnums: Argnums, count: int) -> list[int]:
                 f"argnums {n} is out of range for a call with {count} positional arguments", kind=ShapeError
             )
     return [n % count for n in numbers]
+
+
+def conform(given: Any, like: SSAValue, what: str) -> SSAValue:
+    """A tangent or cotangent with the type of what it belongs to."""
+    tracer = lift(given)
+    value = tracer.ssa()
+    if emit.rank(value) == 0 and emit.rank(like) == 0:
+        if isinstance(value.type, TensorType) and not isinstance(like.type, TensorType):
+            value = emit.extract(value, [])
+        elif isinstance(like.type, TensorType) and not isinstance(value.type, TensorType):
+            value = emit.splat(value, ())
+    value = emit.cast(value, emit.element(like))
+    if value.type != like.type:
+        raise error(f"{what} has type {value.type}, but {like.type} is expected", kind=ShapeError)
+    return value
 
 
 def pull_back(
