@@ -12,6 +12,7 @@ from dialectad.frontend.jacobians import hessian, hvp, jacfwd, jacrev
 from dialectad.frontend.products import jvp, vjp
 from dialectad.frontend.regions import at_level
 from dialectad.frontend.transforms import grad, stop_gradient, value_and_grad
+from dialectad.frontend.vmap import vmap
 from dialectad.levels import Level, levels
 from dialectad.tape import engine as _  # noqa: F401  (registers the level)
 
@@ -40,4 +41,5 @@ __all__ = [
     "unroll",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
