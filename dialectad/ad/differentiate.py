@@ -34,6 +34,7 @@ from dialectad.ad.isolate import Isolation, Request, add_private, replace, reque
 from dialectad.ad.llvm_form import make_derivatives
 from dialectad.ad.memory_form import OUTS, MemoryForm, in_memory_type, outs_of
 from dialectad.ad.prepare import prepare
+from dialectad.ad.prepare_calls import prepare_calls
 from dialectad.ad.prepare_memory import prepare_memory
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.ad.runs import splice
@@ -47,6 +48,7 @@ from dialectad.dialects.ad import (
     VJPOp,
     point_of,
 )
+from dialectad.dialects.call_rule import rule_symbols
 from dialectad.errors import CompileError
 
 rules.load()
@@ -103,12 +105,12 @@ class Differentiator:
     def _differentiated_later(self) -> set[str]:
         """The functions that requests of other points ask for, and those that these call."""
         found: set[str] = set()
-        pending = [_callee(op) for op in self.module.walk() if isinstance(op, REQUESTS)]
+        pending = [name for op in self.module.walk() if isinstance(op, REQUESTS) for name in _named(op)]
         while pending:
             name = pending.pop()
             if name in self.functions and name not in found:
                 found.add(name)
-                pending += map(_callee, self.functions[name].walk())
+                pending += [inner for op in self.functions[name].walk() for inner in _named(op)]
         return found
 
     def function(self, name: str) -> func.FuncOp:
@@ -185,7 +187,16 @@ class Differentiator:
             for request in requests_in(list(made.walk())):
                 if _point(request) == self.point:
                     self.request(request)
+            self._complete_callees(made)
         return made
+
+    def _complete_callees(self, made: func.FuncOp) -> None:
+        """Replace the requests in what a derivative calls: parts of rules (`ad/rules/ruled_calls.py`)."""
+        for op in made.walk():
+            if isinstance(op, func.CallOp) and (name := _callee(op)) in self.functions:
+                assert name is not None
+                if name not in self.under_way:
+                    self.function(name)
 
     def _copy(self, primal: func.FuncOp, function: func.FuncOp, level: str) -> Block:
         """Give `function` the body of `primal` with all calls inlined, but for those of a later level and
@@ -246,6 +257,7 @@ class Differentiator:
         arguments = [block.args[i] for i in active]
         prepare(block, Activity.varied_by(block, arguments), reverse=True)
         terminator = _terminator(block)
+        prepare_calls(block, arguments, [terminator.operands[i] for i in seeds])
         activity = Activity.of(block, arguments, (terminator.operands[i] for i in seeds))
         sweep = Reverse(block, activity, InsertPoint.before(terminator))
         for position in seeds:
@@ -294,6 +306,12 @@ def _point(op: Request | PullbackOp) -> str:
 
 def _callee(op: Operation) -> str | None:
     return op.callee.root_reference.data if isinstance(op, (*REQUESTS, func.CallOp)) else None
+
+
+def _named(op: Operation) -> list[str]:
+    """The functions that `op` mentions."""
+    callee = _callee(op)
+    return [] if callee is None else [callee, *rule_symbols(op)]
 
 
 def _terminator(block: Block) -> Operation:

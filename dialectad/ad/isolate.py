@@ -10,7 +10,8 @@ the attribute `dialectad.level`:
 
     func.func private @g.request(%x, %dy) { %y, %dx = "ad.vjp"(%x, %dy) ...; return %y, %dx }
 
-The derivative of the call is a request of that level (`rules/func.py`). All other calls are inlined. That
+The derivative of the call is a request of that level (`rules/func.py`). All other calls are inlined, but
+those with a rule of their own; so are parts that call Python. That
 goes for what is differentiated now, and for what is left to a later point of the pipeline: the passes before
 that (`inline`, `bufferize`) keep these calls.
 
@@ -29,6 +30,8 @@ from xdsl.ir import Attribute, Block, Operation
 from dialectad.ad.isolate_memory import call_in_memory
 from dialectad.ad.prepare import inline_calls
 from dialectad.dialects.ad import LEVEL, POINTS, JVPOp, VJPOp, point_of
+from dialectad.dialects.call_rule import has_rule
+from dialectad.dialects.host import HostCallOp
 from dialectad.lower.bufferization.functions import OUTS
 from dialectad.rewrite.call_graph import NO_INLINE, staying
 
@@ -75,11 +78,17 @@ class Isolation:
         that stay; these are differentiated at `level`, if that is now."""
 
         def keep(call: func.CallOp) -> bool:
+            if has_rule(call):
+                return True
             name = call.callee.root_reference.data
             later = call.attributes.get(LEVEL)
             if later is None and mixed:
                 later = self.functions[name].attributes.get(LEVEL)
-            if isinstance(later, StringAttr) and _is_later(later.data, point):
+            if (
+                isinstance(later, StringAttr)
+                and _is_later(later.data, point)
+                and not self._calls_python(call)
+            ):
                 call.attributes[LEVEL] = later
                 return True
             if name not in self.staying:
@@ -92,6 +101,12 @@ class Isolation:
         for op in requests_in(block.walk()):
             if _is_later(op.level.data, point):
                 self._wrap(op)
+
+    def _calls_python(self, op: Operation) -> bool:
+        if isinstance(op, func.CallOp):
+            callee = self.functions.get(op.callee.root_reference.data)
+            return callee is not None and any(map(self._calls_python, callee.body.walk()))
+        return isinstance(op, HostCallOp)
 
     def isolate_callees(self, requests: Iterable[Request]) -> None:
         """The same, for the functions that requests of later points name."""

@@ -29,9 +29,10 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     StringAttr,
     SymbolRefAttr,
+    UnrealizedConversionCastOp,
     i64,
 )
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
@@ -42,13 +43,18 @@ from dialectad.ad.memory_form import MemoryForm
 from dialectad.ad.retype import retype_copies
 from dialectad.ad.unspeculate import unspeculate
 from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp, positions
+from dialectad.dialects.call_rule import RULE, has_rule
+from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.lift.raise_llvm import raise_function
+from dialectad.lower.bufferization.functions import OUTS
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 from dialectad.lower.llvm.function import FunctionLowering, byte_size
+from dialectad.lower.llvm.host import CALLBACK, TYPES
 from dialectad.lower.llvm.requests import (
     BODY_OF,
     DERIVATIVE,
+    DIFFERENTIATED_COPY,
     SIGNATURE,
     STANDS_FOR,
     Derivative,
@@ -90,8 +96,8 @@ class _Maker:
         function.attributes[BODY_OF] = SymbolRefAttr(name)
         function.location = callee.location
         try:
-            self._inline(function)
-            for call in [op for op in function.walk() if isinstance(op, func.CallOp)]:
+            self._expand(function)
+            for call in [op for op in function.walk() if isinstance(op, func.CallOp) and not has_rule(op)]:
                 call.attributes[LEVEL] = StringAttr(derivative.level)
                 primal = call.callee.root_reference.data
                 call.properties["callee"] = self._stand_in(primal, call.operand_types)
@@ -163,15 +169,61 @@ class _Maker:
         """Put the derivatives that `function` calls in the place of the calls; they always succeed."""
         for op in [op for op in function.walk() if isinstance(op, llvm.CallOp)]:
             name = op.callee.root_reference.data if op.callee is not None else ""
-            if name not in self.declared and name not in self.made:
+            if name in self.declared or name in self.made:
+                self._splice(self.make(name), op)
+
+    def _inline_parts(self, function: func.FuncOp) -> None:
+        """The same for parts of rules, which derivatives call, where these are differentiated once more."""
+        for op in [op for op in function.walk() if isinstance(op, func.CallOp) and not has_rule(op)]:
+            copy = self.functions.get(op.callee.root_reference.data + DIFFERENTIATED_COPY)
+            if copy is not None:
+                part = raise_function(copy, copy.sym_name.data, self.module)
+                self._expand(part)
+                self._splice(part, op)
+
+    def _expand(self, function: func.FuncOp) -> None:
+        self._inline(function)
+        self._restore_calls(function)
+        self._inline_parts(function)
+
+    @staticmethod
+    def _splice(callee: func.FuncOp, op: llvm.CallOp | func.CallOp) -> None:
+        body = callee.body.block
+        mapper: dict[SSAValue, SSAValue] = {}
+        for argument, operand in zip(body.args, op.operands, strict=True):
+            if isinstance(operand.type, MemRefType):
+                cast = UnrealizedConversionCastOp.create(operands=[operand], result_types=[argument.type])
+                Rewriter.insert_op(cast, InsertPoint.before(op))
+                operand = cast.results[0]
+            mapper[argument] = operand
+        for inner in tuple(body.ops)[:-1]:
+            Rewriter.insert_op(inner.clone(mapper), InsertPoint.before(op))
+        if op.results:
+            _succeeds(op)
+        op.detach()
+        op.erase()
+
+    def _restore_calls(self, function: func.FuncOp) -> None:
+        """Let calls with a derivative of their own, and of Python functions, be what they were before.
+
+        %status = llvm.call @f(%x, %y)   =>   func.call @f(%x, %y) {dialectad.rule}   // passes a status on
+        %status = llvm.call @dialectad.host.7(%x)   =>   "host.call"(%x) <{callback = 7 : i64}>
+        """
+        for op in [op for op in function.walk() if isinstance(op, llvm.CallOp)]:
+            name = op.callee.root_reference.data if op.callee is not None else ""
+            known = self.functions[name].attributes if name in self.functions else {}
+            if RULE in known:
+                call = func.CallOp(name, op.operands, [])
+                call.attributes |= {key: known[key] for key in (RULE, OUTS)}
+            elif CALLBACK in known:
+                properties = {"callback": known[CALLBACK], "types": known[TYPES]}
+                call = HostCallOp.create(operands=op.operands, properties=properties)
+                call.attributes[OUTS] = known[OUTS]
+            else:
                 continue
-            body = self.make(name).body.block
-            mapper: dict[SSAValue, SSAValue] = dict(zip(body.args, op.operands, strict=True))
-            for inner in tuple(body.ops)[:-1]:
-                Rewriter.insert_op(inner.clone(mapper), InsertPoint.before(op))
-            status = arith.ConstantOp.create(result_types=[i64], properties={"value": IntegerAttr(0, i64)})
-            Rewriter.insert_op(status, InsertPoint.before(op))
-            op.results[0].replace_all_uses_with(status.results[0])
+            call.location = op.location
+            _succeeds(op)
+            Rewriter.insert_op(call, InsertPoint.before(op))
             op.detach()
             op.erase()
 
@@ -203,6 +255,13 @@ class _Maker:
         else:
             floats = [out for out, t in zip(outs, out_types, strict=True) if _holds_floats(t)]
             form.add_tangents(floats, shadow_types)
+
+
+def _succeeds(op: Operation) -> None:
+    """Let the status that a call gives be 0."""
+    status = arith.ConstantOp.create(result_types=[i64], properties={"value": IntegerAttr(0, i64)})
+    Rewriter.insert_op(status, InsertPoint.before(op))
+    op.results[0].replace_all_uses_with(status.results[0])
 
 
 def _bytes(type_: Attribute) -> int:

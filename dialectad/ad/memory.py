@@ -21,9 +21,11 @@ from xdsl.dialects.builtin import AnyFloat, IntegerAttr, MemRefType, UnrealizedC
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from dialectad.ad.call_operands import operands_of
 from dialectad.ad.dependence import may_overwrite
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad, blas, host
 from dialectad.dialects import llvm as more_llvm
+from dialectad.dialects.call_rule import has_rule
 from dialectad.lower import order_library
 from dialectad.lower.bufferization.functions import OUTS
 
@@ -92,7 +94,7 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.operands[0]
         case llvm.CallOp():
             yield from written_by_call(op)
-        case func.CallOp() if isinstance(count := op.attributes.get(OUTS), IntegerAttr):
+        case func.CallOp() | host.HostCallOp() if isinstance(count := op.attributes.get(OUTS), IntegerAttr):
             yield from op.operands[len(op.operands) - count.value.data :]
         case func.CallOp() | ad.VJPOp() | ad.JVPOp():
             yield from (operand for operand in op.operands if is_memory(operand))
@@ -149,6 +151,9 @@ class Memory:
             elif isinstance(op, UnrealizedConversionCastOp):
                 for memory in (r.type for r in op.results if isinstance(r.type, MemRefType)):
                     self._holds(op.inputs[0], memory.element_type)
+            elif has_rule(op) or isinstance(op, host.HostCallOp):
+                for operand in operands_of(op):
+                    self._holds(operand.value, operand.memory_type.element_type)
 
     def _holds(self, pointer: SSAValue, type_: Attribute) -> None:
         if isinstance(type_, AnyFloat):

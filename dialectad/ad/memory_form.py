@@ -24,6 +24,7 @@ from dialectad.ad.algebra import Emitter
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import is_memory
 from dialectad.ad.prepare import prepare
+from dialectad.ad.prepare_calls import prepare_calls
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.ad.rules.memref import clear, clear_bytes
 from dialectad.lower.bufferization.functions import OUTS
@@ -80,6 +81,7 @@ class MemoryForm:
         """
         block, terminator = self.block, self.terminator
         prepare(block, Activity.varied_by(block, self.arguments), reverse=True)
+        ends = [*self.deallocations, *prepare_calls(block, self.arguments, seeds)]
         activity = Activity.of(block, self.arguments, seeds)
         turn = UnrealizedConversionCastOp.create()
         block.insert_op_before(turn, terminator)
@@ -97,7 +99,7 @@ class MemoryForm:
             for value, shadow in zip(self.arguments, shadows, strict=False):
                 if not is_memory(value) and (d := sweep.cotangent(value)) is not None:
                     _add_to(sweep.emitter, shadow, d)
-            for op in (*sweep.primals.finally_, *self.deallocations):
+            for op in (*sweep.primals.finally_, *ends):
                 sweep.emitter.insert(op)
         self.turn = turn.next_op
         block.erase_op(turn)

@@ -7,6 +7,7 @@ from xdsl.ir import Dialect
 from dialectad.dialects.ad import AD
 from dialectad.dialects.arith import Arith
 from dialectad.dialects.blas import BLAS
+from dialectad.dialects.host import HOST
 from dialectad.dialects.lapack import LAPACK
 from dialectad.dialects.linalg import Linalg
 from dialectad.dialects.llvm import LLVM
@@ -27,6 +28,7 @@ DIALECTS: tuple[Dialect, ...] = (
     BLAS,
     LAPACK,
     ORDER,
+    HOST,
 )
 
 

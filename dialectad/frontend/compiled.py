@@ -29,7 +29,7 @@ from dialectad.frontend.program import (
 )
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
-from dialectad.runtime import abi, cache, dispatch, engine
+from dialectad.runtime import abi, cache, callbacks, dispatch, engine
 
 _OUT_OF_MEMORY = -1
 
@@ -211,6 +211,8 @@ class Compiled:
         """Raise what a status other than zero means."""
         if status == _OUT_OF_MEMORY:
             raise MemoryError(f"{self.program.name} can't allocate its temporaries")
+        if status == callbacks.FAILED:
+            raise callbacks.exception()
         check = self.checks[status - 1]
         raised = self.program.raised.get(check.message)
         raise check.exception() if raised is None else _placed(raised, check.location)
@@ -298,7 +300,7 @@ def compile_program(program: Program, level: Level, leaves: Sequence[Any] | None
 
     With `leaves`, arguments to try it on, the level `auto` can be chosen by measuring.
     """
-    if level.tune and leaves is not None:
+    if level.tune and leaves is not None and not program.callbacks:
         return _fastest(program, level, leaves)
     try:
         return _compile(program, level)
@@ -316,7 +318,7 @@ def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
     """Compile at a level, or at what `auto` says that stands for the level `auto`."""
     pipeline = program.pipeline(level, auto=auto)
     key = cache.key(str(program.module), pipeline, _locations(program.module))
-    if (known := _load(program, level, key)) is not None:
+    if not program.callbacks and (known := _load(program, level, key)) is not None:
         return known
     module = program.module.clone()
     try:
@@ -325,7 +327,8 @@ def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
         problem.level = problem.level or level.name
         raise
     compiled = Compiled(program, level, engine.load(translate(module)), checks_of(module), auto)
-    _store(compiled, key)
+    if not program.callbacks:  # which have other numbers in another process
+        _store(compiled, key)
     return compiled
 
 

@@ -119,6 +119,11 @@ def tensor_type(shape: Sequence[Extent], element: Attribute) -> TensorType[Any]:
     return TensorType(element, [s if isinstance(s, int) else DYNAMIC_INDEX for s in shape])
 
 
+def element_type(type_: Attribute) -> Attribute:
+    """The type of an element, or of a scalar."""
+    return type_.element_type if isinstance(type_, TensorType) else type_
+
+
 def element(value: SSAValue) -> Attribute:
     """The element type of a tensor, or the type of a scalar."""
     return value.type.element_type if isinstance(value.type, TensorType) else value.type

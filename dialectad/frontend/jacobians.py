@@ -135,7 +135,7 @@ def _jacobian(
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         numbers = normalised(argnums, len(args))
-        call = trace_call(function, args, kwargs)
+        call = trace_call(function, args, kwargs, chosen)
         wanted = argument_leaves(call, args, numbers)
         for n, leaves in zip(numbers, wanted, strict=True):
             if pytrees.flatten(args[n])[1] != pytrees.Leaf():

@@ -397,7 +397,7 @@ class Outlined:
                     arguments.keywords,
                     leaves,
                     [*types, i64] if self.calls_itself else types,
-                    self._run,
+                    run=self._run,
                 )
             except Unfinished as call:
                 if call.args[0] is not self:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, ShapeError
 from dialectad.frontend import dtypes, eager, emit, pytrees, staging
-from dialectad.frontend.emit import Extent
 from dialectad.frontend.function import Function
-from dialectad.frontend.numpy.support import require_same
 from dialectad.frontend.recorded import Recorded
-from dialectad.frontend.request import Call, LevelLike, argument_leaves, is_weak, named, pull_back, trace_call
-from dialectad.frontend.tracers import Array, Tracer, extents, lift, wrap
+from dialectad.frontend.request import (
+    Call,
+    LevelLike,
+    argument_leaves,
+    conform,
+    is_weak,
+    named,
+    pull_back,
+    trace_call,
+)
+from dialectad.frontend.tracers import Array, Tracer, extents, wrap
 from dialectad.frontend.tracing import active, current, error
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
@@ -39,44 +44,15 @@ def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
         if not dtypes.is_float(emit.element(value)):
             continue
         what = f"the cotangent of result {i}"
-        seeds[call.positions[i]] = _conform(given, value, call.extents(i), what)
+        seeds[call.positions[i]] = conform(given, value, call.extents(i), what)
     return seeds
-
-
-def _conform(given: Any, like: SSAValue, shape: Sequence[Extent | None], what: str) -> SSAValue:
-    """A tangent or cotangent with the type of what it belongs to, which has this shape."""
-    tracer = lift(given)
-    value = tracer.ssa()
-    if emit.rank(value) == 0 and emit.rank(like) == 0:
-        if isinstance(value.type, TensorType) and not isinstance(like.type, TensorType):
-            value = emit.extract(value, [])
-        elif isinstance(like.type, TensorType) and not isinstance(value.type, TensorType):
-            value = emit.splat(value, ())
-    value = emit.cast(value, emit.element(like))
-    if value.type == like.type and all(map(isinstance, shape, itertools.repeat(int))):
-        return value
-    found = extents(tracer)
-    if len(found) != len(shape) or any(
-        isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(found, shape, strict=True)
-    ):
-        raise error(f"{what} has type {value.type}, but {like.type} is expected", kind=ShapeError)
-    for axis, (m, n) in enumerate(zip(found, shape, strict=True)):
-        if n is None:
-            raise error(
-                f"axis {axis} of {what} can't be checked: its extent depends on data",
-                hint="differentiate a function that reduces it, or puts it into an array of fixed size",
-                kind=ShapeError,
-            )
-        require_same(m, n, f"{what} has another shape than that")
-    assert isinstance(like.type, TensorType)
-    return emit.op(tensor.CastOp(value, like.type))
 
 
 def vjp_of(
     function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
 ) -> tuple[Any, Any]:
     """While tracing: what `function` gives, and a tuple of the cotangents of the primals."""
-    call = trace_call(function, primals, {})
+    call = trace_call(function, primals, {}, level)
     wanted = argument_leaves(call, primals, range(len(primals)))
     gradients, values = pull_back(
         call, [leaf for leaves in wanted for leaf in leaves], _cotangents(call, cotangent), level
@@ -97,7 +73,11 @@ def _forward(function: Callable[..., Any], level: Level) -> Function:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _pullback(function: Callable[..., Any], level: Level) -> Function:
-    return Function(named(function, "vjp", lambda ps, ct: vjp_of(function, ps, ct, level)[1]), level)
+    def pull(primals: Any, cotangent: Any) -> Any:
+        with current().silenced():  # it runs the function again
+            return vjp_of(function, primals, cotangent, level)[1]
+
+    return Function(named(function, "vjp", pull), level)
 
 
 def vjp(
@@ -154,14 +134,14 @@ def jvp_of(
     level: Level,
 ) -> tuple[Any, Any]:
     """While tracing: what `function` gives, and the tangents of that."""
-    call = trace_call(function, primals, {})
+    call = trace_call(function, primals, {}, level)
     wanted = argument_leaves(call, primals, range(len(primals)))
     leaves = [leaf for group in wanted for leaf in group]
     given, structure = pytrees.flatten(tuple(tangents))
     if structure != pytrees.flatten(tuple(primals))[1]:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     values = [
-        _conform(
+        conform(
             given[leaf],
             call.operands[call.parameters[leaf]],
             extents(call.arguments[leaf]),

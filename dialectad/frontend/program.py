@@ -41,6 +41,7 @@ from dialectad.frontend.signs import erase_signs
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
+from dialectad.runtime.callbacks import Callback
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,8 @@ class Program:
     """The function of the module that gives the extents of the results that are None, in order."""
     raised: dict[str, Exception]
     """The exceptions of the program's `raise` statements, by the messages of the checks that raise them."""
+    callbacks: tuple[Callback, ...] = ()
+    """The Python functions that it calls when it runs."""
 
     def pipeline(self, level: Level, stage: str = "llvm", auto: str = "") -> str:
         """The passes that take the module to the end of a stage: those that its requests need.
@@ -334,7 +337,7 @@ def _named_extents(
     known: dict[str, Extent] = {}
     shapes: list[tuple[Extent, ...]] = []
     typed = [leaf for leaf in leaves if not isinstance(leaf, Static)]
-    for parameter, leaf in zip(list(scope.block.args), typed, strict=True):
+    for parameter, leaf in zip(list(scope.block.args), typed, strict=False):
         shape: list[Extent] = []
         for axis, n in enumerate(leaf.shape if isinstance(leaf, ArrayType) else ()):
             if isinstance(n, str) and n not in known:
@@ -349,7 +352,7 @@ def _named_extents(
 
 
 def _arguments(scope: Scope, leaves: Sequence[LeafType], extents: Sequence[tuple[Extent, ...]]) -> list[Any]:
-    parameters = iter(zip(list(scope.block.args), extents, strict=True))
+    parameters = iter(zip(list(scope.block.args), extents, strict=False))
     made: list[Any] = []
     for leaf in leaves:
         match leaf:
@@ -359,8 +362,9 @@ def _arguments(scope: Scope, leaves: Sequence[LeafType], extents: Sequence[tuple
                 made.append(Scalar(next(parameters)[0], weak=leaf.weak))
             case ArrayType():
                 value, shape = next(parameters)
-                storage = Storage(value.type, shape)  # pyright: ignore[reportArgumentType]
-                current().extents[value] = shape
+                storage = Storage(value.type)  # pyright: ignore[reportArgumentType]
+                if DYNAMIC_INDEX not in shape:
+                    storage.extents = current().extents[value] = shape
                 scope.values[storage] = scope.entered[storage] = value
                 made.append(Array(storage))
     return made
@@ -446,6 +450,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         tuple(results),
         None if sizes is None else sizes.sym_name.data,
         trace.raised,
+        tuple(trace.callbacks),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -16,6 +17,10 @@ class Recorded:
 
     def call_compiled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What a call of the compiled `function` gives."""
+        raise NotImplementedError
+
+    def observe(self, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Call `function`, which only looks, with what the values in its arguments stand for."""
         raise NotImplementedError
 
     def copy(self) -> Any:

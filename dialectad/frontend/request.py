@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from xdsl.dialects import tensor
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import program, pytrees
+from dialectad.frontend import emit, program, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.emit import Extent
+from dialectad.frontend.numpy.support import require_same
 from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
 from dialectad.frontend.tracers import Array, Scalar, Tracer, extents, lift, wrap
 from dialectad.frontend.tracing import current, error
@@ -56,6 +61,14 @@ class Call:
         outside = {parameter: value for value, parameter in self.body.scope.captured.items()}
         return [n if isinstance(n, int) else outside.get(n) for n in found]  # pyright: ignore
 
+    def finish(self, captured: Iterable[SSAValue] | None = None) -> None:
+        """Make it a function of the module; `captured` is all that it is to take from around."""
+        if captured is not None:
+            renamed = self.body.scope.take(captured)
+            self.results = [renamed.get(value, value) for value in self.results]
+        program.finish(self.name, self.body, self.results, "private")
+        self.operands += [current().resolve(value) for value in self.body.scope.captured]
+
     def rebuild(self, values: Sequence[SSAValue]) -> Any:
         """What the function returns, from the request's results; arguments written into are written."""
         own = {a.storage: leaf for leaf, a in enumerate(self.body.arguments) if isinstance(a, Array)}
@@ -79,8 +92,22 @@ class Call:
         return pytrees.unflatten(self.body.structure, leaves)
 
 
-def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
-    """Trace `function` for these (traced) arguments into a private function of the module."""
+def trace_call(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], level: Level
+) -> Call:
+    """Trace `function` for these (traced) arguments into a private function of the module.
+
+    `level` is the one at which it is to be differentiated.
+    """
+    call = begin_call(function, args, kwargs, level)
+    call.finish()
+    return call
+
+
+def begin_call(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], level: Level | None = None
+) -> Call:
+    """The same, but that the function isn't finished yet; without a level, it has the one around it."""
     trace = current()
     leaves: list[Any] = []
     structures = []
@@ -90,9 +117,10 @@ def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
         structures.append(structure)
     leaves = [lift(leaf) if is_dynamic(leaf) else leaf for leaf in leaves]
     values = [leaf.ssa() for leaf in leaves if isinstance(leaf, Tracer)]
-    types = [_leaf_type(leaf) for leaf in leaves]
+    types = [leaf_type(leaf) for leaf in leaves]
     shapes = [extents(leaf) for leaf in leaves if isinstance(leaf, Tracer)]
-    body = program.trace_body(function, structures, tuple(kwargs), types, _exact(leaves), shapes)
+    with nullcontext() if level is None else trace.differentiated_at(level):
+        body = program.trace_body(function, structures, tuple(kwargs), types, exact_types(leaves), shapes)
     results: list[SSAValue] = []
     positions: dict[int, int] = {}
     with body.reopened():
@@ -102,14 +130,12 @@ def trace_call(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
                 results.append(lift(leaf).ssa())
     _check_apart(body, leaves)
     name = trace.symbol(getattr(function, "__name__", "f"))
-    program.finish(name, body, results, "private")
-    captured = [trace.resolve(value) for value in body.scope.captured]
     parameters, position = {}, 0
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, Tracer):
             parameters[i] = position
             position += 1
-    return Call(name, body, [*values, *captured], results, positions, leaves, parameters)
+    return Call(name, body, values, results, positions, leaves, parameters)
 
 
 def _check_apart(body: Body, leaves: Sequence[Any]) -> None:
@@ -127,12 +153,12 @@ def _check_apart(body: Body, leaves: Sequence[Any]) -> None:
             )
 
 
-def _exact(leaves: Sequence[Any]) -> list[Any]:
+def exact_types(leaves: Sequence[Any]) -> list[Any]:
     """The IR types of the leaves that are tracers."""
     return [leaf.ssa().type for leaf in leaves if isinstance(leaf, Tracer)]
 
 
-def _leaf_type(leaf: Any) -> program.LeafType:
+def leaf_type(leaf: Any) -> program.LeafType:
     if isinstance(leaf, Array):
         return ArrayType(leaf.dtype, tuple(leaf.ssa().type.get_shape()))  # pyright: ignore
     if isinstance(leaf, Scalar):
@@ -168,6 +194,35 @@ def normalised(argnums: Argnums, count: int) -> list[int]:
                 f"argnums {n} is out of range for a call with {count} positional arguments", kind=ShapeError
             )
     return [n % count for n in numbers]
+
+
+def conform(given: Any, like: SSAValue, shape: Sequence[Extent | None], what: str) -> SSAValue:
+    """A tangent or cotangent with the type of what it belongs to, which has this shape."""
+    tracer = lift(given)
+    value = tracer.ssa()
+    if emit.rank(value) == 0 and emit.rank(like) == 0:
+        if isinstance(value.type, TensorType) and not isinstance(like.type, TensorType):
+            value = emit.extract(value, [])
+        elif isinstance(like.type, TensorType) and not isinstance(value.type, TensorType):
+            value = emit.splat(value, ())
+    value = emit.cast(value, emit.element(like))
+    if value.type == like.type and all(map(isinstance, shape, itertools.repeat(int))):
+        return value
+    found = extents(tracer)
+    if len(found) != len(shape) or any(
+        isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(found, shape, strict=True)
+    ):
+        raise error(f"{what} has type {value.type}, but {like.type} is expected", kind=ShapeError)
+    for axis, (m, n) in enumerate(zip(found, shape, strict=True)):
+        if n is None:
+            raise error(
+                f"axis {axis} of {what} can't be checked: its extent depends on data",
+                hint="differentiate a function that reduces it, or puts it into an array of fixed size",
+                kind=ShapeError,
+            )
+        require_same(m, n, f"{what} has another shape than that")
+    assert isinstance(like.type, TensorType)
+    return emit.op(tensor.CastOp(value, like.type))
 
 
 def pull_back(

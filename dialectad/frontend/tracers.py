@@ -22,6 +22,9 @@ from dialectad.frontend.tracing import Storage, current, error
 Interval = tuple[int, int]
 
 
+_AS_PYTHON = "write it with supported functions, or keep it as a call of Python: da.host_callback"
+
+
 class ConcretizationError(CompileError, TypeError):
     """A value is needed while tracing that will be known only at run time."""
 
@@ -58,7 +61,7 @@ class Tracer:
         if function not in FUNCTIONS:
             raise error(
                 f"numpy function {function.__name__!r} is not supported",
-                hint="write it with supported functions, or call it outside the compiled function",
+                hint=_AS_PYTHON,
             )
         return FUNCTIONS[function](*args, **kwargs)
 
@@ -84,7 +87,8 @@ class Tracer:
         return error(
             f"{what} is needed here while the function is compiled,"
             " but this value will be known only when it runs",
-            hint="keep the value in NumPy operations, or compute it from shapes and Python numbers",
+            hint="keep the value in NumPy operations, or compute it from shapes and Python numbers; call what"
+            " can't be compiled with da.host_callback",
             kind=ConcretizationError,
         )
 
@@ -442,7 +446,7 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dic
 
         return ufunc_methods.apply(ufunc, method, inputs, kwargs)
     if ufunc not in UFUNCS:
-        raise error(f"numpy ufunc {ufunc.__name__!r} is not supported")
+        raise error(f"numpy ufunc {ufunc.__name__!r} is not supported", hint=_AS_PYTHON)
     out, where = kwargs.pop("out", None), kwargs.pop("where", True)
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "same_kind")
     if kwargs:

@@ -19,7 +19,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -127,6 +127,22 @@ class Scope:
             pass_name="trace",
         )
 
+    def take(self, values: Iterable[SSAValue]) -> dict[SSAValue, SSAValue]:
+        """Let a function take these values from around it, in this order, as its last parameters.
+
+        Gives what has become of the parameters that it had for some of them.
+        """
+        before, self.captured = self.captured, {}
+        renamed: dict[SSAValue, SSAValue] = {}
+        for value in values:
+            new = self.captured[value] = self.block.insert_arg(value.type, len(self.block.args))
+            if (old := before.pop(value, None)) is not None:
+                old.replace_all_uses_with(new)
+                self.block.erase_arg(old)
+                renamed[old] = new
+        assert not before
+        return renamed
+
     def written(self) -> list[Storage]:
         """The touched storages whose content changed in this scope."""
         return [s for s, before in self.entered.items() if self.values[s] is not before]
@@ -167,6 +183,7 @@ class Trace:
 
     extents: dict[SSAValue, tuple[int | SSAValue, ...]] = field(default_factory=dict)
     """The shapes of parameters of which the type leaves something open."""
+
     calls: list[Any] = field(default_factory=list)
     """The calls of the user's functions that are being traced, see `outlining.py`."""
 
@@ -179,7 +196,38 @@ class Trace:
     inserted: int = 0
     """How many ops have been inserted so far."""
 
-    level: str = "linalg"
+    levels: list[str] = field(default_factory=list)
+    """The points of the pipeline that differentiate the functions being traced, the innermost last."""
+
+    callbacks: list[Any] = field(default_factory=list)
+    """The Python functions that the program calls when it runs."""
+
+    prints: int = 0
+    """How often `da.print` was met so far."""
+
+    is_silent: bool = False
+    """Whether `da.print` does nothing: what is traced runs again what ran before."""
+
+    @contextlib.contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Print nothing of what is traced meanwhile."""
+        before, self.is_silent = self.is_silent, True
+        try:
+            yield
+        finally:
+            self.is_silent = before
+
+    under_way: dict[Hashable, Any] = field(default_factory=dict)
+    """The derivatives of their own that are being traced, see `custom.py`."""
+
+    @contextlib.contextmanager
+    def differentiated_at(self, level: Level) -> Iterator[None]:
+        """What is traced meanwhile is differentiated at this level."""
+        self.levels.append(level.point)
+        try:
+            yield
+        finally:
+            self.levels.pop()
 
     def symbol(self, name: str) -> str:
         """A symbol name that no other function of the module has, nor any of the process.

@@ -66,7 +66,7 @@ def _value_and_grad(
     kwargs: dict[str, Any],
 ) -> tuple[Any, Any]:
     numbers = normalised(argnums, len(args))
-    call = trace_call(function, args, kwargs)
+    call = trace_call(function, args, kwargs, level)
     wanted = argument_leaves(call, args, numbers)
     if has_aux:
         structure = call.body.structure

@@ -35,7 +35,7 @@ from xdsl.passes import ModulePass
 
 from dialectad import locations
 from dialectad.errors import CompileError
-from dialectad.lower.llvm import ad, arith, control, math, passed_on, requests
+from dialectad.lower.llvm import ad, arith, control, host, math, passed_on, requests
 from dialectad.lower.llvm import memref as memref_lowering
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED, DifferentiatedLowering
 from dialectad.lower.llvm.function import (
@@ -57,6 +57,7 @@ HANDLERS: dict[type[Operation], Handler] = {
     **ad.HANDLERS,
     **requests.HANDLERS,
     **passed_on.HANDLERS,
+    **host.HANDLERS,
 }
 """Op type -> what emits its replacement."""
 
@@ -249,6 +250,7 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
     """Replace the content of the module."""
     module = ModuleLowering()
     requests.add_differentiable_callees(module_op)
+    requests.copy_parts_of_rules(module_op)
     module.differentiated |= requests.differentiated(module_op)
     top = _take_over(module_op, module)
     functions = [op for op in top if isinstance(op, func.FuncOp) and not _stands_for_another(op, module)]

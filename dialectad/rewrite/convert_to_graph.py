@@ -26,6 +26,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad.dialects.ad import JVPOp, VJPOp, point_of
+from dialectad.dialects.call_rule import rule_symbols
 from dialectad.rewrite import dce, effects
 from dialectad.rewrite.gates import Gates
 from dialectad.rewrite.speculation import is_speculatable
@@ -58,7 +59,8 @@ class _Converter:
                 assert isinstance(op, Request)
                 self.redirect(op, None)
             elif isinstance(op, func.CallOp | Request):
-                self.visit(op.callee.root_reference.data)
+                for callee in (op.callee.root_reference.data, *rule_symbols(op)):
+                    self.visit(callee)
 
     def redirect(self, request: Request, taken: SSAValue | None) -> None:
         """Let a request name a graph; in a branch the graph is told whether the branch is taken."""
@@ -98,9 +100,18 @@ class _Converter:
         self.originals[name] = function.sym_name.data
         return name
 
-    def _nested(self, request: Request, taken: SSAValue | None) -> None:
-        """A request inside of a function that becomes a graph."""
-        if _is_graph_request(request):
+    def _nested(self, request: Request | func.CallOp, taken: SSAValue | None) -> None:
+        """A request, or a call with a rule of its own, inside of a function that becomes a graph."""
+        if isinstance(request, func.CallOp):
+            for name in (request.callee.root_reference.data, *rule_symbols(request)):
+                self.visit(name)
+                if taken is not None and not self._never_fails(name):
+                    raise refusal(
+                        "a call with a derivative of its own in a branch, of a function that may fail,"
+                        " can't be part of a static graph",
+                        request,
+                    )
+        elif _is_graph_request(request):
             self.redirect(request, taken)
         elif taken is not None and not self._never_fails(request.callee.root_reference.data):
             raise refusal(

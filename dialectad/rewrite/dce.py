@@ -21,6 +21,7 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad.dialects import ad
+from dialectad.dialects.call_rule import rule_symbols
 from dialectad.rewrite import effects, structure
 
 
@@ -207,13 +208,12 @@ def is_private(function: func.FuncOp) -> bool:
 
 def mentioned(root: Operation) -> list[str]:
     """The symbols that ops within `root` refer to."""
-    return [
-        attr.root_reference.data
-        for op in root.walk()
-        for attrs in (op.properties, op.attributes)
-        for attr in attrs.values()
-        if isinstance(attr, SymbolRefAttr)
-    ]
+    found: list[str] = []
+    for op in root.walk():
+        found += rule_symbols(op)
+        for attrs in (op.properties, op.attributes):
+            found += [attr.root_reference.data for attr in attrs.values() if isinstance(attr, SymbolRefAttr)]
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ Callees come first, so that every body is moved or copied once per call. Ops get
 
 A call stays if its function calls itself or is marked `no_inline` (`call_graph.py`). A call that
 `dialectad.level` marks stays in a function that is still to be differentiated: it is differentiated later
-than what is around it.
+than what is around it. One with a rule of its own (`dialectad.rule`) stays as long as there are requests, and
+one that `dialectad.apart` marks for good.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from xdsl.passes import ModulePass
 
 from dialectad import locations
 from dialectad.dialects.ad import LEVEL, REQUESTS
+from dialectad.dialects.call_rule import APART, has_rule
 from dialectad.errors import CompileError
 from dialectad.rewrite import call_graph, dce, structure
 
@@ -46,15 +48,22 @@ class _Inliner:
         if name in self.done:
             return
         self.done.add(name)  # those on a cycle aren't inlined, so it doesn't matter which of them comes first
-        requested = name in self.requested
-        pending = deque(call for call in self.calls[name] if not (requested and LEVEL in call.attributes))
+        pending = deque(call for call in self.calls[name] if not self._stays(call, name))
         while pending:
             call = pending.popleft()
             callee = call.callee.root_reference.data
             if callee not in self.functions or callee in self.staying:
                 continue
             self.visit(callee)
-            pending += self._inline(call, self.functions[callee])
+            stayed = self._inline(call, self.functions[callee])
+            pending += [inner for inner in stayed if not self._stays(inner, name)]
+
+    def _stays(self, call: func.CallOp, caller: str) -> bool:
+        if APART in call.attributes:
+            return True
+        if has_rule(call):
+            return bool(self.requested)
+        return caller in self.requested and LEVEL in call.attributes
 
     def _inline(self, call: func.CallOp, callee: func.FuncOp) -> list[func.CallOp]:
         """Gives the calls that have stayed in the callee, and now are in the caller."""
@@ -70,8 +79,7 @@ class _Inliner:
         last = self.remaining[name] == 0 and dce.is_private(callee)
         block = callee.body.block if last else _copy(callee.body.block)
         relocate(block.ops, call.location)
-        stayed = _calls(block) if name in self.requested else []
-        stayed = [inner for inner in stayed if LEVEL in inner.attributes]
+        stayed = [inner for inner in _calls(block) if self._stays(inner, name)]
         structure.replace(call, structure.splice(call, block, call.operands))
         if last:
             structure.erase(callee)

@@ -28,6 +28,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.dialects.ad import CacheOp, JVPOp, PopOp, PushOp, VJPOp
+from dialectad.dialects.call_rule import has_rule
 from dialectad.dialects.extents import dynamic_dims
 from dialectad.errors import CompileError
 from dialectad.rewrite import constants, effects, structure
@@ -54,8 +55,8 @@ class StaticGraph:
 
     block: Block
     functions: dict[str, func.FuncOp]
-    request: Callable[[Request, SSAValue | None], None]
-    "Told of each request for a derivative, and under which condition it counts."
+    request: Callable[[Request | func.CallOp, SSAValue | None], None]
+    "Told of each request for a derivative and each call that stays, and under which condition it counts."
     way: Gates | None = None
     "The branch that is being written."
     values: dict[SSAValue, SSAValue] = field(default_factory=dict)
@@ -157,7 +158,7 @@ class StaticGraph:
     def pop(self, op: PopOp) -> None:
         self.values[op.result] = self.caches[op.cache].pop()
 
-    def derivative(self, op: Request) -> None:
+    def derivative(self, op: Request | func.CallOp) -> None:
         new = op.clone(self.values)
         self.block.add_op(new)
         if self.way is not None:
@@ -169,6 +170,9 @@ class StaticGraph:
     # --- control flow ---
 
     def inline(self, op: func.CallOp) -> None:
+        if has_rule(op):
+            self.derivative(op)
+            return
         callee = self.functions.get(op.callee.root_reference.data)
         if callee is None:
             raise refusal(f"there is no function {op.callee.string_value()!r}", op, hint="define it")

@@ -19,7 +19,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from dialectad.errors import CompileError
-from dialectad.runtime import blas_library, vector_math
+from dialectad.runtime import blas_library, callbacks, vector_math
 from dialectad.runtime.effort import Effort, effort
 from dialectad.runtime.host import LOCK, host, target_machine
 
@@ -56,7 +56,11 @@ class Library:
 
     def __post_init__(self) -> None:
         builder = llvm.JITLibraryBuilder().add_object_img(self.object_code).add_current_process()
-        for symbol, address in (blas_library.symbols(self.object_code) | dict(self.imports)).items():
+        for symbol, address in {
+            **blas_library.symbols(self.object_code),
+            **callbacks.symbols(self.object_code),
+            **self.imports,
+        }.items():
             builder.import_symbol(symbol, address)
         self._name = f"dialectad.{next(_ORDINALS)}"
         with LOCK:

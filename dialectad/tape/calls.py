@@ -90,7 +90,7 @@ def converted(function: types.FunctionType) -> Any:
         ):
             return new
     if not staging.is_users(function.__code__):
-        inner = operators.without_level(function)
+        inner = operators.undecorated(function)
         return function if inner is function else call(inner)
     new = rewrite(function, operators) if is_rewritten(function) else rewrite_calls(function, call)
     reference = weakref.ref(function, lambda _: _CONVERTED.pop(key, None))

@@ -5,9 +5,20 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import numpy as np
+
 from dialectad.frontend import pytrees, staging
 from dialectad.frontend.function import Function
-from dialectad.frontend.program import FromArgument, Program, Signature, Static, hashable
+from dialectad.frontend.program import (
+    ArrayType,
+    Constant,
+    FromArgument,
+    Program,
+    ScalarType,
+    Signature,
+    Static,
+    hashable,
+)
 from dialectad.tape import kernels, memory
 from dialectad.tape.memory import deepest, settle
 from dialectad.tape.plans import Forward, Operation, kind_in, planned
@@ -102,4 +113,24 @@ def _operation(
         pure(lambda: staging.call(function.function)),
         again,
         kernel=lambda application, _: kernels.native(application, function.level),
+        example=lambda: _example(program),
     )
+
+
+def _example(program: Program) -> Any:
+    """Results like those of the function, and what it writes into, without a run, which may have effects."""
+    results = [_zero(r) for r in program.results if not isinstance(r, FromArgument)]
+    return results, [_zero(program.signature.leaves[i]) for i in sorted(program.inout)]
+
+
+def _zero(type_: Any) -> Any:
+    match type_:
+        case ArrayType():
+            return np.zeros(type_.shape, type_.dtype)
+        case ScalarType():
+            zero = type_.dtype.type(0)
+            return zero.item() if type_.weak else zero
+        case Constant():
+            return type_.value
+        case _:
+            raise AssertionError("neither a result nor an argument that is written into")

@@ -9,16 +9,22 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from dialectad.frontend import regions
+from dialectad.frontend import checkpoint, regions
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.staging import load
 
 Thunk = Callable[[], Any]
 
 
-def without_level(function: Any) -> Any:
-    """The function that `da.at_level` decorates: a tape has one level only."""
-    while isinstance(function, FunctionType) and function.__code__.co_filename == regions.__file__:
+_DECORATORS = (regions.__file__, checkpoint.__file__)
+
+
+def undecorated(function: Any) -> Any:
+    """The function that `da.at_level` or `da.checkpoint` decorates.
+
+    A tape has one level only, and keeps what its records need in any case.
+    """
+    while isinstance(function, FunctionType) and function.__code__.co_filename in _DECORATORS:
         if (inner := getattr(function, "__wrapped__", None)) is None:
             break
         function = inner

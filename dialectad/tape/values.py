@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
+from dialectad.frontend import pytrees
 from dialectad.frontend.recorded import Recorded
 from dialectad.tape import kinds
 from dialectad.tape.errors import error
@@ -61,6 +62,12 @@ class TapeValue(Recorded):
         from dialectad.tape import compiled
 
         return compiled.call(function, args, kwargs)
+
+    def observe(self, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        leaves, structure = pytrees.flatten((args, kwargs))
+        plain = [leaf.value if isinstance(leaf, TapeValue) else leaf for leaf in leaves]
+        args, kwargs = pytrees.unflatten(structure, plain)
+        function(*args, **kwargs)
 
     def lost(self, what: str) -> NoReturn:
         """Refuse to become a plain value, which would have no derivative.

@@ -31,7 +31,7 @@ def _names(dialect: str, ops: str) -> frozenset[str]:
 
 
 _COMMON = (
-    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas", "lapack", "order"})
+    frozenset({"builtin.module", "func", "cf.assert", "arith", "math", "blas", "lapack", "order", "host"})
     | _names("scf", "for if while yield condition")
     | _names("linalg", "generic fill yield index")
 )
@@ -59,7 +59,7 @@ RUNGS: dict[str, Rung] = {
     ),
     "lifted": Rung(
         frozenset({"builtin.module", "builtin.unrealized_conversion_cast", "func", "cf.assert"})
-        | frozenset({"arith", "math", "llvm"})
+        | frozenset({"arith", "math", "llvm", "host"})
         | _names("scf", "for if while yield condition")
         | _names("memref", "alloc alloca dealloc load store")
         | _names("ad", "stop cache reserve push pop"),

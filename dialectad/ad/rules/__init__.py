@@ -18,6 +18,7 @@ _MODULES = (
     "order",
     "scf",
     "func",
+    "host",
     "ad",
 )
 

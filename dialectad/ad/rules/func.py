@@ -8,7 +8,8 @@ requested at that level, which may be the one at work:
 
 In reverse mode `@g` is a checkpoint: its arguments are kept, and it runs again when the reverse sweep comes
 to it; unless `augment-calls` makes one run of the call and the request. On memory the request is in memory
-form, and what the call wrote has the cotangent zero before it.
+form, and what the call wrote has the cotangent zero before it. Calls with a derivative of their own are kept,
+too: see `ruled_calls.py`.
 """
 
 from __future__ import annotations
@@ -28,20 +29,28 @@ from dialectad.ad.memory import buffer_of, is_memory
 from dialectad.ad.memory_form import in_memory_type
 from dialectad.ad.reverse import Reverse, no_rule
 from dialectad.ad.rule import Rule, inactive, register
+from dialectad.ad.rules import ruled_calls
 from dialectad.ad.rules.memref import add_into, clear
 from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp
+from dialectad.dialects.call_rule import has_rule
 from dialectad.errors import CompileError
 from dialectad.lower.bufferization.functions import OUTS
 
 
 class Call(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
+        if has_rule(op):
+            ruled_calls.vary(activity, op)
+            return
         arguments, outs = _split(op)
         if any(map(activity.is_varied, arguments)):
             for value in (*op.results, *outs):
                 activity.mark_varied(value)
 
     def use(self, activity: Activity, op: Operation) -> None:
+        if has_rule(op):
+            ruled_calls.use(activity, op)
+            return
         arguments, outs = _split(op)
         if any(map(activity.is_useful, (*op.results, *outs))):
             for value in arguments:
@@ -49,7 +58,9 @@ class Call(Rule):
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         assert isinstance(op, func.CallOp)
-        if op.results:
+        if has_rule(op):
+            ruled_calls.reverse(sweep, op)
+        elif op.results:
             _reverse_on_values(sweep, op)
         else:
             _reverse_in_memory(sweep, op)
@@ -57,6 +68,9 @@ class Call(Rule):
     def forward(self, sweep: Forward, op: Operation) -> None:
         """The request does what the call does, too, and takes its place."""
         assert isinstance(op, func.CallOp)
+        if has_rule(op):
+            ruled_calls.forward(sweep, op)
+            return
         if op.results:
             _forward_on_values(sweep, op)
         else:

@@ -31,11 +31,12 @@ from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.bits import only_tells
+from dialectad.ad.call_operands import width_of
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import buffer_of
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, register
-from dialectad.ad.rules.memref import View, clear_bytes, width_of
+from dialectad.ad.rules.memref import View, clear_bytes
 from dialectad.dialects import llvm as more_llvm
 from dialectad.errors import CompileError
 
@@ -187,7 +188,7 @@ class Move(Rule):
         if buffer_of(target) is buffer_of(source):
             _take_floats(sweep, op, sweep.shadow(source), shadow, size)
         else:
-            _add_floats(sweep, op, sweep.shadow(source), shadow, size)
+            add_floats(sweep.emitter, sweep.shadow(source), shadow, size, _element_of_copy(sweep, op))
             clear_bytes(sweep.emitter, shadow, size)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
@@ -202,8 +203,8 @@ class Move(Rule):
             clear_bytes(sweep.emitter, sweep.shadow(target), size)
 
 
-def _add_floats(sweep: Reverse, op: Operation, to: SSAValue, addend: SSAValue, size: SSAValue) -> None:
-    emitter, element = sweep.emitter, _element_of_copy(sweep, op)
+def add_floats(emitter: Emitter, to: SSAValue, addend: SSAValue, size: SSAValue, element: AnyFloat) -> None:
+    """Add the floats in `size` bytes, element by element."""
 
     def body(i: SSAValue) -> None:
         here, there = (element_pointer(emitter, p, i, element) for p in (to, addend))

@@ -19,7 +19,6 @@ from collections.abc import Iterable, Sequence
 from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
-    AnyFloat,
     BoolAttr,
     IndexType,
     IntegerType,
@@ -36,6 +35,7 @@ from xdsl.ir.affine import AffineMap
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.build import PARALLEL, generic_of
+from dialectad.ad.call_operands import width_of
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import ALLOCATIONS, VIEWS, buffer_of
 from dialectad.ad.reverse import Reverse
@@ -235,12 +235,6 @@ def _bytes(emitter: Emitter, memory: SSAValue) -> SSAValue:
             factor = emitter.integer(extent, i64)
         size = emitter.emit(arith.MuliOp(size, factor))
     return size
-
-
-def width_of(element: Attribute) -> int:
-    """The bytes of an element."""
-    assert isinstance(element, IntegerType | AnyFloat)
-    return max(1, element.bitwidth // 8)
 
 
 def clear_bytes(emitter: Emitter, pointer: SSAValue, size: SSAValue) -> None:

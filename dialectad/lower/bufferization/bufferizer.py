@@ -14,6 +14,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.dialects import ad
+from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.lower.bufferization.extents import any_inside, bounds, is_inside, stated
 from dialectad.lower.bufferization.liveness import Liveness
@@ -452,7 +453,7 @@ class Bufferizer(Memory):
 _MAX_INSERTIONS = 32
 """How many insertions into one array are looked through, which keeps the pass linear."""
 
-_EFFECTS = (ad.PopOp, ad.CacheOp, *ad.REQUESTS, scf.ForOp, scf.IfOp, scf.WhileOp, func.CallOp)
+_EFFECTS = (ad.PopOp, ad.CacheOp, *ad.REQUESTS, scf.ForOp, scf.IfOp, scf.WhileOp, func.CallOp, HostCallOp)
 _MOVABLE = (
     arith.ConstantOp,
     arith.AddiOp,

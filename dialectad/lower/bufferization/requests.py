@@ -47,6 +47,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.dialects import ad
+from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer, Read
 from dialectad.lower.bufferization.functions import INOUT, OUTS
@@ -214,6 +215,13 @@ def _written_arguments(op: func.CallOp) -> dict[int, int]:
     return {k.value.data: i for i, k in found.items() if isinstance(k, IntegerAttr)}
 
 
+def _host_call(b: Bufferizer, op: HostCallOp) -> None:
+    reads: list[Read] = [(value, False) for value in op.operands if is_tensor(value)]
+    outs = [_out(b, result, reads) for result in op.results]
+    op.attributes[OUTS] = IntegerAttr(len(outs), i64)
+    _replace(b, op, [*(_argument(b, value) for value in op.operands), *map(b.memref, outs)], outs)
+
+
 def _check_level(b: Bufferizer, op: Request | ad.PullbackOp) -> None:
     if ad.point_of(op.level.data) not in ad.MEMORY:
         raise b.error(
@@ -313,4 +321,5 @@ Bufferizer.RULES |= {
     ad.AugmentedOp: _augmented,
     ad.PullbackOp: _pullback,
     func.CallOp: _call,
+    HostCallOp: _host_call,
 }

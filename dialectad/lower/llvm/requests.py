@@ -36,6 +36,7 @@ from xdsl.ir import Attribute, Operation
 
 from dialectad import locations
 from dialectad.dialects import ad
+from dialectad.dialects.call_rule import has_rule, rule_symbols
 from dialectad.errors import CompileError
 from dialectad.lower.llvm.control import as_bytes, flattened
 from dialectad.lower.llvm.function import PASS_NAME, FunctionLowering, Handler
@@ -73,7 +74,7 @@ def add_differentiable_callees(module: ModuleOp) -> None:
         name = pending.pop()
         if name in functions and name not in seen:
             seen.add(name)
-            calls = [op for op in functions[name].walk() if isinstance(op, func.CallOp)]
+            calls = [op for op in functions[name].walk() if isinstance(op, func.CallOp) and not has_rule(op)]
             names = [op.callee.root_reference.data for op in calls]
             called |= dict.fromkeys(name for name in names if not functions[name].is_declaration)
             pending += names
@@ -170,12 +171,32 @@ def differentiated(module: ModuleOp) -> dict[str, tuple[int, int]]:
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     names = {op.callee.root_reference.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
     names |= {name for name, function in functions.items() if SIGNATURE in function.attributes}
+    names |= {name for name in functions if name.endswith(DIFFERENTIATED_COPY)}
     found: dict[str, tuple[int, int]] = {}
     for name in sorted(names):
         count = functions[name].attributes.get("dialectad.outs")
         outs = count.value.data if isinstance(count, IntegerAttr) else 0
         found[name] = len(functions[name].function_type.inputs) - outs, outs
     return found
+
+
+DIFFERENTIATED_COPY = ".differentiated"
+"""What the name ends with of a copy of a function that the parts of a rule are, see `copy_parts_of_rules`."""
+
+
+def copy_parts_of_rules(module: ModuleOp) -> None:
+    """Where derivatives are nested, let there be a copy of what rules name, to be differentiated.
+
+    A derivative calls the parts of a rule (`ad/rules/ruled_calls.py`), so its own is one of them, too.
+    """
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+    requested = {op.callee.root_reference.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
+    nested = any(isinstance(op, ad.VJPOp | ad.JVPOp) for name in requested for op in functions[name].walk())
+    parts = dict.fromkeys(name for op in module.walk() for name in rule_symbols(op)) if nested else ()
+    for name in parts:
+        copy = functions[name].clone()
+        copy.properties["sym_name"] = StringAttr(name + DIFFERENTIATED_COPY)
+        module.body.block.insert_op_after(copy, functions[name])
 
 
 def _request(f: FunctionLowering, op: ad.VJPOp | ad.JVPOp) -> None:

@@ -22,6 +22,7 @@ from dialectad.frontend.program import Program, Signature
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.tracers import Tracer
 from dialectad.levels import Level
+from dialectad.tape.errors import error
 from dialectad.tape.guarded.pairs import Pair, concrete, paired, traced, unsupported
 from dialectad.tape.guarded.record import guard, outside, recorded
 
@@ -113,6 +114,8 @@ class TraceFunction(Function):
             raise unsupported(problem) from problem
         except Exception:  # of the user's: it is raised again by a run that isn't traced
             return None
+        if program.callbacks:
+            raise _calls_python()
         return Way(made, program)
 
     def _along(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Function:
@@ -128,6 +131,13 @@ class TraceFunction(Function):
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The IR of the way of a run with these arguments, whose values matter."""
         return self._along(args, kwargs).lower(*args, **kwargs)
+
+
+def _calls_python() -> CompileError:
+    return error(
+        "a trace that calls Python can't be compiled: it is tried on runs that turn out to go another way",
+        hint='use level "tape" without compile_trace',
+    )
 
 
 def _tried(way: Way, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:

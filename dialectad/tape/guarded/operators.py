@@ -32,9 +32,9 @@ from dialectad.tape.operators import (
     not_,
     or_,
     steps,
+    undecorated,
     ways,
     while_,
-    without_level,
 )
 
 _ITERATION = frozenset((range, enumerate, zip, reversed))
@@ -81,7 +81,7 @@ def _other(function: Any) -> Any:
 
 def _converted(function: types.FunctionType) -> Any:
     if not staging.is_users(function.__code__):
-        inner = without_level(function)
+        inner = undecorated(function)
         return function if inner is function else call(inner)
     from dialectad.tape.guarded import operators
 

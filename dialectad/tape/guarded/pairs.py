@@ -127,6 +127,9 @@ class Pair(Recorded):
             mine = function(*concrete(args), **concrete(kwargs))
         return paired(mine, function(*traced(args), **traced(kwargs)), args)
 
+    def observe(self, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        function(*traced(args), **traced(kwargs))  # refused later
+
     def stopped(self) -> Any:
         return Pair(stop_gradient(self.concrete), stop_gradient(self.traced))
 
