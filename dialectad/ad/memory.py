@@ -22,8 +22,9 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.ad.dependence import may_overwrite
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad
 from dialectad.dialects import llvm as more_llvm
+from dialectad.dialects.destination import DestinationOp
 from dialectad.lower.bufferization.functions import OUTS
 
 VIEWS: frozenset[type[Operation]] = frozenset(
@@ -81,8 +82,8 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.memref
         case memref.CopyOp():
             yield op.destination
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
-            yield op.operands[-1]
+        case DestinationOp():
+            yield op.destination
         case linalg.GenericOp() | linalg.FillOp():
             yield from op.outputs
         case llvm.StoreOp():

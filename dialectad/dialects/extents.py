@@ -8,7 +8,8 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Operation, SSAValue
 
-from dialectad.dialects import ad, blas, lapack
+from dialectad.dialects import ad
+from dialectad.dialects.destination import DestinationOp
 
 Source = int | SSAValue | tuple[SSAValue, int]
 """An extent: a number, an index value, or a dimension of a tensor that no op tells more about."""
@@ -84,8 +85,8 @@ def _same_shape(op: Operation) -> SSAValue | None:
             return op.outputs[0]
         case linalg.ReduceOp() | linalg.BroadcastOp():
             return op.init
-        case blas.GemmOp() | blas.GemvOp() | blas.GerOp() | lapack.InPlace():
-            return op.operands[-1]
+        case DestinationOp():
+            return op.destination
         case arith.SelectOp():
             return op.lhs
         case _ if op.name.startswith(("arith.", "math.", "ad.stop")) and op.operands:

@@ -28,7 +28,7 @@ func.func @gaps(%l: memref<3x3xf32>, %b: memref<2x3xf32, strided<[12, 2]>>) {
 // CHECK-LABEL: func.func @gaps
 // CHECK:         %[[COPY:.*]] = memref.alloc() : memref<2x3xf32>
 // CHECK:         "memref.copy"(%b, %[[COPY]])
-// CHECK:         func.call @LAPACKE_strtrs_work(
+// CHECK:         func.call @cblas_strsm(
 // CHECK:         "memref.copy"(%[[COPY]], %b)
 
 // -----
