@@ -117,6 +117,7 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 - `broadcast_to`, `broadcast_arrays` and `diagonal` give copies instead of read-only views.
 - `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
+- The residuals of `linalg.lstsq` are NaN where NumPy gives an empty array, since the rank is too low.
 - `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
 - Python integers have 64 bits and wrap around; a float divided by zero gives infinity or NaN, where Python
   raises ZeroDivisionError (integers raise it here, too).

@@ -127,7 +127,7 @@ def singular_parts(
     return u, _last_row(packed, last, k), v
 
 
-def _require_general(name: str, hermitian: Any) -> None:
+def require_general(name: str, hermitian: Any) -> None:
     if hermitian:
         raise error(
             f"numpy.linalg.{name} with hermitian=True is not supported",
@@ -139,7 +139,7 @@ def _require_general(name: str, hermitian: Any) -> None:
 @implements(np.linalg.svd)
 def svd(a: Any, full_matrices: Any = True, compute_uv: Any = True, hermitian: Any = False) -> Any:
     """numpy.linalg.svd; of the singular vectors that belong to no singular value there is no derivative"""
-    _require_general("svd", hermitian)
+    require_general("svd", hermitian)
     if not compute_uv:
         return svdvals(a)
     u, s, v = singular_parts(a, full=bool(full_matrices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.dialects import lapack
+from dialectad.errors import ShapeError
 from dialectad.frontend import emit
 from dialectad.frontend.emit import PARALLEL
 from dialectad.frontend.numpy.creation import eye
@@ -21,7 +23,14 @@ from dialectad.frontend.numpy.stacks import (
     require,
     square,
 )
-from dialectad.frontend.numpy.support import implements, require_same, wrapped
+from dialectad.frontend.numpy.support import (
+    array,
+    concrete_int,
+    implements,
+    normalize_axes,
+    require_same,
+    wrapped,
+)
 from dialectad.frontend.tracers import Array, broadcast_extents
 from dialectad.frontend.tracing import error
 
@@ -104,6 +113,20 @@ def inv(a: Any) -> Any:
     return wrapped(each_matrix(stack, [matrix], [n, n], one))
 
 
+def inverse_or_nan(matrix: SSAValue) -> Any:
+    """The inverses of a stack of square matrices; NaN of those that are singular."""
+    *stack, n, _ = emit.shape(matrix)
+
+    def one(x: SSAValue) -> SSAValue:
+        factors, pivots, _ = _factors(x)
+        identity = eye(emit.shape(x)[0], dtype=emit.dtype(x)).ssa()
+        inverse = Array.fresh(emit.op(lapack.GetrsOp(x, factors, identity)))
+        found: Any = np.where(np.all(pivots != 0), np.swapaxes(inverse, 0, 1), np.nan)
+        return found.astype(inverse.dtype).ssa()
+
+    return Array.fresh(each_matrix(stack, [matrix], [n, n], one))
+
+
 def _sign_and_log(a: Any) -> tuple[Any, Any]:
     (matrix,) = operands(a)
     matrix = square(matrix)
@@ -132,6 +155,39 @@ def det(a: Any) -> Any:
     """numpy.linalg.det, as NumPy computes it from slogdet"""
     sign, log = _sign_and_log(a)
     return sign * np.exp(log)
+
+
+# --- tensors -----------------------------------------------------------------------------------
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """numpy.linalg.tensorsolve"""
+    left, right = array(a), array(b)
+    if axes is not None:
+        moved = normalize_axes(axes, left.ndim)
+        rest = [axis for axis in range(left.ndim) if axis not in moved]
+        left = np.transpose(left, [*rest, *moved])
+    unknown = left.shape[right.ndim :]
+    count = prod(unknown)
+    if prod(left.shape) != count**2:
+        raise error(
+            "Input arrays must satisfy the requirement"
+            "             prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])",
+            kind=MatrixError,
+        )
+    return np.reshape(solve(np.reshape(left, (count, count)), np.ravel(right)), unknown)
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: Any = 2) -> Any:
+    """numpy.linalg.tensorinv"""
+    source, first = array(a), concrete_int(ind, "ind")
+    if first <= 0:
+        raise error("Invalid ind argument.", kind=ShapeError)
+    rows, columns = source.shape[:first], source.shape[first:]
+    matrix = np.reshape(source, (prod(rows), prod(columns)))
+    return np.reshape(inv(matrix), (*columns, *rows))
 
 
 # --- Cholesky ----------------------------------------------------------------------------------
