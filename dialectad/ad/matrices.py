@@ -32,8 +32,8 @@ from dialectad.ad.rules.memref import add_into, clear
 from dialectad.ad.rules.tensor import insert_slice_op
 from dialectad.dialects import blas
 from dialectad.dialects.destination import DestinationOp, element, shape
+from dialectad.dialects.rows import Extent, rows_of
 
-Extent = int | SSAValue
 Element = Callable[..., SSAValue]
 """`body(at, *elements)` gives an element of a matrix."""
 
@@ -128,11 +128,9 @@ class Matrices:
     def rows(self, value: SSAValue, start: Extent, count: Extent) -> SSAValue:
         """Some rows of a matrix: in memory, a view of it."""
         columns = self.extent(value, 1)
-        place = ([start, 0], [count, columns], [1, 1])
         if self.in_memory:
-            assert isinstance(value.type, MemRefType)
-            found = memref.SubviewOp.infer_result_type(value.type, *place)
-            return self.emitter.emit(memref.SubviewOp.get(value, *place, found))
+            return self.emitter.emit(rows_of(value, start, count, columns))
+        place = ([start, 0], [count, columns], [1, 1])
         static = [n if isinstance(n, int) else DYNAMIC_INDEX for n in (count, columns)]
         return self.emitter.emit(tensor.ExtractSliceOp(value, *place, TensorType(self.type, static)))
 

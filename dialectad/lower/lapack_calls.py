@@ -33,6 +33,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
 from dialectad.dialects import lapack
+from dialectad.dialects.rows import rows_of
 from dialectad.lower.blas_calls import Caller, Stride, matrix
 from dialectad.lower.blas_loops import constant, element_type
 
@@ -207,10 +208,7 @@ def _working(c: Caller, *arrays: SSAValue) -> Iterator[None]:
 
 def _part(c: Caller, value: SSAValue, start: SSAValue | int, rows: SSAValue, columns: SSAValue) -> SSAValue:
     """Rows of a matrix, from the first column on."""
-    assert isinstance(value.type, MemRefType)
-    place = [start, 0], [rows, columns], [1, 1]
-    found = memref.SubviewOp.infer_result_type(value.type, *place)
-    return c.builder.insert(memref.SubviewOp.get(value, *place, found)).result
+    return c.builder.insert(rows_of(value, start, rows, columns)).result
 
 
 _Element = Callable[[Builder, SSAValue], SSAValue]
