@@ -123,8 +123,9 @@ Built-in functions on values known only at run time: {_listed(python)}
 - `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
 - `sort` and `argsort` are stable, whatever their `kind`; `partition` and `argpartition` sort.
 - `bincount` with `minlength=n` is for numbers below n; a larger one is a `ValueError`. Without `minlength`
-  its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time:
+  its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time,
   which level graph can't do.
+- The residuals of `linalg.lstsq` are NaN where NumPy gives an empty array, since the rank is too low.
 - `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
 - Python integers have 64 bits and wrap around (`int(x)` of a `uint64` from 2**63 on raises OverflowError); a
   float divided by zero gives infinity or NaN, where Python raises ZeroDivisionError (integers raise it here,

@@ -243,7 +243,7 @@ class Work:
     has_levels: bool = False
     """Whether some of it has a level of its own."""
     has_solves: bool = False
-    """Whether it calls LAPACK, whose derivatives are those of the linalg rung."""
+    """Whether it calls LAPACK, whose derivatives need no copies on the linalg rung."""
     is_later: bool = False
     """Whether it asks for derivatives that are made below the linalg rung."""
 

@@ -16,6 +16,7 @@ from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter, name_after
 from dialectad.ad.reverse import no_rule
 from dialectad.ad.rule import RULES
+from dialectad.dialects.destination import DestinationOp
 
 
 class Forward:
@@ -38,6 +39,10 @@ class Forward:
     def content(self, op: Operation, memory: SSAValue) -> SSAValue:
         """Memory is what it was for `op`, unless that wrote it."""
         return memory
+
+    def result(self, op: DestinationOp) -> SSAValue:
+        """What `op` gives; in memory, the destination."""
+        return op.destination if op.result is None else op.result
 
     def shadow(self, memory: SSAValue) -> SSAValue:
         """The memory that holds the tangents of what `memory` holds."""

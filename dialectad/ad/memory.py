@@ -23,9 +23,10 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from dialectad.ad.call_operands import operands_of
 from dialectad.ad.dependence import may_overwrite
-from dialectad.dialects import ad, blas, host
+from dialectad.dialects import ad, host
 from dialectad.dialects import llvm as more_llvm
 from dialectad.dialects.call_rule import has_rule
+from dialectad.dialects.destination import DestinationOp
 from dialectad.lower import order_library
 from dialectad.lower.bufferization.functions import OUTS
 
@@ -84,8 +85,8 @@ def written_by(op: Operation) -> Iterator[SSAValue]:
             yield op.memref
         case memref.CopyOp():
             yield op.destination
-        case blas.WritesLast():
-            yield op.operands[-1]
+        case DestinationOp():
+            yield op.destination
         case linalg.GenericOp() | linalg.FillOp():
             yield from op.outputs
         case llvm.StoreOp():

@@ -148,8 +148,11 @@ class Primals:
             known = scope.values[value] = self._give(value, scope)
         return known
 
-    def content(self, op: Operation, memory: SSAValue) -> SSAValue:
-        """Memory that holds what the memref `memory` held when `op` ran."""
+    def content(self, op: Operation, memory: SSAValue, *, after: bool = False) -> SSAValue:
+        """Memory that holds what the memref `memory` held when `op` ran, or had run.
+
+        What `op` itself writes over it isn't there any more, other than in what it held after that.
+        """
         if self.memory.survives(memory, op):
             return self.value(memory)
         assert isinstance(memory.type, MemRefType)
@@ -158,7 +161,8 @@ class Primals:
         def save(to: SSAValue) -> None:
             self.emitter.insert(memref.CopyOp(memory, to))
 
-        return self._saved(op, type_, extents(memory), save)
+        point = InsertPoint.after(op) if after else InsertPoint.before(op)
+        return self._saved(op, type_, extents(memory), save, point)
 
     def bytes(self, op: Operation, pointer: SSAValue, size: SSAValue) -> SSAValue:
         """A pointer to `size` bytes (a value of the forward sweep) as they were when `op` ran."""
@@ -171,17 +175,22 @@ class Primals:
 
         with self.emitter.at(InsertPoint.before(op)):
             count = self.emitter.emit(arith.IndexCastOp(size, INDEX))
-        saved = self._saved(op, MemRefType(i8, [DYNAMIC_INDEX]), [count], save)
+        saved = self._saved(op, MemRefType(i8, [DYNAMIC_INDEX]), [count], save, InsertPoint.before(op))
         return self.emitter.emit(
             UnrealizedConversionCastOp.create(operands=[saved], result_types=[pointer.type])
         )
 
     def _saved(
-        self, op: Operation, type_: MemRefType, sizes: list[SSAValue], save: Callable[[SSAValue], None]
+        self,
+        op: Operation,
+        type_: MemRefType,
+        sizes: list[SSAValue],
+        save: Callable[[SSAValue], None],
+        point: InsertPoint,
     ) -> SSAValue:
-        """Memory that `save` fills before `op` runs, in the reverse sweep."""
+        """Memory that `save` fills at `point`, beside `op`, in the reverse sweep."""
         assert op.parent is not None
-        with self.emitter.at(InsertPoint.before(op)):
+        with self.emitter.at(point):
             if (scope := self.scopes.get(op.parent)) is None:
                 copy = self.emitter.emit(memref.AllocOp(sizes, [], type_))
                 save(copy)

@@ -23,6 +23,7 @@ from dialectad.ad.cells import Cells
 from dialectad.ad.memory import BY_ELEMENT, is_memory
 from dialectad.ad.primals import Primals
 from dialectad.ad.rule import RULES
+from dialectad.dialects.destination import DestinationOp
 from dialectad.errors import CompileError
 
 InPlace = Callable[[SSAValue, bool], SSAValue]
@@ -64,6 +65,12 @@ class Reverse:
     def content(self, op: Operation, memory: SSAValue) -> SSAValue:
         """Memory with what `memory` held when `op` ran; on tensors the value itself."""
         return self.primals.content(op, memory) if is_memory(memory) else self.primal(memory)
+
+    def result(self, op: DestinationOp) -> SSAValue:
+        """What `op` gives; in memory, the destination as it was then."""
+        if op.result is not None:
+            return self.primal(op.result)
+        return self.primals.content(op, op.destination, after=True)
 
     def shadow(self, memory: SSAValue) -> SSAValue:
         """The memory that holds the cotangents of what `memory` holds."""

@@ -19,76 +19,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
-    AnyFloat,
-    AnyFloatConstr,
-    Float64Type,
-    FloatAttr,
-    MemRefType,
-    TensorType,
-    UnitAttr,
-    f64,
-)
-from xdsl.ir import Attribute, Dialect, SSAValue
+from xdsl.dialects.builtin import AnyFloatConstr, Float64Type, FloatAttr, UnitAttr, f64
+from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
-    base,
     irdl_op_definition,
     operand_def,
     opt_prop_def,
-    opt_result_def,
     prop_def,
     result_def,
     traits_def,
 )
-from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind
 from xdsl.utils.exceptions import VerifyException
 
-
-class WritesMemref(MemoryEffect):
-    """Pure on tensors, reads and writes memory on memrefs."""
-
-    @classmethod
-    def get_effects(cls, op):
-        if any(isinstance(operand.type, MemRefType) for operand in op.operands):
-            return {
-                EffectInstance(MemoryEffectKind.READ),
-                EffectInstance(MemoryEffectKind.WRITE),
-            }
-        return set()
+from dialectad.dialects.destination import (
+    SHAPED,
+    DestinationOp,
+    ReadsMemref,
+    element,
+    same_shape,
+    shape,
+)
+from dialectad.dialects.destination import flags as flags_of
 
 
-_Shaped = base(TensorType) | base(MemRefType)
-
-
-class WritesLast(IRDLOperation):
-    """What has its destination as the last operand: on tensors it gives the new value, on memrefs nothing."""
-
-    traits = traits_def(WritesMemref())
-
-    def verify_destination(self) -> None:
-        dest = self.operands[-1]
-        if isinstance(dest.type, TensorType) != bool(self.results):
-            raise VerifyException(f"{self.name}: a result on tensors, and none on memrefs, expected")
-        if self.results and self.results[0].type != dest.type:
-            raise VerifyException(f"{self.name}: the result's type is not the destination's")
-
-
-def results_of(dest: SSAValue) -> list[list[Attribute]]:
-    """The result types of what writes into `dest`."""
-    return [[dest.type] if isinstance(dest.type, TensorType) else []]
-
-
-class _Product(WritesLast):
+class ProductOp(DestinationOp):
     """What gemm, gemv and ger share: two factors, a destination, and scaling by alpha and beta."""
 
-    lhs = operand_def(_Shaped)
-    rhs = operand_def(_Shaped)
-    dest = operand_def(_Shaped)
+    lhs = operand_def(SHAPED)
+    rhs = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
     alpha = prop_def(FloatAttr[Float64Type])
     beta = prop_def(FloatAttr[Float64Type])
-    result = opt_result_def(base(TensorType))
 
     RANKS: ClassVar[tuple[int, int, int]]
 
@@ -102,46 +64,21 @@ class _Product(WritesLast):
         beta: float = 1.0,
         flags: Mapping[str, bool] | None = None,
     ):
-        properties: dict[str, Attribute] = {
-            "alpha": FloatAttr(alpha, f64),
-            "beta": FloatAttr(beta, f64),
-        }
-        properties |= {name: UnitAttr() for name, on in (flags or {}).items() if on}
-        super().__init__(
-            operands=[lhs, rhs, dest],
-            result_types=results_of(dest),
-            properties=properties,
-        )
+        scalars = {"alpha": FloatAttr(alpha, f64), "beta": FloatAttr(beta, f64)}
+        super().__init__([lhs, rhs, dest], scalars | flags_of(**(flags or {})))
+
+    def reads_destination(self) -> bool:
+        return self.beta.value.data != 0
 
     def _expected(self) -> tuple[int, ...]:
         raise NotImplementedError
 
     def verify_(self) -> None:
-        operands = (self.lhs, self.rhs, self.dest)
-        for operand, rank in zip(operands, self.RANKS, strict=True):
+        for operand, rank in zip(self.operands, self.RANKS, strict=True):
             if len(shape(operand)) != rank:
                 raise VerifyException(f"{self.name}: operand of rank {rank} expected, got {operand.type}")
-        if len({element(operand) for operand in operands}) != 1:
-            raise VerifyException(f"{self.name}: operands differ in element type")
+        super().verify_()
         same_shape(self.name, shape(self.dest), self._expected())
-        self.verify_destination()
-
-
-def shape(value: SSAValue) -> tuple[int, ...]:
-    assert isinstance(value.type, TensorType | MemRefType)
-    return value.type.get_shape()
-
-
-def element(value: SSAValue) -> Attribute:
-    assert isinstance(value.type, TensorType | MemRefType)
-    return value.type.element_type
-
-
-def same_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if len(got) != len(expected) or any(
-        g != e and DYNAMIC_INDEX not in (g, e) for g, e in zip(got, expected, strict=True)
-    ):
-        raise VerifyException(f"{name}: shape {expected} expected, got {got}")
 
 
 def _contract(name: str, a: int, b: int) -> None:
@@ -149,7 +86,7 @@ def _contract(name: str, a: int, b: int) -> None:
 
 
 @irdl_op_definition
-class GemmOp(_Product):
+class GemmOp(ProductOp):
     """alpha op(lhs) op(rhs) + beta dest, where `trans_a`, `trans_b` transpose lhs, rhs."""
 
     name = "blas.gemm"
@@ -165,7 +102,7 @@ class GemmOp(_Product):
 
 
 @irdl_op_definition
-class GemvOp(_Product):
+class GemvOp(ProductOp):
     """alpha op(lhs) rhs + beta dest, where `trans` transposes lhs."""
 
     name = "blas.gemv"
@@ -179,7 +116,7 @@ class GemvOp(_Product):
 
 
 @irdl_op_definition
-class GerOp(_Product):
+class GerOp(ProductOp):
     """alpha lhs rhs^T + beta dest."""
 
     name = "blas.ger"
@@ -189,21 +126,13 @@ class GerOp(_Product):
         return shape(self.lhs)[0], shape(self.rhs)[0]
 
 
-class ReadsMemref(MemoryEffect):
-    @classmethod
-    def get_effects(cls, op):
-        if any(isinstance(operand.type, MemRefType) for operand in op.operands):
-            return {EffectInstance(MemoryEffectKind.READ)}
-        return set()
-
-
 @irdl_op_definition
 class DotOp(IRDLOperation):
     """The inner product of two vectors, a scalar."""
 
     name = "blas.dot"
-    lhs = operand_def(_Shaped)
-    rhs = operand_def(_Shaped)
+    lhs = operand_def(SHAPED)
+    rhs = operand_def(SHAPED)
     result = result_def(AnyFloatConstr)
     traits = traits_def(ReadsMemref())
 
@@ -216,11 +145,6 @@ class DotOp(IRDLOperation):
         if len({element(self.lhs), element(self.rhs), self.result.type}) != 1:
             raise VerifyException(f"{self.name}: operands differ in element type")
         _contract(self.name, shape(self.lhs)[0], shape(self.rhs)[0])
-
-
-def is_blas_type(element_type: Attribute) -> bool:
-    """Whether BLAS has routines for this element type."""
-    return isinstance(element_type, AnyFloat) and element_type.bitwidth in (32, 64)
 
 
 BLAS = Dialect("blas", [GemmOp, GemvOp, GerOp, DotOp])

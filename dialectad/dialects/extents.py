@@ -16,7 +16,8 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad
+from dialectad.dialects.destination import DestinationOp
 
 NAMES = "dialectad.extents"
 """The attribute of an argument that names its extents."""
@@ -153,8 +154,8 @@ def _same_shape(op: Operation) -> SSAValue | None:
             return op.outputs[0]
         case linalg.ReduceOp() | linalg.BroadcastOp():
             return op.init
-        case blas.WritesLast():
-            return op.operands[-1]
+        case DestinationOp():
+            return op.destination
         case arith.SelectOp():
             return op.lhs
         case _ if op.name.startswith(("arith.", "math.", "ad.stop")) and op.operands:

@@ -1,8 +1,8 @@
 """The `lapack` dialect: factorizations and solves in destination-passing form.
 
-Each op that gives an array takes its destination last, reads it and writes over it. On tensors it gives the
-new value; on memrefs it has no result. LAPACK stores matrices by columns and we by rows, so right-hand sides
-are rows here, and what is factored is the transpose of what memory holds: LAPACK needs no copies.
+An op that gives an array takes its destination last and writes over it (`destination.py`). LAPACK stores
+matrices by columns and we by rows, so right-hand sides are rows here, and what is factored is the transpose
+of what memory holds: LAPACK needs no copies.
 
     // The first n of the n + 1 rows hold A^T: P A = L U, in their place; the last row then says with which
     // row each row was exchanged, counted from 0, as floats. A zero on the diagonal: A is singular.
@@ -15,53 +15,57 @@ are rows here, and what is factored is the transpose of what memory holds: LAPAC
     %x = "lapack.trtrs"(%l, %b) : (tensor<3x3xf64>, tensor<2x3xf64>) -> tensor<2x3xf64>
     // log |det A|; %f are the factors of %a
     %s = "lapack.logdet"(%a, %f) : (tensor<3x3xf64>, tensor<4x3xf64>) -> f64
+    // The destination holds the pseudoinverse of %a, however it was computed
+    %p = "lapack.pinv"(%a, %p) : (tensor<4x3xf64>, tensor<3x4xf64>) -> tensor<3x4xf64>
+
+    // Decompositions write their parts one below the other, and don't read the destination.
+    // A symmetric matrix: n rows that are its eigenvectors, and a row of eigenvalues, ascending. With 2 for
+    // the first element of all they weren't found. LAPACK gets the lower triangle, or with `upper` that one
+    %e = "lapack.syevd"(%a, %e) <{upper}> : (tensor<3x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
+    // U diag(s) V^T: m rows of U, n rows of V and the row s; s[0] = -1 if they weren't found. With `full`
+    // there are all m and n columns of U and V, and the rest of the rows is 0
+    %s = "lapack.gesdd"(%a, %s) <{full}> : (tensor<4x3xf64>, tensor<8x3xf64>) -> tensor<8x3xf64>
+    // Q R for m >= n: m rows of Q and n rows of R^T. `complete` says that the last columns of %a are zeros,
+    // put there to have Q square, and nothing that could be differentiated
+    %q = "lapack.geqrf"(%a, %q) <{complete}> : (tensor<4x3xf64>, tensor<7x3xf64>) -> tensor<7x3xf64>
 
 `getrs` and `logdet` don't look at the elements of %a. They have it as an operand because that is what they
-are functions of: the factors are a by-product, through which no derivative flows.
+are functions of: the factors are a by-product, through which no derivative flows. Nor does any flow
+through how a pseudoinverse was computed.
 """
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import AnyFloatConstr, MemRefType, TensorType, UnitAttr
+from xdsl.dialects.builtin import DYNAMIC_INDEX, AnyFloatConstr, UnitAttr
 from xdsl.ir import Dialect, SSAValue
-from xdsl.irdl import (
-    IRDLOperation,
-    base,
-    irdl_op_definition,
-    operand_def,
-    opt_prop_def,
-    opt_result_def,
-    result_def,
-    traits_def,
-)
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_prop_def, result_def, traits_def
 from xdsl.utils.exceptions import VerifyException
 
-from dialectad.dialects.blas import (
+from dialectad.dialects.destination import (
+    SHAPED,
+    DestinationOp,
     ReadsMemref,
-    WritesLast,
     element,
-    is_blas_type,
-    results_of,
+    flags,
+    has_routines,
     same_shape,
     shape,
 )
 
-_Shaped = base(TensorType) | base(MemRefType)
 
-
-class InPlace(WritesLast):
-    """What reads its last operand and writes over it."""
+class MatrixOp(DestinationOp):
+    """What writes over a matrix."""
 
     def verify_(self) -> None:
         _check_matrices(self)
-        self.verify_destination()
+        super().verify_()
 
 
 def _check_matrices(op: IRDLOperation) -> None:
     for operand in op.operands:
         if len(shape(operand)) != 2:
             raise VerifyException(f"{op.name}: a matrix expected, got {operand.type}")
-    if len({element(operand) for operand in op.operands}) != 1 or not is_blas_type(element(op.operands[0])):
+    if len({element(operand) for operand in op.operands}) != 1 or not has_routines(element(op.operands[0])):
         raise VerifyException(f"{op.name}: matrices of f32 or of f64 expected")
 
 
@@ -78,15 +82,14 @@ def _factors(op: IRDLOperation, value: SSAValue, n: int) -> None:
 
 
 @irdl_op_definition
-class GetrfOp(InPlace):
+class GetrfOp(MatrixOp):
     """LU factors with row exchanges, in place."""
 
     name = "lapack.getrf"
-    dest = operand_def(_Shaped)
-    result = opt_result_def(base(TensorType))
+    dest = operand_def(SHAPED)
 
     def __init__(self, dest: SSAValue):
-        super().__init__(operands=[dest], result_types=results_of(dest))
+        super().__init__([dest])
 
     def verify_(self) -> None:
         super().verify_()
@@ -94,22 +97,17 @@ class GetrfOp(InPlace):
 
 
 @irdl_op_definition
-class GetrsOp(InPlace):
+class GetrsOp(MatrixOp):
     """Solve with the LU factors of `matrix`, a right-hand side a row."""
 
     name = "lapack.getrs"
-    matrix = operand_def(_Shaped)
-    factors = operand_def(_Shaped)
-    dest = operand_def(_Shaped)
+    matrix = operand_def(SHAPED)
+    factors = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
     trans = opt_prop_def(UnitAttr)
-    result = opt_result_def(base(TensorType))
 
     def __init__(self, matrix: SSAValue, factors: SSAValue, dest: SSAValue, *, trans: bool = False):
-        super().__init__(
-            operands=[matrix, factors, dest],
-            result_types=results_of(dest),
-            properties={"trans": UnitAttr()} if trans else {},
-        )
+        super().__init__([matrix, factors, dest], flags(trans=trans))
 
     def verify_(self) -> None:
         super().verify_()
@@ -119,15 +117,14 @@ class GetrsOp(InPlace):
 
 
 @irdl_op_definition
-class PotrfOp(InPlace):
+class PotrfOp(MatrixOp):
     """The Cholesky factor of a symmetric matrix, in place."""
 
     name = "lapack.potrf"
-    dest = operand_def(_Shaped)
-    result = opt_result_def(base(TensorType))
+    dest = operand_def(SHAPED)
 
     def __init__(self, dest: SSAValue):
-        super().__init__(operands=[dest], result_types=results_of(dest))
+        super().__init__([dest])
 
     def verify_(self) -> None:
         super().verify_()
@@ -135,21 +132,16 @@ class PotrfOp(InPlace):
 
 
 @irdl_op_definition
-class TrtrsOp(InPlace):
+class TrtrsOp(MatrixOp):
     """Solve with a lower triangular matrix, a right-hand side a row."""
 
     name = "lapack.trtrs"
-    matrix = operand_def(_Shaped)
-    dest = operand_def(_Shaped)
+    matrix = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
     trans = opt_prop_def(UnitAttr)
-    result = opt_result_def(base(TensorType))
 
     def __init__(self, matrix: SSAValue, dest: SSAValue, *, trans: bool = False):
-        super().__init__(
-            operands=[matrix, dest],
-            result_types=results_of(dest),
-            properties={"trans": UnitAttr()} if trans else {},
-        )
+        super().__init__([matrix, dest], flags(trans=trans))
 
     def verify_(self) -> None:
         super().verify_()
@@ -161,8 +153,8 @@ class LogdetOp(IRDLOperation):
     """The logarithm of the absolute value of a determinant, from the LU factors."""
 
     name = "lapack.logdet"
-    matrix = operand_def(_Shaped)
-    factors = operand_def(_Shaped)
+    matrix = operand_def(SHAPED)
+    factors = operand_def(SHAPED)
     result = result_def(AnyFloatConstr)
     traits = traits_def(ReadsMemref())
 
@@ -176,6 +168,80 @@ class LogdetOp(IRDLOperation):
             raise VerifyException(f"{self.name}: the result is not of the matrix's element type")
 
 
-IN_PLACE: tuple[type[InPlace], ...] = (GetrfOp, GetrsOp, PotrfOp, TrtrsOp)
+class DecompositionOp(MatrixOp):
+    """What writes the parts of a decomposition of `matrix`, one below the other, over a destination."""
 
-LAPACK = Dialect("lapack", [*IN_PLACE, LogdetOp])
+    matrix = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
+
+    def __init__(self, matrix: SSAValue, dest: SSAValue, **on: bool):
+        super().__init__([matrix, dest], flags(**on))
+
+    def reads_destination(self) -> bool:
+        return False
+
+    def parts(self, m: int, n: int) -> tuple[int, int]:
+        """The shape of the destination for a matrix of m rows and n columns."""
+        raise NotImplementedError
+
+    def verify_(self) -> None:
+        super().verify_()
+        m, n = shape(self.matrix)
+        if DYNAMIC_INDEX not in (m, n):
+            same_shape(self.name, shape(self.dest), self.parts(m, n))
+
+
+@irdl_op_definition
+class SyevdOp(DecompositionOp):
+    """Eigenvectors and eigenvalues of a symmetric matrix."""
+
+    name = "lapack.syevd"
+    upper = opt_prop_def(UnitAttr)
+
+    def parts(self, m: int, n: int) -> tuple[int, int]:
+        same_shape(self.name, (m,), (n,))
+        return n + 1, n
+
+
+@irdl_op_definition
+class GesddOp(DecompositionOp):
+    """Singular vectors and values."""
+
+    name = "lapack.gesdd"
+    full = opt_prop_def(UnitAttr)
+
+    def parts(self, m: int, n: int) -> tuple[int, int]:
+        return m + n + 1, min(m, n) if self.full is None else max(m, n)
+
+
+@irdl_op_definition
+class GeqrfOp(DecompositionOp):
+    """Orthonormal columns and a triangle, of a matrix with no more columns than rows."""
+
+    name = "lapack.geqrf"
+    complete = opt_prop_def(UnitAttr)
+
+    def parts(self, m: int, n: int) -> tuple[int, int]:
+        return m + n, n
+
+
+@irdl_op_definition
+class PinvOp(MatrixOp):
+    """The pseudoinverse of `matrix`, which the destination holds already."""
+
+    name = "lapack.pinv"
+    matrix = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
+
+    def __init__(self, matrix: SSAValue, dest: SSAValue):
+        super().__init__([matrix, dest])
+
+    def verify_(self) -> None:
+        super().verify_()
+        same_shape(self.name, shape(self.dest), shape(self.matrix)[::-1])
+
+
+LAPACK = Dialect(
+    "lapack",
+    [GetrfOp, GetrsOp, PotrfOp, TrtrsOp, SyevdOp, GesddOp, GeqrfOp, PinvOp, LogdetOp],
+)

@@ -18,18 +18,14 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import (
     AnyFloat,
     IntegerType,
-    MemRefType,
-    TensorType,
     UnitAttr,
     i64,
 )
 from xdsl.ir import Attribute, Dialect, SSAValue
-from xdsl.irdl import base, irdl_op_definition, operand_def, opt_prop_def, opt_result_def
+from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
-from dialectad.dialects.blas import WritesLast, element, results_of, same_shape, shape
-
-_Shaped = base(TensorType) | base(MemRefType)
+from dialectad.dialects.destination import SHAPED, DestinationOp, element, flags, same_shape, shape
 
 
 def is_ordered(element_type: Attribute) -> bool:
@@ -41,8 +37,11 @@ def is_ordered(element_type: Attribute) -> bool:
             return isinstance(element_type, AnyFloat) and element_type.bitwidth in (32, 64)
 
 
-class Order(WritesLast):
+class Order(DestinationOp):
     """What gives numbers of elements."""
+
+    def reads_destination(self) -> bool:
+        return False
 
     def _verify(self, ranks: Sequence[int], like: SSAValue) -> None:
         self.verify_destination()
@@ -62,12 +61,11 @@ class ArgsortOp(Order):
     """The stable order of each row."""
 
     name = "order.argsort"
-    source = operand_def(_Shaped)
-    dest = operand_def(_Shaped)
-    result = opt_result_def(base(TensorType))
+    source = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
 
     def __init__(self, source: SSAValue, dest: SSAValue):
-        super().__init__(operands=[source, dest], result_types=results_of(dest))
+        super().__init__([source, dest])
 
     def verify_(self) -> None:
         self._verify((2, 2), self.source)
@@ -78,18 +76,13 @@ class SearchOp(Order):
     """Where values belong in an ascending vector."""
 
     name = "order.search"
-    source = operand_def(_Shaped)
-    values = operand_def(_Shaped)
-    dest = operand_def(_Shaped)
+    source = operand_def(SHAPED)
+    values = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
     right = opt_prop_def(UnitAttr)
-    result = opt_result_def(base(TensorType))
 
     def __init__(self, source: SSAValue, values: SSAValue, dest: SSAValue, *, right: bool = False):
-        super().__init__(
-            operands=[source, values, dest],
-            result_types=results_of(dest),
-            properties={"right": UnitAttr()} if right else {},
-        )
+        super().__init__([source, values, dest], flags(right=right))
 
     def verify_(self) -> None:
         self._verify((1, 1, 1), self.values)

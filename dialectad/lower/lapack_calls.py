@@ -29,14 +29,16 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
 from dialectad.dialects import lapack
+from dialectad.dialects.rows import rows_of
 from dialectad.lower.blas_calls import Caller, Stride, matrix
 from dialectad.lower.blas_loops import constant, element_type
 
 _COL_MAJOR = 102
+_ROW_MAJOR, _RIGHT, _LOWER, _NON_UNIT = 101, 142, 122, 131
 _INDEX = IndexType()
 
 
@@ -143,12 +145,12 @@ def _getrs(op: lapack.GetrsOp, c: Caller) -> None:
 
 
 def _trtrs(op: lapack.TrtrsOp, c: Caller) -> None:
-    """Our lower triangle is the upper triangle of the transpose that LAPACK sees."""
-    flags = [_letter(c, letter) for letter in ("U", "T" if op.trans is None else "N", "N")]
-    sizes = [c.size(op.dest, 1), c.size(op.dest, 0)]
+    """`trsm`, on the right of the rows: it divides by a zero, where `trtrs` would do nothing."""
+    t = element_type(op.dest)
+    flags = [c.int(_ROW_MAJOR), c.int(_RIGHT), c.int(_LOWER), c.transpose(op.trans is None), c.int(_NON_UNIT)]
+    sizes = [c.size(op.dest, 0), c.size(op.dest, 1)]
     with _contiguous(c, op.matrix) as (m, m_leading), _contiguous(c, op.dest, written=True) as (x, leading):
-        arrays = [c.pointer(m), m_leading, c.pointer(x), leading]
-        _call(c, "trtrs", element_type(op.dest), [*flags, *sizes, *arrays])
+        c.call("trsm", t, [*flags, *sizes, c.number(1.0, t), c.pointer(m), m_leading, c.pointer(x), leading])
 
 
 def _potrf(op: lapack.PotrfOp, c: Caller) -> None:
@@ -164,12 +166,171 @@ def _potrf(op: lapack.PotrfOp, c: Caller) -> None:
     maps = ArrayAttr([AffineMapAttr(AffineMap.identity(2))])
     iterators = ArrayAttr([IteratorTypeAttr.parallel()] * 2)
     c.builder.insert(linalg.GenericOp([], [op.dest], Region(block), maps, iterators))
-    fails = c.builder.insert(arith.CmpiOp(info, c.int(0), "ne")).result
-    first, block = _index(c, 0), Block()
+    first = _index(c, 0)
+    _if_fails(c, info, -1.0, op.dest, [first, first])
+
+
+def _nothing(op: lapack.PinvOp, c: Caller) -> None:
+    """The destination holds the result already."""
+
+
+# --- decompositions ----------------------------------------------------------------------------
+
+
+def _at_least_one(c: Caller, value: SSAValue) -> SSAValue:
+    return c.builder.insert(arith.MaxSIOp(value, _index(c, 1))).result
+
+
+def _times(c: Caller, a: SSAValue, b: SSAValue | int) -> SSAValue:
+    return c.builder.insert(arith.MuliOp(a, b if isinstance(b, SSAValue) else _index(c, b))).result
+
+
+def _plus(c: Caller, a: SSAValue, b: SSAValue | int) -> SSAValue:
+    return c.builder.insert(arith.AddiOp(a, b if isinstance(b, SSAValue) else _index(c, b))).result
+
+
+def _narrow(c: Caller, value: SSAValue) -> SSAValue:
+    return c.builder.insert(arith.IndexCastOp(value, i32)).result
+
+
+def _memory(c: Caller, sizes: Sequence[SSAValue], t: Attribute) -> SSAValue:
+    """New memory of sizes that are known when the program runs."""
+    return c.builder.insert(memref.AllocOp(sizes, [], MemRefType(t, [DYNAMIC_INDEX] * len(sizes)))).results[0]
+
+
+@contextmanager
+def _working(c: Caller, *arrays: SSAValue) -> Iterator[None]:
+    """Memory that LAPACK works in, until it is done."""
+    yield
+    for array in arrays:
+        c.builder.insert(memref.DeallocOp.get(array))
+
+
+def _part(c: Caller, value: SSAValue, start: SSAValue | int, rows: SSAValue, columns: SSAValue) -> SSAValue:
+    """Rows of a matrix, from the first column on."""
+    return c.builder.insert(rows_of(value, start, rows, columns)).result
+
+
+_Element = Callable[[Builder, SSAValue], SSAValue]
+
+
+def _write(
+    c: Caller,
+    source: SSAValue,
+    dest: SSAValue,
+    from_: AffineMap,
+    body: _Element = lambda _, x: x,
+) -> None:
+    """dest[i, j] = body(source[from_(i, j)])."""
+    t = element_type(dest)
+    block = Block(arg_types=[t, t])
     b = Builder(InsertPoint.at_end(block))
-    b.insert(memref.StoreOp.get(constant(b, -1.0, t), op.dest, [first, first]))
+    b.insert(linalg.YieldOp(body(b, block.args[0])))
+    maps = ArrayAttr([AffineMapAttr(from_), AffineMapAttr(_SAME)])
+    iterators = ArrayAttr([IteratorTypeAttr.parallel()] * 2)
+    c.builder.insert(linalg.GenericOp([source], [dest], Region(block), maps, iterators))
+
+
+def _identity(b: Builder, t: Attribute) -> SSAValue:
+    row, column = b.insert(linalg.IndexOp(0)).result, b.insert(linalg.IndexOp(1)).result
+    same = b.insert(arith.CmpiOp(row, column, "eq")).result
+    return b.insert(arith.SelectOp(same, constant(b, 1.0, t), constant(b, 0.0, t))).result
+
+
+_SAME = AffineMap.identity(2)
+_ACROSS = AffineMap(2, 0, (AffineDimExpr(1), AffineDimExpr(0)))
+_ROW = AffineMap(2, 0, (AffineDimExpr(1),))
+
+
+def _if_fails(c: Caller, info: SSAValue, number: float, memory: SSAValue, where: Sequence[SSAValue]) -> None:
+    """A number that says that LAPACK has failed."""
+    fails = c.builder.insert(arith.CmpiOp(info, c.int(0), "ne")).result
+    block = Block()
+    b = Builder(InsertPoint.at_end(block))
+    b.insert(memref.StoreOp.get(constant(b, number, element_type(memory)), memory, where))
     b.insert(scf.YieldOp())
     c.builder.insert(scf.IfOp(fails, [], Region(block)))
+
+
+def _syevd(op: lapack.SyevdOp, c: Caller) -> None:
+    """LAPACK writes eigenvectors into columns, which are rows for us."""
+    t, n = element_type(op.dest), _extent(c, op.matrix, 0)
+    values = _memory(c, [n], t)
+    room = _plus(c, _times(c, n, _plus(c, _times(c, n, 2), 6)), 1)
+    integers = _plus(c, _times(c, n, 5), 3)
+    work, iwork = _memory(c, [room], t), _memory(c, [integers], i32)
+    vectors = _part(c, op.dest, 0, n, n)
+    c.builder.insert(memref.CopyOp(op.matrix, vectors))
+    flags = [_letter(c, "V"), _letter(c, "L" if op.upper is None else "U"), c.size(op.matrix, 0)]
+    with _working(c, values, work, iwork):
+        with _contiguous(c, vectors, written=True) as (v, leading):
+            spaces = [c.pointer(work), _narrow(c, room), c.pointer(iwork), _narrow(c, integers)]
+            info = _call(c, "syevd", t, [*flags, c.pointer(v), leading, c.pointer(values), *spaces])
+        _write(c, values, _part(c, op.dest, n, _index(c, 1), n), _ROW)
+    zero = _index(c, 0)
+    _if_fails(c, info, 2.0, op.dest, [zero, zero])
+
+
+def _gesdd(op: lapack.GesddOp, c: Caller) -> None:
+    """LAPACK gets a transposed copy, so that it decomposes A as NumPy has it done. What it calls V^T is V."""
+    t, (m, n) = element_type(op.dest), (_extent(c, op.matrix, axis) for axis in (0, 1))
+    k = c.builder.insert(arith.MinSIOp(m, n)).result
+    of_u, of_v = (k, k) if op.full is None else (m, n)
+    copy, values, u = _memory(c, [n, m], t), _memory(c, [k], t), _memory(c, [of_u, m], t)
+    v, iwork = _memory(c, [n, of_v], t), _memory(c, [_at_least_one(c, _times(c, k, 8))], i32)
+    _write(c, op.matrix, copy, _ACROSS)
+    if op.full is not None:
+        c.builder.insert(linalg.FillOp([constant(c.builder, 0.0, t)], [op.dest], []))
+        for vectors in (u, v):  # what LAPACK leaves as it is if the matrix is empty
+            _write(c, vectors, vectors, _SAME, lambda b, _: _identity(b, t))
+    job = _letter(c, "S" if op.full is None else "A")
+    sizes = [_narrow(c, value) for value in (m, n)]
+    leading = [_narrow(c, _at_least_one(c, value)) for value in (m, of_v)]
+
+    def call(work: SSAValue, room: SSAValue) -> SSAValue:
+        matrix, left, right = c.pointer(copy), c.pointer(u), c.pointer(v)
+        arrays = [matrix, leading[0], c.pointer(values), left, leading[0], right, leading[1]]
+        return _call(c, "gesdd", t, [job, *sizes, *arrays, c.pointer(work), room, c.pointer(iwork)])
+
+    asked = _memory(c, [_index(c, 1)], t)
+    with _working(c, copy, values, u, v, iwork, asked):
+        call(asked, c.int(-1))
+        room = c.builder.insert(memref.LoadOp.get(asked, [_index(c, 0)])).res
+        count = c.builder.insert(arith.FPToSIOp(room, i32)).result
+        work = _memory(c, [c.builder.insert(arith.IndexCastOp(count, _INDEX)).result], t)
+        with _working(c, work):
+            info = call(work, count)
+        _write(c, u, _part(c, op.dest, 0, m, of_u), _ACROSS)
+        _write(c, v, _part(c, op.dest, m, n, of_v), _SAME)
+        last = _plus(c, m, n)
+        _write(c, values, _part(c, op.dest, last, _index(c, 1), k), _ROW)
+    _if_fails(c, info, -1.0, op.dest, [last, _index(c, 0)])
+
+
+def _geqrf(op: lapack.GeqrfOp, c: Caller) -> None:
+    """In the transposed copy that LAPACK gets, R is a lower triangle."""
+    t, (m, n) = element_type(op.dest), (_extent(c, op.matrix, axis) for axis in (0, 1))
+    room = _at_least_one(c, _times(c, n, _BLOCK))
+    copy, scalars, work = _memory(c, [n, m], t), _memory(c, [n], t), _memory(c, [room], t)
+    _write(c, op.matrix, copy, _ACROSS)
+    rows, columns, leading = _narrow(c, m), _narrow(c, n), _narrow(c, _at_least_one(c, m))
+    spaces = [c.pointer(scalars), c.pointer(work), _narrow(c, room)]
+    zero = constant(c.builder, 0.0, t)
+
+    def lower(b: Builder, x: SSAValue) -> SSAValue:
+        row, column = b.insert(linalg.IndexOp(0)).result, b.insert(linalg.IndexOp(1)).result
+        above = b.insert(arith.CmpiOp(column, row, "sgt")).result
+        return b.insert(arith.SelectOp(above, zero, x)).result
+
+    with _working(c, copy, scalars, work):
+        _call(c, "geqrf", t, [rows, columns, c.pointer(copy), leading, *spaces])
+        _write(c, _part(c, copy, 0, n, n), _part(c, op.dest, m, n, n), _SAME, lower)
+        _call(c, "orgqr", t, [rows, columns, columns, c.pointer(copy), leading, *spaces])
+        _write(c, copy, _part(c, op.dest, 0, m, n), _ACROSS)
+
+
+_BLOCK = 64
+"""LAPACK works on no more columns at once."""
 
 
 def _logdet(op: lapack.LogdetOp, c: Caller) -> None:
@@ -189,5 +350,9 @@ CALLS: dict[type[Operation], Callable[..., None]] = {
     lapack.TrtrsOp: _trtrs,
     lapack.PotrfOp: _potrf,
     lapack.LogdetOp: _logdet,
+    lapack.PinvOp: _nothing,
+    lapack.SyevdOp: _syevd,
+    lapack.GesddOp: _gesdd,
+    lapack.GeqrfOp: _geqrf,
 }
 """Op type -> what emits its call."""

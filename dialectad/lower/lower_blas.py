@@ -22,6 +22,7 @@ from xdsl.rewriter import InsertPoint
 
 from dialectad import locations
 from dialectad.dialects import blas
+from dialectad.dialects.destination import has_routines
 from dialectad.errors import CompileError
 from dialectad.lower import lapack_calls, order_calls
 from dialectad.lower.blas_calls import CALLS, Caller
@@ -84,7 +85,7 @@ class LowerBlasPass(ModulePass):
         op.body.block.add_ops(caller.declarations.values())
 
     def _pays(self, op: Operation) -> bool:
-        if not self.blas_calls or not blas.is_blas_type(element_type(op.operands[0])):
+        if not self.blas_calls or not has_routines(element_type(op.operands[0])):
             return False
         work = _work(op)
         return work is None or work >= CALL_ABOVE[type(op)]

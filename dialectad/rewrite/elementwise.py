@@ -15,7 +15,8 @@ from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad
+from dialectad.dialects.destination import DestinationOp
 from dialectad.rewrite import effects
 
 Index = int | AffineExpr | SSAValue
@@ -191,8 +192,8 @@ def destinations(op: Operation) -> Sequence[SSAValue]:
         return op.outputs
     if isinstance(op, linalg.ReduceOp):
         return (op.init,)
-    if isinstance(op, blas.WritesLast):
-        return (op.operands[-1],)
+    if isinstance(op, DestinationOp):
+        return (op.destination,)
     if isinstance(op, scf.ForOp):
         return op.iter_args
     if isinstance(op, scf.WhileOp):

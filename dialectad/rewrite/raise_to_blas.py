@@ -20,6 +20,7 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad.dialects import blas
+from dialectad.dialects.destination import has_routines
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 from dialectad.rewrite import constants, contractions, structure
 from dialectad.rewrite.contractions import Contraction
@@ -237,7 +238,7 @@ def _raise_reduction(op: linalg.ReduceOp) -> None:
 
 
 def _is_supported(found: Contraction) -> bool:
-    return all(blas.is_blas_type(constants.element_type(v.type)) for v in (found.lhs, found.rhs, found.out))
+    return all(has_routines(constants.element_type(v.type)) for v in (found.lhs, found.rhs, found.out))
 
 
 _RULES: dict[type[Operation], Callable[..., None]] = {

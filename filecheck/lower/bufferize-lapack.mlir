@@ -25,3 +25,15 @@ func.func @kept(%a: tensor<3x3xf64>) -> tensor<3x3xf64> {
 // CHECK-LABEL: func.func @kept
 // CHECK:         memref.copy
 // CHECK:         "lapack.potrf"(
+
+// -----
+
+// What the destination of a decomposition holds doesn't matter: nothing is copied into it.
+func.func @unread(%a: tensor<3x3xf64>, %e: tensor<4x3xf64>) -> tensor<4x3xf64> {
+  %r = "lapack.syevd"(%a, %e) : (tensor<3x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
+  func.return %r : tensor<4x3xf64>
+}
+
+// CHECK-LABEL: func.func @unread
+// CHECK-NOT:     memref.copy
+// CHECK:         "lapack.syevd"(%a,

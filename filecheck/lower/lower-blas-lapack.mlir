@@ -28,7 +28,7 @@ func.func @gaps(%l: memref<3x3xf32>, %b: memref<2x3xf32, strided<[12, 2]>>) {
 // CHECK-LABEL: func.func @gaps
 // CHECK:         %[[COPY:.*]] = memref.alloc() : memref<2x3xf32>
 // CHECK:         "memref.copy"(%b, %[[COPY]])
-// CHECK:         func.call @LAPACKE_strtrs_work(
+// CHECK:         func.call @cblas_strsm(
 // CHECK:         "memref.copy"(%[[COPY]], %b)
 
 // -----
@@ -45,3 +45,33 @@ func.func @cholesky(%a: memref<3x3xf64>) {
 // CHECK:         arith.cmpi ne, %[[INFO]]
 // CHECK:         scf.if
 // CHECK:           memref.store
+
+// -----
+
+// LAPACK is asked how much memory it wants to work in, and decomposes a transposed copy.
+func.func @singular_values(%a: memref<4x3xf64>, %s: memref<8x3xf64>) {
+  "lapack.gesdd"(%a, %s) : (memref<4x3xf64>, memref<8x3xf64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @singular_values
+// CHECK:         linalg.generic
+// CHECK:         func.call @LAPACKE_dgesdd_work(
+// CHECK:         arith.fptosi
+// CHECK:         %[[INFO:.*]] = func.call @LAPACKE_dgesdd_work(
+// CHECK:         arith.cmpi ne, %[[INFO]]
+// CHECK:         scf.if
+// CHECK:           memref.store
+
+// -----
+
+func.func @triangle(%a: memref<4x3xf64>, %q: memref<7x3xf64>, %p: memref<3x4xf64>) {
+  "lapack.geqrf"(%a, %q) : (memref<4x3xf64>, memref<7x3xf64>) -> ()
+  "lapack.pinv"(%a, %p) : (memref<4x3xf64>, memref<3x4xf64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @triangle
+// CHECK:         func.call @LAPACKE_dgeqrf_work(
+// CHECK:         func.call @LAPACKE_dorgqr_work(
+// CHECK-NOT:     lapack.

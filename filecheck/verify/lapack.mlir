@@ -40,3 +40,31 @@ func.func @types(%a: tensor<2x2xi64>) {
   %l = "lapack.potrf"(%a) : (tensor<2x2xi64>) -> tensor<2x2xi64>
   func.return
 }
+
+// -----
+
+func.func @decompositions(%a: tensor<4x3xf64>, %s: tensor<3x3xf64>, %d: tensor<?x?xf64>, %e: tensor<4x3xf64>, %u: tensor<8x3xf64>, %w: tensor<8x4xf64>, %q: tensor<7x3xf64>, %p: tensor<3x4xf64>) {
+  %0 = "lapack.syevd"(%s, %e) <{upper}> : (tensor<3x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
+  %1 = "lapack.gesdd"(%a, %u) : (tensor<4x3xf64>, tensor<8x3xf64>) -> tensor<8x3xf64>
+  %2 = "lapack.gesdd"(%a, %w) <{full}> : (tensor<4x3xf64>, tensor<8x4xf64>) -> tensor<8x4xf64>
+  %3 = "lapack.geqrf"(%a, %q) : (tensor<4x3xf64>, tensor<7x3xf64>) -> tensor<7x3xf64>
+  %4 = "lapack.pinv"(%a, %p) : (tensor<4x3xf64>, tensor<3x4xf64>) -> tensor<3x4xf64>
+  %5 = "lapack.geqrf"(%d, %d) : (tensor<?x?xf64>, tensor<?x?xf64>) -> tensor<?x?xf64>
+  func.return
+}
+
+// -----
+
+func.func @no_room_for_values(%a: tensor<3x3xf64>) {
+  // expected-error@+1 {{lapack.syevd: shape (4, 3) expected, got (3, 3)}}
+  %e = "lapack.syevd"(%a, %a) : (tensor<3x3xf64>, tensor<3x3xf64>) -> tensor<3x3xf64>
+  func.return
+}
+
+// -----
+
+func.func @rows_for_columns(%a: tensor<4x3xf64>) {
+  // expected-error@+1 {{lapack.pinv: shape (3, 4) expected, got (4, 3)}}
+  %p = "lapack.pinv"(%a, %a) : (tensor<4x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
+  func.return
+}

@@ -15,6 +15,7 @@ _MODULES = (
     "blas_calls",
     "blas",
     "lapack",
+    "decompositions",
     "order",
     "scf",
     "func",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import Float64Type, FloatAttr, TensorType, UnitAttr
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.activity import Activity
@@ -24,30 +24,26 @@ from dialectad.ad.rule import Rule, register
 from dialectad.ad.rules.memref import add_scaled, scale
 from dialectad.dialects import blas
 
-Product = blas.GemmOp | blas.GemvOp | blas.GerOp
-F64 = Float64Type()
 _TRANSPOSES = ("trans", "trans_a", "trans_b")
 
 
 def product(
-    kind: type[Product],
+    kind: type[blas.ProductOp],
     factors: Sequence[SSAValue],
     dest: SSAValue,
     alpha: float,
     beta: float,
     **trans: bool,
-) -> Product:
+) -> blas.ProductOp:
     """A `blas` op; `trans`, `trans_a`, `trans_b` are flags."""
-    properties = {"alpha": FloatAttr(alpha, F64), "beta": FloatAttr(beta, F64)}
-    properties |= {name: UnitAttr() for name, on in trans.items() if on}
-    results = [dest.type] if isinstance(dest.type, TensorType) else []
-    return kind.create(operands=[*factors, dest], result_types=results, properties=properties)
+    lhs, rhs = factors
+    return kind(lhs, rhs, dest, alpha=alpha, beta=beta, flags=trans)
 
 
-def _contribute(
+def contribute(
     sweep: Reverse,
     to: SSAValue,
-    kind: type[Product],
+    kind: type[blas.ProductOp],
     lhs: SSAValue,
     rhs: SSAValue,
     alpha: float,
@@ -76,15 +72,15 @@ def gemm_adjoint(
     if sweep.active(a):
         y = sweep.content(op, b)
         if trans_a:
-            _contribute(sweep, a, blas.GemmOp, y, d, alpha, trans_a=trans_b, trans_b=True)
+            contribute(sweep, a, blas.GemmOp, y, d, alpha, trans_a=trans_b, trans_b=True)
         else:
-            _contribute(sweep, a, blas.GemmOp, d, y, alpha, trans_b=not trans_b)
+            contribute(sweep, a, blas.GemmOp, d, y, alpha, trans_b=not trans_b)
     if sweep.active(b):
         x = sweep.content(op, a)
         if trans_b:
-            _contribute(sweep, b, blas.GemmOp, d, x, alpha, trans_a=True, trans_b=trans_a)
+            contribute(sweep, b, blas.GemmOp, d, x, alpha, trans_a=True, trans_b=trans_a)
         else:
-            _contribute(sweep, b, blas.GemmOp, x, d, alpha, trans_a=not trans_a)
+            contribute(sweep, b, blas.GemmOp, x, d, alpha, trans_a=not trans_a)
 
 
 def gemv_adjoint(
@@ -92,16 +88,16 @@ def gemv_adjoint(
 ) -> None:
     if sweep.active(a):
         v = sweep.content(op, x)
-        _contribute(sweep, a, blas.GerOp, *((v, d) if trans else (d, v)), alpha)
+        contribute(sweep, a, blas.GerOp, *((v, d) if trans else (d, v)), alpha)
     if sweep.active(x):
-        _contribute(sweep, x, blas.GemvOp, sweep.content(op, a), d, alpha, trans=not trans)
+        contribute(sweep, x, blas.GemvOp, sweep.content(op, a), d, alpha, trans=not trans)
 
 
 def ger_adjoint(sweep: Reverse, op: Operation, d: SSAValue, x: SSAValue, y: SSAValue, alpha: float) -> None:
     if sweep.active(x):
-        _contribute(sweep, x, blas.GemvOp, d, sweep.content(op, y), alpha)
+        contribute(sweep, x, blas.GemvOp, d, sweep.content(op, y), alpha)
     if sweep.active(y):
-        _contribute(sweep, y, blas.GemvOp, d, sweep.content(op, x), alpha, trans=True)
+        contribute(sweep, y, blas.GemvOp, d, sweep.content(op, x), alpha, trans=True)
 
 
 def dot_adjoint(sweep: Reverse, op: Operation, d: SSAValue, x: SSAValue, y: SSAValue) -> None:
@@ -202,7 +198,7 @@ class Bilinear(Rule):
             product(self.kind(op), factors, dest, alpha, 0.0 if total is None else 1.0, **trans)
         )
 
-    def kind(self, op: Operation) -> type[Product]:
+    def kind(self, op: Operation) -> type[blas.ProductOp]:
         return type(op)  # pyright: ignore[reportReturnType]
 
 
@@ -231,7 +227,7 @@ def beta_of(op: Operation) -> float:
     return op.properties["beta"].value.data if "beta" in op.properties else 1.0  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _alpha(op: Product) -> float:
+def _alpha(op: blas.ProductOp) -> float:
     return op.alpha.value.data  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -128,10 +128,7 @@ def _refuse(op: Operation, message: str) -> CompileError:
 
 def _unknown(op: llvm.CallOp) -> CompileError:
     called = "a function pointer" if op.callee is None else repr(op.callee.root_reference.data)
-    error = _refuse(op, f"a call of {called}, of which no derivative is known")
-    if "LAPACKE_" in called:
-        error.hint = "differentiate it at level linalg"
-    return error
+    return _refuse(op, f"a call of {called}, of which no derivative is known")
 
 
 class Calls:

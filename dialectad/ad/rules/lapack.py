@@ -1,14 +1,17 @@
-"""Derivatives of `lapack`: solves with the factors that there are, and products.
+"""Derivatives of `lapack`'s solves: solves with the factors that there are, and products.
 
 | op | tangent | adjoint |
 |---|---|---|
 | `getrs`, `trtrs` x = A^-1 b | tx = A^-1 (tb - tA x) | db = A^-T dx, dA = -db x^T |
 | `logdet` s = log abs(det A) | ts = tr(A^-1 tA) | dA = ds A^-T |
 | `potrf` A = L L^T | tL = L P(L^-1 tA L^-T) | dA = sym(L^-T P(L^T dL) L^-1) |
+| `pinv` P = A^+ | tP = -P tA P + P P^T tA^T (I - A P) + (I - P A) tA^T P^T P | its transpose |
 
-where P halves the diagonal and drops what is above it. See M. Giles, Collected matrix derivative results for
-forward and reverse mode algorithmic differentiation (2008), and I. Murray, Differentiation of the Cholesky
-decomposition, arXiv:1602.07527, equations 8 and 9.
+where P halves the diagonal and drops what is above it, in `potrf`. See M. Giles, An extended collection of
+matrix derivative results for forward and reverse mode algorithmic differentiation (2008); I. Murray,
+Differentiation of the Cholesky decomposition, arXiv:1602.07527, equations 8 and 9; and, for a pseudoinverse,
+where the rank stays what it is, G. Golub and V. Pereyra, The differentiation of pseudo-inverses and nonlinear
+least squares problems whose variables separate, SIAM J. Numer. Anal. 10 (1973), equation 4.12.
 
 A right-hand side is a row: for rows B and X = B A^-T the adjoint is dB = dX A^-1, dA = -dB^T X. No derivative
 flows through the factors that `getrf` gives, as what uses them has the matrix itself for an operand.
@@ -16,189 +19,209 @@ flows through the factors that `getrf` gives, as what uses them has the matrix i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import DenseArrayBase, TensorType, i64
-from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
-from xdsl.ir.affine import AffineMap
 
-from dialectad import locations
 from dialectad.ad.activity import Activity
-from dialectad.ad.algebra import Emitter, element_type
-from dialectad.ad.build import PARALLEL, full_sum, generic
 from dialectad.ad.forward import Forward
+from dialectad.ad.matrices import ACROSS, At, Matrices
 from dialectad.ad.memory import is_memory
 from dialectad.ad.reverse import Reverse
-from dialectad.ad.rule import Rule, inactive, register
-from dialectad.ad.rules.blas import product
-from dialectad.dialects import blas, lapack
-from dialectad.errors import CompileError
-
-_SQUARE = AffineMap.identity(2)
+from dialectad.ad.rule import Rule, register
+from dialectad.dialects import lapack
+from dialectad.dialects.destination import DestinationOp
 
 
-class _OnTensors(Rule):
-    """A rule that holds on tensors only."""
+class Overwrite(Rule):
+    """What writes a matrix over its destination.
 
-    def vary(self, activity: Activity, op: Operation) -> None:
-        if is_memory(op.operands[0]) and any(activity.is_varied(o) for o in op.operands):
-            raise CompileError(
-                f"the derivative of {op.name} in memory",
-                locations.of(op),
-                hint="differentiate it at level linalg",
-                pass_name="differentiate",
-            )
-        super().vary(activity, op)
-
-
-def _by_index(
-    emitter: Emitter, like: SSAValue, source: SSAValue | None, choose: Callable[[Emitter, SSAValue], SSAValue]
-) -> SSAValue:
-    """A square matrix like `like`; `choose(emitter, x)` gives an element from that of `source`."""
-    assert isinstance(like.type, TensorType)
-    ins = [] if source is None else [(source, _SQUARE)]
-    out = emitter.empty(like.type, emitter.sizes_of(like))
-    return generic(emitter, ins, out, _SQUARE, [PARALLEL] * 2, lambda e, args: choose(e, args[0]))
-
-
-def _compare(emitter: Emitter, predicate: str) -> SSAValue:
-    """How the column compares with the row, in a body."""
-    row, column = emitter.emit(linalg.IndexOp(0)), emitter.emit(linalg.IndexOp(1))
-    return emitter.emit(arith.CmpiOp(column, row, predicate))
-
-
-def _identity(emitter: Emitter, like: SSAValue) -> SSAValue:
-    element = element_type(like.type)
-
-    def choose(e: Emitter, _: SSAValue) -> SSAValue:
-        one, zero = e.scalar(1.0, element), e.scalar(0.0, element)
-        return e.emit(arith.SelectOp(_compare(e, "eq"), one, zero))
-
-    return _by_index(emitter, like, None, choose)
-
-
-def _lower_half(emitter: Emitter, value: SSAValue) -> SSAValue:
-    """P: the diagonal halved, nothing above it."""
-    element = element_type(value.type)
-
-    def choose(e: Emitter, x: SSAValue) -> SSAValue:
-        half = e.emit(arith.MulfOp(x, e.scalar(0.5, element)))
-        below = e.emit(arith.SelectOp(_compare(e, "slt"), x, e.scalar(0.0, element)))
-        return e.emit(arith.SelectOp(_compare(e, "eq"), half, below))
-
-    return _by_index(emitter, value, value, choose)
-
-
-def _transpose(emitter: Emitter, value: SSAValue) -> SSAValue:
-    """The transpose of a square matrix."""
-    assert isinstance(value.type, TensorType)
-    out = emitter.empty(value.type, emitter.sizes_of(value))
-    return emitter.emit(linalg.TransposeOp(value, out, DenseArrayBase.from_list(i64, [1, 0])))
-
-
-def _symmetric(emitter: Emitter, value: SSAValue) -> SSAValue:
-    """The mean of a matrix and its transpose."""
-    total = emitter.add(value, _transpose(emitter, value))
-    return emitter.emit(arith.MulfOp(total, emitter.constant_like(0.5, total)))
-
-
-def _product(
-    emitter: Emitter, a: SSAValue, b: SSAValue, like: SSAValue, *, trans_a: bool = False, alpha: float = 1.0
-) -> SSAValue:
-    """alpha op(a) b, of the shape of `like`."""
-    assert isinstance(like.type, TensorType)
-    dest = emitter.empty(like.type, emitter.sizes_of(like))
-    return emitter.emit(product(blas.GemmOp, (a, b), dest, alpha, 0.0, trans_a=trans_a))
-
-
-class Solve(_OnTensors):
-    """`getrs` and `trtrs`: linear in the right-hand sides."""
+    Its derivative is made of that matrix and of what else it read, never of what was overwritten. In memory
+    the shadow of the destination is that of the result before, and of what was overwritten after the reverse.
+    """
 
     def reads(self, op: Operation) -> Iterable[SSAValue]:
-        return op.operands[0], op.operands[-1]
+        assert isinstance(op, DestinationOp)
+        return op.operands if op.reads_destination() else op.operands[:-1]
 
-    @staticmethod
-    def _solved(sweep: Reverse | Forward, op: Operation, rows: SSAValue, *, trans: bool) -> SSAValue:
-        matrices = [sweep.primal(value) for value in op.operands[:-1]]
-        kind = type(op)
-        assert kind is lapack.GetrsOp or kind is lapack.TrtrsOp
-        return sweep.emitter.emit(kind(*matrices, rows, trans=trans))  # pyright: ignore
+    def vary(self, activity: Activity, op: Operation) -> None:
+        super().vary(activity, op)
+        if not op.results and any(activity.is_varied(value) for value in self.reads(op)):
+            activity.mark_varied(op.operands[-1])
+
+    def use(self, activity: Activity, op: Operation) -> None:
+        super().use(activity, op)
+        if not op.results and activity.is_useful(op.operands[-1]):
+            for value in self.reads(op):
+                activity.mark_useful(value)
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
-        if (d := sweep.cotangent(op.results[0])) is None:
-            return
-        matrix, dest, trans = op.operands[0], op.operands[-1], "trans" in op.properties
-        db = self._solved(sweep, op, d, trans=not trans)
-        if sweep.active(matrix):
-            x = sweep.primal(op.results[0])
-            left, right = (x, db) if trans else (db, x)
-            like = sweep.primal(matrix)
-            term = _product(sweep.emitter, left, right, like, trans_a=True, alpha=-1.0)
-            sweep.accumulate(matrix, term)
-        sweep.accumulate(dest, db)
+        assert isinstance(op, DestinationOp)
+        dest = op.destination
+        if op.result is None:
+            if sweep.active(dest):
+                shadow = sweep.shadow(dest)
+                with Matrices.of(sweep, op) as m:
+                    m.set(
+                        shadow, self.adjoint(sweep, m, op, shadow) if self._reads_active(sweep, op) else None
+                    )
+        elif (d := sweep.cotangent(op.result)) is not None:
+            with Matrices.of(sweep, op) as m:
+                if (before := self.adjoint(sweep, m, op, d)) is not None:
+                    m.accumulate(sweep, dest, before)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
-        matrix, dest, trans = op.operands[0], op.operands[-1], "trans" in op.properties
-        tb, ta = sweep.tangent(dest), sweep.tangent(matrix)
+        assert isinstance(op, DestinationOp)
+        if op.result is None:
+            if sweep.active(op.destination):
+                with Matrices.of(sweep, op) as m:
+                    t = self.tangent(sweep, m, op) if self._reads_active(sweep, op) else None
+                    m.set(sweep.shadow(op.destination), t)
+        elif any(sweep.tangent(value) is not None for value in self.reads(op)):
+            with Matrices.of(sweep, op) as m:
+                sweep.set_tangent(op.result, self.tangent(sweep, m, op))
+
+    def _reads_active(self, sweep: Reverse | Forward, op: Operation) -> bool:
+        return any(sweep.active(value) for value in self.reads(op))
+
+    def adjoint(self, sweep: Reverse, m: Matrices, op: DestinationOp, d: SSAValue) -> SSAValue | None:
+        """Add to the cotangents of the other operands; gives that of the destination as it was before."""
+        raise NotImplementedError
+
+    def tangent(self, sweep: Forward, m: Matrices, op: DestinationOp) -> SSAValue | None:
+        """The tangent of the result."""
+        raise NotImplementedError
+
+
+def tangent_of(sweep: Forward, value: SSAValue) -> SSAValue | None:
+    """The tangent of an operand: a tensor, or memory."""
+    if not is_memory(value):
+        return sweep.tangent(value)
+    return sweep.shadow(value) if sweep.active(value) else None
+
+
+def content(sweep: Reverse | Forward, op: Operation, values: Iterable[SSAValue]) -> list[SSAValue]:
+    """What operands of `op` were."""
+    return [sweep.content(op, value) for value in values]
+
+
+class ByProduct(Overwrite):
+    """`getrf`: no derivative flows through factors."""
+
+    def reads(self, op: Operation) -> Iterable[SSAValue]:
+        return ()
+
+
+class Solve(Overwrite):
+    """`getrs` and `trtrs`: linear in the right-hand sides."""
+
+    @staticmethod
+    def _solved(
+        sweep: Reverse | Forward, m: Matrices, op: DestinationOp, rows: SSAValue, *, trans: bool
+    ) -> SSAValue:
+        return m.solve(type(op), content(sweep, op, op.operands[:-1]), rows, trans=trans)
+
+    def adjoint(self, sweep: Reverse, m: Matrices, op: DestinationOp, d: SSAValue) -> SSAValue:
+        trans = "trans" in op.properties
+        db = self._solved(sweep, m, op, d, trans=not trans)
+        if sweep.active(op.operands[0]):
+            x = sweep.result(op)
+            left, right = (x, db) if trans else (db, x)
+            m.accumulate_product(sweep, op.operands[0], left, right, -1.0, trans_a=True)
+        return db
+
+    def tangent(self, sweep: Forward, m: Matrices, op: DestinationOp) -> SSAValue | None:
+        trans = "trans" in op.properties
+        tb, ta = tangent_of(sweep, op.destination), tangent_of(sweep, op.operands[0])
         if ta is not None:
-            beta = 0.0 if tb is None else 1.0
-            into = sweep.empty_like(dest) if tb is None else tb
-            x = sweep.primal(op.results[0])
-            tb = sweep.emitter.emit(product(blas.GemmOp, (x, ta), into, -1.0, beta, trans_b=not trans))
-        sweep.set_tangent(op.results[0], None if tb is None else self._solved(sweep, op, tb, trans=trans))
+            x = sweep.result(op)
+            if tb is None:
+                tb = m.product(x, ta, trans_b=not trans, alpha=-1.0)
+            else:
+                tb = m.add_product(m.copy(tb), x, ta, trans_b=not trans, alpha=-1.0)
+        return None if tb is None else self._solved(sweep, m, op, tb, trans=trans)
 
 
-class Logdet(_OnTensors):
+class Cholesky(Overwrite):
+    """`potrf`: the matrix is symmetric, and so is its cotangent."""
+
+    @staticmethod
+    def _lower_half(at: At, x: SSAValue) -> SSAValue:
+        """P: the diagonal halved, nothing above it."""
+        below = at.select(at.column("slt"), x, at.number(0.0))
+        return at.select(at.column("eq"), at.mul(x, at.number(0.5)), below)
+
+    def adjoint(self, sweep: Reverse, m: Matrices, op: DestinationOp, d: SSAValue) -> SSAValue:
+        factor = sweep.result(op)
+        inner = m.map(self._lower_half, m.product(factor, d, trans_a=True))
+        right = m.solve(lapack.TrtrsOp, [factor], inner, trans=True)
+        both = m.solve(lapack.TrtrsOp, [factor], m.transpose(right), trans=True)
+        return m.map(lambda at, x, y: at.mul(at.add(x, y), at.number(0.5)), both, (both, ACROSS))
+
+    def tangent(self, sweep: Forward, m: Matrices, op: DestinationOp) -> SSAValue | None:
+        if (t := tangent_of(sweep, op.destination)) is None:
+            return None
+        factor = sweep.result(op)
+        right = m.solve(lapack.TrtrsOp, [factor], t, trans=False)
+        both = m.solve(lapack.TrtrsOp, [factor], m.transpose(right), trans=False)
+        return m.product(factor, m.map(self._lower_half, both))
+
+
+class Pseudoinverse(Overwrite):
+    """`pinv`: no derivative flows through how it was computed."""
+
+    def reads(self, op: Operation) -> Iterable[SSAValue]:
+        return op.operands[:1]
+
+    def adjoint(self, sweep: Reverse, m: Matrices, op: DestinationOp, d: SSAValue) -> None:
+        (a,), p, to = content(sweep, op, op.operands[:1]), sweep.result(op), op.operands[0]
+        m.accumulate_product(sweep, to, m.product(p, d, trans_a=True), p, -1.0, trans_b=True)
+        left = m.product(m.product(d, p, trans_a=True), p, trans_b=True)
+        m.accumulate(sweep, to, left)
+        m.accumulate_product(sweep, to, a, m.product(p, left), -1.0)
+        right = m.product(p, m.product(p, d, trans_b=True), trans_a=True)
+        m.accumulate(sweep, to, right)
+        m.accumulate_product(sweep, to, m.product(right, p), a, -1.0)
+
+    def tangent(self, sweep: Forward, m: Matrices, op: DestinationOp) -> SSAValue | None:
+        if (t := tangent_of(sweep, op.operands[0])) is None:
+            return None
+        (a,), p = content(sweep, op, op.operands[:1]), sweep.result(op)
+        left = m.product(p, m.product(p, t, trans_a=True, trans_b=True))
+        right = m.product(m.product(t, p, trans_a=True, trans_b=True), p)
+        total = m.add(left, right)
+        total = m.add_product(total, m.product(left, a), p, alpha=-1.0)
+        total = m.add_product(total, p, m.product(a, right), alpha=-1.0)
+        return m.add_product(total, m.product(p, t), p, alpha=-1.0)
+
+
+class Logdet(Rule):
     def reads(self, op: Operation) -> Iterable[SSAValue]:
         return op.operands[:1]
 
     @staticmethod
-    def _inverse(sweep: Reverse | Forward, op: Operation) -> SSAValue:
+    def _inverse(sweep: Reverse | Forward, m: Matrices, op: Operation) -> SSAValue:
         """A^-T: its rows are the columns of A^-1."""
-        matrix, factors = (sweep.primal(value) for value in op.operands)
-        return sweep.emitter.emit(lapack.GetrsOp(matrix, factors, _identity(sweep.emitter, matrix)))
+        matrices = content(sweep, op, op.operands)
+        return m.solve(lapack.GetrsOp, matrices, m.identity(matrices[0]), trans=False)
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         if (d := sweep.cotangent(op.results[0])) is None:
             return
-        inverse, emitter = self._inverse(sweep, op), sweep.emitter
-        assert isinstance(inverse.type, TensorType)
-        factor = emitter.emit(tensor.SplatOp(d, emitter.sizes_of(inverse), inverse.type))
-        sweep.accumulate(op.operands[0], emitter.emit(arith.MulfOp(factor, inverse)))
+        with Matrices.of(sweep, op) as m:
+            term = m.map(lambda at, x: at.mul(x, d), self._inverse(sweep, m, op))
+            m.accumulate(sweep, op.operands[0], term)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
-        if (t := sweep.tangent(op.operands[0])) is None:
-            sweep.set_tangent(op.results[0], None)
+        if (t := tangent_of(sweep, op.operands[0])) is None:
             return
-        term = sweep.emitter.emit(arith.MulfOp(self._inverse(sweep, op), t))
-        sweep.set_tangent(op.results[0], full_sum(sweep.emitter, term))
+        with Matrices.of(sweep, op) as m:
+            sweep.set_tangent(op.results[0], m.dot(self._inverse(sweep, m, op), t))
 
 
-class Cholesky(_OnTensors):
-    def reverse(self, sweep: Reverse, op: Operation) -> None:
-        if (d := sweep.cotangent(op.results[0])) is None:
-            return
-        factor, emitter = sweep.primal(op.results[0]), sweep.emitter
-        inner = _lower_half(emitter, _product(emitter, factor, d, d, trans_a=True))
-        right = emitter.emit(lapack.TrtrsOp(factor, inner, trans=True))
-        both = emitter.emit(lapack.TrtrsOp(factor, _transpose(emitter, right), trans=True))
-        sweep.accumulate(op.operands[0], _symmetric(emitter, both))
-
-    def forward(self, sweep: Forward, op: Operation) -> None:
-        if (t := sweep.tangent(op.operands[0])) is None:
-            sweep.set_tangent(op.results[0], None)
-            return
-        factor, emitter = sweep.primal(op.results[0]), sweep.emitter
-        right = emitter.emit(lapack.TrtrsOp(factor, t))
-        both = emitter.emit(lapack.TrtrsOp(factor, _transpose(emitter, right)))
-        inner = _lower_half(emitter, both)
-        sweep.set_tangent(op.results[0], _product(emitter, factor, inner, inner))
-
-
-inactive(lapack.GetrfOp)
+register(lapack.GetrfOp, ByProduct())
 register(lapack.GetrsOp, Solve())
 register(lapack.TrtrsOp, Solve())
-register(lapack.LogdetOp, Logdet())
 register(lapack.PotrfOp, Cholesky())
+register(lapack.PinvOp, Pseudoinverse())
+register(lapack.LogdetOp, Logdet())

@@ -17,6 +17,8 @@ gives it, the write that came before, may still follow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType
 from xdsl.ir import SSAValue
@@ -41,8 +43,8 @@ def _slice(sweep: Reverse, op: Slice) -> list[list[SSAValue | int]]:
     return parts
 
 
-def _insert_slice(
-    source: SSAValue, dest: SSAValue, parts: list[list[SSAValue | int]]
+def insert_slice_op(
+    source: SSAValue, dest: SSAValue, parts: Sequence[Sequence[SSAValue | int]]
 ) -> tensor.InsertSliceOp:
     like = tensor.ExtractSliceOp(dest, *parts, result_type=source.type)
     op = tensor.InsertSliceOp.create(
@@ -73,7 +75,7 @@ def extract_slice(sweep: Reverse, op: tensor.ExtractSliceOp, d: SSAValue) -> Non
         if not is_zero:
             old = tensor.ExtractSliceOp(cotangent, *parts, result_type=d.type)
             updated = sweep.emitter.add(sweep.emitter.emit(old), d)
-        return sweep.emitter.emit(_insert_slice(updated, cotangent, parts))
+        return sweep.emitter.emit(insert_slice_op(updated, cotangent, parts))
 
     sweep.contribute(op.source, op, into)
 
@@ -87,7 +89,7 @@ def insert_slice(sweep: Reverse, op: tensor.InsertSliceOp, d: SSAValue) -> None:
         sweep.accumulate(op.source, sweep.emitter.emit(part))
     if sweep.active(op.dest):
         zero = sweep.zero_of(op.source)
-        sweep.accumulate(op.dest, sweep.emitter.emit(_insert_slice(zero, d, parts)))
+        sweep.accumulate(op.dest, sweep.emitter.emit(insert_slice_op(zero, d, parts)))
 
 
 @linear(tensor.ExtractOp, reads=lambda op: (op.tensor,))

@@ -1,11 +1,8 @@
-"""`numpy.linalg`: linear systems, determinants and Cholesky factors, by the ops of `lapack`.
-
-A stack of matrices is a loop over them. Ints are computed in float64, as NumPy does.
-"""
+"""`numpy.linalg`: linear systems, determinants and Cholesky factors, by the ops of `lapack`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,95 +11,36 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.dialects import lapack
-from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
+from dialectad.errors import ShapeError
 from dialectad.frontend import emit
-from dialectad.frontend.dtypes import FLOAT32, FLOAT64
-from dialectad.frontend.emit import PARALLEL, Extent
-from dialectad.frontend.loops import counted_loop
-from dialectad.frontend.numpy.creation import eye, tri
-from dialectad.frontend.numpy.support import array, implements, require_same, tensor, total, wrapped
+from dialectad.frontend.emit import PARALLEL
+from dialectad.frontend.numpy.creation import eye
+from dialectad.frontend.numpy.stacks import (
+    MatrixError,
+    each_matrix,
+    mirrored,
+    operands,
+    require,
+    square,
+)
+from dialectad.frontend.numpy.support import (
+    array,
+    concrete_int,
+    implements,
+    normalize_axes,
+    require_same,
+    wrapped,
+)
 from dialectad.frontend.tracers import Array, broadcast_extents
 from dialectad.frontend.tracing import error
 
 SlogdetResult: Any = _linalg.SlogdetResult  # pyright: ignore[reportAttributeAccessIssue]
 
 
-class MatrixError(ShapeError, np.linalg.LinAlgError):
-    """Arrays that aren't matrices, or not square ones, where NumPy would raise a LinAlgError."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        CompileError.__init__(self, *args, **kwargs)
-
-    __str__ = CompileError.__str__
-
-
-# --- operands ----------------------------------------------------------------------------------
-
-
-def _operands(*arguments: Any) -> list[SSAValue]:
-    """Arrays in the dtype in which NumPy's linalg computes: float32 if all are."""
-    arrays = [array(x) for x in arguments]
-    for x in arrays:
-        if x.dtype.kind == "f" and x.dtype not in (FLOAT32, FLOAT64):
-            raise error(f"array type {x.dtype} is unsupported in linalg", kind=UnsupportedTypeError)
-    dtype = FLOAT32 if all(x.dtype == FLOAT32 for x in arrays) else FLOAT64
-    return [tensor(x, dtype) for x in arrays]
-
-
-def _square(value: SSAValue) -> SSAValue:
-    """A stack of square matrices, checked, with equal types of both extents."""
-    *stack, n, m = (1, 1, *emit.shape(value)) if emit.rank(value) < 2 else emit.shape(value)
-    if emit.rank(value) < 2:
-        raise error(
-            f"{emit.rank(value)}-dimensional array given. Array must be at least two-dimensional",
-            kind=MatrixError,
-        )
-    message = "Last 2 dimensions of the array must be square"
-    if isinstance(n, int) and isinstance(m, int):
-        if n != m:
-            raise error(message, kind=MatrixError)
-        return value
-    if not emit.same_extent(n, m):
-        emit.check(emit.compare("eq", emit.index(n), emit.index(m)), f"LinAlgError: {message}")
-    if isinstance(n, int) or isinstance(m, int):
-        order = n if isinstance(n, int) else m
-        sizes = [*stack, order, order]
-        return emit.extract_slice(value, [0] * len(sizes), sizes, [1] * len(sizes), frozenset())
-    return value
-
-
-def _each(
-    stack: Sequence[Extent],
-    arrays: Sequence[SSAValue],
-    result: Sequence[Extent],
-    compute: Callable[..., SSAValue],
-) -> SSAValue:
-    """`compute` on the matrices of stacks that broadcast to `stack`; it gives arrays of shape `result`."""
-    if not stack:
-        return compute(*arrays)
-    count = total(stack)
-    cores = [emit.shape(x)[-2:] for x in arrays]
-    flat = [
-        emit.reshape(emit.broadcast(x, [*stack, *core]), [count, *core])
-        for x, core in zip(arrays, cores, strict=True)
-    ]
-
-    def body(i: SSAValue, done: SSAValue) -> SSAValue:
-        parts = [
-            emit.extract_slice(x, [i, 0, 0], [1, *core], [1, 1, 1], frozenset({0}))
-            for x, core in zip(flat, cores, strict=True)
-        ]
-        place = [i, *[0] * len(result)]
-        return emit.insert_slice(compute(*parts), done, place, [1, *result], [1] * len(place))
-
-    init = emit.empty([count, *result], emit.element(arrays[0]))
-    return emit.reshape(counted_loop(count, init, body), [*stack, *result])
-
-
 # --- LU ----------------------------------------------------------------------------------------
 
 
-def _diagonal(value: SSAValue) -> Any:
+def diagonal_of(value: SSAValue) -> Any:
     maps = [AffineMap(1, 0, (AffineDimExpr(0), AffineDimExpr(0))), AffineMap.identity(1)]
     init = emit.empty([emit.shape(value)[0]], emit.element(value))
     return Array.fresh(emit.generic([value], maps, [PARALLEL], init, lambda x, _: x))
@@ -117,22 +55,22 @@ def _factors(a: SSAValue) -> tuple[SSAValue, Any, Any]:
     factors = emit.op(lapack.GetrfOp(filled))
     square = emit.extract_slice(factors, [0, 0], [n, n], [1, 1], frozenset())
     last = emit.extract_slice(factors, [n, 0], [1, n], [1, 1], frozenset({0}))
-    return factors, _diagonal(square), Array.fresh(last)
+    return factors, diagonal_of(square), Array.fresh(last)
 
 
 def _solved(a: SSAValue, rows: SSAValue) -> SSAValue:
     """A^-1 b for each row b."""
     factors, pivots, _ = _factors(a)
     regular: Any = np.all(pivots != 0)
-    emit.check(regular.ssa(), "LinAlgError: Singular matrix")
+    require(regular, "Singular matrix")
     return emit.op(lapack.GetrsOp(a, factors, rows))
 
 
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """numpy.linalg.solve"""
-    matrix, rhs = _operands(a, b)
-    matrix = _square(matrix)
+    matrix, rhs = operands(a, b)
+    matrix = square(matrix)
     *stack, n, _ = emit.shape(matrix)
     vector = emit.rank(rhs) == 1
     if emit.rank(rhs) == 0:
@@ -157,27 +95,41 @@ def solve(a: Any, b: Any) -> Any:
             return emit.reshape(_solved(left, emit.reshape(right, [1, size])), [size, 1])
         return emit.transpose(_solved(left, emit.transpose(right, [1, 0])), [1, 0])
 
-    found = _each(every, [matrix, rhs], [m, k], one)
+    found = each_matrix(every, [matrix, rhs], [m, k], one)
     return wrapped(emit.reshape(found, [*every, m]) if vector else found)
 
 
 @implements(np.linalg.inv)
 def inv(a: Any) -> Any:
     """numpy.linalg.inv: its columns solve for the identity's, as in NumPy"""
-    (matrix,) = _operands(a)
-    matrix = _square(matrix)
+    (matrix,) = operands(a)
+    matrix = square(matrix)
     *stack, n, _ = emit.shape(matrix)
 
     def one(x: SSAValue) -> SSAValue:
         identity = eye(emit.shape(x)[0], dtype=emit.dtype(x)).ssa()
         return emit.transpose(_solved(x, identity), [1, 0])
 
-    return wrapped(_each(stack, [matrix], [n, n], one))
+    return wrapped(each_matrix(stack, [matrix], [n, n], one))
+
+
+def inverse_or_nan(matrix: SSAValue) -> Any:
+    """The inverses of a stack of square matrices; NaN of those that are singular."""
+    *stack, n, _ = emit.shape(matrix)
+
+    def one(x: SSAValue) -> SSAValue:
+        factors, pivots, _ = _factors(x)
+        identity = eye(emit.shape(x)[0], dtype=emit.dtype(x)).ssa()
+        inverse = Array.fresh(emit.op(lapack.GetrsOp(x, factors, identity)))
+        found: Any = np.where(np.all(pivots != 0), np.swapaxes(inverse, 0, 1), np.nan)
+        return found.astype(inverse.dtype).ssa()
+
+    return Array.fresh(each_matrix(stack, [matrix], [n, n], one))
 
 
 def _sign_and_log(a: Any) -> tuple[Any, Any]:
-    (matrix,) = _operands(a)
-    matrix = _square(matrix)
+    (matrix,) = operands(a)
+    matrix = square(matrix)
     *stack, _, _ = emit.shape(matrix)
 
     def one(x: SSAValue) -> SSAValue:
@@ -188,7 +140,7 @@ def _sign_and_log(a: Any) -> tuple[Any, Any]:
         both = emit.empty([2], emit.element(x))
         return emit.insert(log, emit.insert(sign.ssa(), both, [0]), [1])
 
-    both = wrapped(_each(stack, [matrix], [2], one))
+    both = wrapped(each_matrix(stack, [matrix], [2], one))
     return (both[..., 0], both[..., 1]) if stack else (both[0], both[1])
 
 
@@ -205,24 +157,53 @@ def det(a: Any) -> Any:
     return sign * np.exp(log)
 
 
+# --- tensors -----------------------------------------------------------------------------------
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """numpy.linalg.tensorsolve"""
+    left, right = array(a), array(b)
+    if axes is not None:
+        moved = normalize_axes(axes, left.ndim)
+        rest = [axis for axis in range(left.ndim) if axis not in moved]
+        left = np.transpose(left, [*rest, *moved])
+    unknown = left.shape[right.ndim :]
+    count = prod(unknown)
+    if prod(left.shape) != count**2:
+        raise error(
+            "Input arrays must satisfy the requirement"
+            "             prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])",
+            kind=MatrixError,
+        )
+    return np.reshape(solve(np.reshape(left, (count, count)), np.ravel(right)), unknown)
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: Any = 2) -> Any:
+    """numpy.linalg.tensorinv"""
+    source, first = array(a), concrete_int(ind, "ind")
+    if first <= 0:
+        raise error("Invalid ind argument.", kind=ShapeError)
+    rows, columns = source.shape[:first], source.shape[first:]
+    matrix = np.reshape(source, (prod(rows), prod(columns)))
+    return np.reshape(inv(matrix), (*columns, *rows))
+
+
 # --- Cholesky ----------------------------------------------------------------------------------
 
 
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: Any = False) -> Any:
     """numpy.linalg.cholesky, which reads one triangle: the other doesn't count in derivatives either"""
-    (matrix,) = _operands(a)
-    matrix = _square(matrix)
+    (matrix,) = operands(a)
+    matrix = square(matrix)
     *stack, n, _ = emit.shape(matrix)
 
     def one(x: SSAValue) -> SSAValue:
-        across = emit.transpose(x, [1, 0])
-        size = emit.shape(x)[0]
-        below = tri(size, dtype=bool).ssa()
-        symmetric = emit.select(below, across, x) if upper else emit.select(below, x, across)
-        factor = emit.op(lapack.PotrfOp(symmetric))
-        holds: Any = np.all(~(_diagonal(factor) < 0))  # NaN is for LAPACK to judge
-        emit.check(holds.ssa(), "LinAlgError: Matrix is not positive definite")
+        factor = emit.op(lapack.PotrfOp(mirrored(x, upper=bool(upper))))
+        holds: Any = np.all(~(diagonal_of(factor) < 0))  # NaN is for LAPACK to judge
+        require(holds, "Matrix is not positive definite")
         return emit.transpose(factor, [1, 0]) if upper else factor
 
-    return wrapped(_each(stack, [matrix], [n, n], one))
+    return wrapped(each_matrix(stack, [matrix], [n, n], one))

@@ -170,11 +170,11 @@ def multi_dot(arrays: Any) -> Any:
 
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: Any) -> Any:
-    """numpy.linalg.matrix_power, to a known power that is not negative"""
+    """numpy.linalg.matrix_power, to a known power"""
     power = concrete_int(n, "the exponent")
     source = array(a)
     if power < 0:
-        raise error("a negative power of a matrix is not supported")
+        source, power = np.linalg.inv(source), -power
     if power == 0:
         return np.broadcast_to(np.eye(source.shape[-1], dtype=source.dtype), source.shape)
     result, base = None, source
@@ -232,6 +232,18 @@ def outer(a: Any, b: Any) -> Any:
     """numpy.outer"""
     x, y = np.ravel(array(a)), np.ravel(array(b))
     return np.multiply(x[:, None], y[None, :])
+
+
+@implements(np.linalg.vecdot)
+def linalg_vecdot(x1: Any, x2: Any, /, *, axis: Any = -1) -> Any:
+    """numpy.linalg.vecdot"""
+    return np.vecdot(np.moveaxis(array(x1), axis, -1), np.moveaxis(array(x2), axis, -1))
+
+
+@implements(np.linalg.cross)
+def linalg_cross(x1: Any, x2: Any, /, *, axis: Any = -1) -> Any:
+    """numpy.linalg.cross"""
+    return cross(x1, x2, axis=axis)
 
 
 @implements(np.linalg.outer)

@@ -13,7 +13,7 @@ from xdsl.ir.affine import AffineMap
 
 from dialectad.errors import ShapeError
 from dialectad.frontend import dtypes, emit
-from dialectad.frontend.dtypes import BOOL, FLOAT64, INDEX, INT64, UINT64, DType
+from dialectad.frontend.dtypes import BOOL, INDEX, INT64, UINT64, DType
 from dialectad.frontend.emit import PARALLEL, REDUCTION, Extent
 from dialectad.frontend.numpy.support import (
     array,
@@ -487,42 +487,3 @@ def nanmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 def nanmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     """numpy.nanmin"""
     return _nan_extreme(min_, arith.MinnumfOp, a, axis, keepdims)
-
-
-# --- norms -------------------------------------------------------------------------------------
-
-
-@implements(np.linalg.norm, np.linalg.vector_norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
-    """numpy.linalg.norm: vectors, and the Frobenius norm of matrices"""
-    source = array(x)
-    source = source if source.dtype.kind == "f" else source.astype(FLOAT64)
-    axes = normalize_axes(axis, source.ndim)
-    if ord is not None and axis is None and source.ndim > 2:
-        raise error("Improper number of dimensions to norm.", kind=ShapeError)
-    if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        return np.sqrt(sum_(source * source, axes, keepdims=keepdims))
-    if len(axes) != 1:
-        if ord in (1, -1, np.inf, -np.inf) and len(axes) == 2:
-            return _matrix_norm(source, ord, axes, keepdims)
-        raise error(f"numpy.linalg.norm with ord={ord!r} of a matrix is not supported")
-    size = np.abs(source)
-    if ord == np.inf:
-        return max_(size, axes, keepdims=keepdims)
-    if ord == -np.inf:
-        return min_(size, axes, keepdims=keepdims)
-    if ord == 0:
-        return sum_(Array.fresh(tensor(source, BOOL)).astype(source.dtype), axes, keepdims=keepdims)
-    if ord == 1:
-        return sum_(size, axes, keepdims=keepdims)
-    if isinstance(ord, str):
-        raise error(f"Invalid norm order {ord!r} for vectors", kind=ShapeError)
-    return sum_(size**ord, axes, keepdims=keepdims) ** (1.0 / ord)
-
-
-def _matrix_norm(source: Array, ord: Any, axes: Sequence[int], keepdims: Any) -> Any:
-    """The largest (or smallest) sum of absolute values of a column (1) or row (inf)."""
-    summed, compared = axes if abs(ord) == 1 else tuple(reversed(axes))
-    sums = sum_(np.abs(source), summed, keepdims=True)
-    result = (max_ if ord > 0 else min_)(sums, compared, keepdims=True)
-    return result if keepdims else operand(np.squeeze(result, tuple(axes)))

@@ -24,7 +24,8 @@ from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
-from dialectad.dialects import ad, blas
+from dialectad.dialects import ad
+from dialectad.dialects.destination import DestinationOp
 from dialectad.lower.bufferization.liveness import Liveness
 from dialectad.lower.bufferization.places import Cast, Collapse, Expand, Step, groups_of, tensor_shape
 
@@ -119,7 +120,7 @@ def updated(op: Operation, index: int) -> SSAValue | None:
     match op:
         case tensor.InsertOp() | tensor.InsertSliceOp():
             return op.result if index == 1 else None
-        case blas.WritesLast():
+        case DestinationOp():
             return op.results[0] if index == len(op.operands) - 1 else None
         case LinalgStructuredOperation():
             at = index - len(op.inputs)
@@ -146,8 +147,8 @@ def origin(value: SSAValue, placed: Container[SSAValue]) -> SSAValue:
         match op:
             case tensor.InsertOp() | tensor.InsertSliceOp():
                 value = op.dest
-            case blas.WritesLast():
-                value = op.operands[-1]
+            case DestinationOp():
+                value = op.destination
             case LinalgStructuredOperation() if reads_out(op, value.index):
                 value = op.outputs[value.index]
             case scf.ForOp():

@@ -16,6 +16,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from dialectad.dialects import blas, lapack, order
 from dialectad.dialects import linalg as ours
+from dialectad.dialects.destination import DestinationOp
 from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
 from dialectad.lower.bufferization.places import Place, Splat, is_tensor
 from dialectad.lower.bufferization.sinks import reads_out, same_index_inputs
@@ -255,25 +256,14 @@ def _elementwise_place(b: Bufferizer, result: SSAValue, template: SSAValue, read
     return b.alloc(result, template)
 
 
-def _product(b: Bufferizer, op: blas.GemmOp | blas.GemvOp | blas.GerOp) -> None:
-    """With beta = 0 the old content of the destination is not read."""
+def _to_destination(b: Bufferizer, op: DestinationOp) -> None:
+    """What the destination held before may be of no interest."""
     assert op.result is not None
-    reads: list[Read] = [(op.lhs, False), (op.rhs, False)]
-    keeps = op.beta.value.data != 0
-    place = b.choose(op.result, op.dest, reads, keeps_dest=keeps)
-    operands = [b.operand(op.lhs), b.operand(op.rhs), b.memref(place)]
-    b.define(op.result, place)
-    b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
-    b.drop(op)
-
-
-def _into_destination(b: Bufferizer, op: lapack.InPlace | order.Order) -> None:
     *inputs, dest = op.operands
-    (result,) = op.results
-    keeps = isinstance(op, lapack.InPlace)
-    place = b.choose(result, dest, [(value, False) for value in inputs], keeps_dest=keeps)
+    reads: list[Read] = [(value, False) for value in inputs]
+    place = b.choose(op.result, dest, reads, keeps_dest=op.reads_destination())
     operands = [*map(b.operand, inputs), b.memref(place)]
-    b.define(result, place)
+    b.define(op.result, place)
     b.emit(type(op).create(operands=operands, properties=op.properties, attributes=op.attributes))
     b.drop(op)
 
@@ -289,12 +279,14 @@ Bufferizer.RULES |= {
     linalg.TransposeOp: _transpose,
     linalg.ReduceOp: _reduce,
     arith.AddfOp: lambda b, op: _elementwise(b, op) if is_tensor(op.results[0]) else None,
-    blas.GemmOp: _product,
-    blas.GemvOp: _product,
-    blas.GerOp: _product,
     blas.DotOp: _scalar,
     lapack.LogdetOp: _scalar,
-    **dict.fromkeys((*lapack.IN_PLACE, *order.ORDER.operations), _into_destination),
+    **{
+        kind: _to_destination
+        for dialect in (blas.BLAS, lapack.LAPACK, order.ORDER)
+        for kind in dialect.operations
+        if issubclass(kind, DestinationOp)
+    },
     **dict.fromkeys(
         (
             linalg.MatmulOp,
