@@ -91,7 +91,7 @@ def _out_type(function: func.FuncOp, type_: Attribute) -> MemRefType[Any]:
         raise CompileError(
             f"a result whose shape is only known at run time ({type_})",
             locations.of(function),
-            hint="return an array of a shape that is known before; differentiate by such slices at level loop",
+            hint="return an array of a known shape; differentiate by slices of unknown shape at level loop",
             pass_name=PASS,
         )
     return identity_type(type_)
