@@ -11,7 +11,14 @@ The callers see to that. An empty name says nothing.
 from __future__ import annotations
 
 from xdsl.dialects import arith, func, memref, scf, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, MemRefType, StringAttr, TensorType
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    ArrayAttr,
+    MemRefType,
+    StringAttr,
+    TensorType,
+    UnrealizedConversionCastOp,
+)
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
@@ -108,6 +115,8 @@ def extent_of(memory: SSAValue, dim: int) -> SSAValue | None:
     match memory.owner:
         case memref.AllocOp() | memref.AllocaOp() as op:
             return op.dynamic_sizes[position]
+        case UnrealizedConversionCastOp() as op if len(op.inputs) > 1 + position:
+            return op.inputs[1 + position]
         case memref.ViewOp() | ad.PopOp() | ad.ReserveOp() as op:
             return op.sizes[position]
         case memref.SubviewOp() as op if op.static_sizes.get_values().count(DYNAMIC_INDEX) == len(op.sizes):

@@ -366,10 +366,10 @@ class _Raiser:
             value = flat.pop(0)
             if isinstance(t, MemRefType):
                 count = t.get_shape().count(DYNAMIC_INDEX)
-                ops.append(
-                    UnrealizedConversionCastOp.create(operands=[value, *flat[:count]], result_types=[t])
-                )
+                extents = [arith.IndexCastOp(extent, IndexType()) for extent in flat[:count]]
                 del flat[:count]
+                parts = [value, *(extent.result for extent in extents)]
+                ops += [*extents, UnrealizedConversionCastOp.create(operands=parts, result_types=[t])]
             elif t == i1:
                 ops.append(arith.TruncIOp(value, i1))
             elif isinstance(t, IndexType):

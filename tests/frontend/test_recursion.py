@@ -161,6 +161,26 @@ def test_derivatives(level):
     assert da.jvp(squared_norm, (X,), (direction,), level=level)[1] == pytest.approx(slope, rel=1e-6)
 
 
+def halves(a):
+    if len(a) <= 1:
+        return np.sum(a * a)
+    middle = len(a) // 2
+    return halves(a[:middle]) * 0.5 + np.sin(halves(a[middle:])) + a[0]
+
+
+@pytest.mark.parametrize("level", ["loop", "llvm"])
+def test_slices_of_sizes_that_are_known_at_run_time(level):
+    def function(x, n):
+        return halves(x[:n])
+
+    agrees(function, X, 3)
+    direction = np.array([0.3, -1.0, 0.5])
+    slope = directional_difference(lambda x: function(x, 3), (X,), direction, 1e-6)
+    assert da.grad(function, level=level)(X, 3) @ direction == pytest.approx(slope, rel=1e-6)
+    forward = da.jvp(lambda x, n: function(x, n.astype(int)), (X, 3.0), (direction, 0.0), level=level)[1]
+    assert forward == pytest.approx(slope, rel=1e-6)
+
+
 @pytest.mark.parametrize("level", ["linalg", "loop"])
 def test_second_derivatives(level):
     inner = da.grad(power, level="linalg")

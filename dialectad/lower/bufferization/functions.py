@@ -22,14 +22,15 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer
 from dialectad.lower.bufferization.loops import forward_invariants
 from dialectad.lower.bufferization.memory import Report
-from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_tensor
+from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_static, is_tensor
+from dialectad.rewrite.dce import is_private
 
 INOUT = "dialectad.inout"
 OUTS = "dialectad.outs"
@@ -66,8 +67,7 @@ def bufferize_function(
         if k in inout:
             b.outs[k] = inout[k]
             continue
-        type_ = identity_type(type_) if isinstance(type_, TensorType) else MemRefType(type_, ())
-        out = block.insert_arg(type_, len(block.args))
+        out = block.insert_arg(_out_type(function, type_), len(block.args))
         out.name_hint = f"out{k}"
         b.outs[k] = Place(Buffer(out))
         outs.append(out)
@@ -83,6 +83,20 @@ def bufferize_function(
         function.properties["arg_attrs"] = ArrayAttr([*arg_attrs, *(DictionaryAttr({}) for _ in outs)])
     function.attributes[OUTS] = IntegerAttr(len(outs), i64)
     return b.globals
+
+
+def _out_type(function: func.FuncOp, type_: Attribute) -> MemRefType[Any]:
+    """The caller from outside knows the extents of what it gets; a call in the module doesn't."""
+    if not isinstance(type_, TensorType):
+        return MemRefType(type_, ())
+    if not is_static(type_) and is_private(function):
+        raise CompileError(
+            f"a result whose shape is only known at run time ({type_})",
+            locations.of(function),
+            hint="return an array of a known shape; differentiate by slices of unknown shape at level loop",
+            pass_name=PASS,
+        )
+    return identity_type(type_)
 
 
 def _return(b: Bufferizer, op: Operation) -> None:
