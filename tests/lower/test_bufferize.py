@@ -559,11 +559,15 @@ def test_the_report_tells_where_a_copy_comes_from() -> None:
     ("text", "message"),
     [
         (
-            "func.func private @g(%a: tensor<4xf64>) -> tensor<4xf64> { func.return %a : tensor<4xf64> }\n"
+            "func.func private @g(%n: index) -> tensor<?xf64> { %e = tensor.empty(%n) : tensor<?xf64>\n"
+            "func.return %e : tensor<?xf64> }",
+            "only known at run time",
+        ),
+        (
             "func.func @f(%a: tensor<4xf64>) -> tensor<4xf64> {\n"
             "%r = func.call @g(%a) : (tensor<4xf64>) -> tensor<4xf64>\n"
             "func.return %r : tensor<4xf64> }",
-            "a call of @g",
+            "a call of @g, which isn't there",
         ),
         (
             "func.func @f(%a: tensor<8xf64>, %n: index, %m: index, %c: i1) -> f64 {\n"
