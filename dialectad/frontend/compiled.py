@@ -16,7 +16,7 @@ from dialectad import locations, passes
 from dialectad.ad.choose_level import has_parts
 from dialectad.dialects import context
 from dialectad.errors import CompileError
-from dialectad.frontend import pytrees, tuning
+from dialectad.frontend import dtypes, pytrees, tuning
 from dialectad.frontend.program import ArrayType, Constant, FromArgument, Program, ScalarType, Static, plain
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
@@ -83,6 +83,10 @@ class Compiled:
         back: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         for i, (leaf, type_) in enumerate(zip(leaves, program.signature.leaves, strict=True)):
             if isinstance(type_, Static):
+                continue
+            if isinstance(type_, ScalarType) and dtypes.is_complex(type_.dtype):
+                keep.append(np.array(leaf, type_.dtype))
+                passed.append(keep[-1].ctypes.data)
                 continue
             if isinstance(type_, ScalarType):
                 passed.append(leaf.item() if isinstance(leaf, np.generic) else leaf)
@@ -228,7 +232,7 @@ def _prepared(
 
 
 def _ctype(parameter: Any) -> Any:
-    if not isinstance(parameter, ScalarType):
+    if not isinstance(parameter, ScalarType) or dtypes.is_complex(parameter.dtype):
         return ctypes.c_void_p
     return np.ctypeslib.as_ctypes_type(parameter.dtype)
 

@@ -25,6 +25,8 @@ DType = np.dtype[Any]
 
 BOOL, INT64, FLOAT32, FLOAT64 = (np.dtype(t) for t in (np.bool_, np.int64, np.float32, np.float64))
 
+COMPLEX128 = np.dtype(np.complex128)
+
 INDEX = IndexType()
 
 _TO_IR: dict[DType, Attribute] = {
@@ -42,6 +44,25 @@ _FROM_IR: dict[Attribute, DType] = {ir: dtype for dtype, ir in _TO_IR.items()} |
 def is_supported(dtype: DType) -> bool:
     """Whether arrays of this dtype can be compiled."""
     return dtype in _TO_IR and dtype.isnative
+
+
+_REAL: dict[DType, DType] = {np.dtype(np.complex64): FLOAT32, COMPLEX128: FLOAT64}
+_COMPLEX = {real: dtype for dtype, real in _REAL.items()}
+
+
+def is_complex(dtype: DType) -> bool:
+    """Whether this is a dtype of complex numbers that can be compiled, as pairs of floats."""
+    return dtype in _REAL and dtype.isnative
+
+
+def real_of(dtype: DType) -> DType:
+    """The dtype of the parts of complex numbers; any other dtype as it is."""
+    return _REAL.get(dtype, dtype)
+
+
+def complex_of(dtype: DType) -> DType:
+    """The dtype of complex numbers with parts of a dtype."""
+    return _COMPLEX.get(dtype, COMPLEX128)
 
 
 def to_ir(dtype: DType) -> Attribute:
@@ -62,3 +83,9 @@ def is_float(type_: Attribute) -> bool:
 def is_integer(type_: Attribute) -> bool:
     """Whether a scalar type is an integer or index one (bool included)."""
     return isinstance(type_, IntegerType | IndexType)
+
+
+def memory_type(dtype: DType, shape: tuple[int, ...]) -> TensorType[Any]:
+    """The IR type of an array's memory: complex numbers are pairs along one more axis."""
+    pair = (2,) if dtype in _REAL else ()
+    return TensorType(to_ir(real_of(dtype)), (*shape, *pair))

@@ -16,6 +16,7 @@ from dialectad.frontend.dtypes import BOOL, INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
     Array,
+    as_stored,
     broadcast_extents,
     extents,
     lift,
@@ -118,7 +119,7 @@ def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     rest = [n for axis, n in enumerate(shape) if axis not in key.axes]
     lead = key.position
     target = [*rest[:lead], *key.shape, *rest[lead:]]
-    source = emit.cast(lift(value).ssa(), dtypes.to_ir(array.dtype))
+    source = emit.cast(as_stored(lift(value), "unsafe").ssa(), dtypes.to_ir(array.dtype))
     source = emit.broadcast(source, target)
     sizes = [1 if axis in key.axes else n for axis, n in enumerate(shape)]
     placed_sizes = [*rest[:lead], *([1] * len(key.shape)), *rest[lead:]]

@@ -14,6 +14,7 @@ from dialectad.frontend.gathering import gather, is_mask, scatter
 from dialectad.frontend.tracers import (
     Array,
     Scalar,
+    as_stored,
     extents,
     lift,
     write_out,
@@ -60,7 +61,7 @@ def _element(array: Array, view: Array) -> SSAValue:
 
 
 def _set_element(array: Array, view: Array, step: views.Slice, value: Any) -> None:
-    tracer = lift(value)
+    tracer = as_stored(lift(value), "unsafe")
     scalar = tracer.ssa()
     if extents(tracer):
         scalar = emit.extract(emit.reshape(scalar, ()), [])

@@ -12,10 +12,20 @@ from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, ShapeError
-from dialectad.frontend import dtypes, eager, emit, pytrees, staging
+from dialectad.frontend import complexes, dtypes, eager, emit, pytrees, staging
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.function import Function
 from dialectad.frontend.recorded import Recorded
-from dialectad.frontend.request import Call, LevelLike, argument_leaves, is_weak, named, pull_back, trace_call
+from dialectad.frontend.request import (
+    Call,
+    LevelLike,
+    argument_leaves,
+    conjugated,
+    is_weak,
+    named,
+    pull_back,
+    trace_call,
+)
 from dialectad.frontend.tracers import Array, Tracer, lift, wrap
 from dialectad.frontend.tracing import active, current, error
 from dialectad.levels import Level
@@ -24,11 +34,12 @@ from dialectad.levels import of as level_of
 
 def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
     """The seeds by result position, from a pytree like the function's result."""
-    found, structure = pytrees.flatten(cotangent)
-    if structure != call.body.structure:
+    structure = call.body.structure
+    found = _leaves_like(cotangent, structure)
+    if found is None:
         raise error("the cotangent doesn't have the structure of the function's result", kind=ShapeError)
     seeds = {}
-    for i, given in enumerate(found):
+    for i, given in enumerate(conjugated(found, structure)):
         if i not in call.positions:
             continue
         value = call.results[call.positions[i]]
@@ -36,6 +47,24 @@ def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
             continue
         seeds[call.positions[i]] = _conform(given, value, f"the cotangent of result {i}")
     return seeds
+
+
+def _leaves_like(tree: Any, structure: pytrees.TreeDef) -> list[Any] | None:
+    """The leaves of a tangent or cotangent for what has this structure: real numbers are complex ones too."""
+    marks = pytrees.unflatten(structure, range(structure.count))
+    wanted, whole = complexes.flatten_whole(marks)
+    found, given = complexes.flatten_whole(pytrees.unflatten(*reversed(complexes.flatten(tree))))
+    if given != whole:
+        return None
+    leaves: list[Any] = []
+    for x, mark in zip(found, wanted, strict=True):
+        if isinstance(mark, Complex):
+            leaves += complexes.parts_like(x)
+        elif isinstance(x, Complex):
+            return None
+        else:
+            leaves.append(x)
+    return leaves
 
 
 def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
@@ -63,7 +92,8 @@ def vjp_of(
         call, [leaf for leaves in wanted for leaf in leaves], _cotangents(call, cotangent), level
     )
     rest = iter(gradients)
-    pulled = tuple(pytrees.flatten(p)[1].unflatten(rest) for p in primals)
+    structure = complexes.flatten(tuple(primals))[1]
+    pulled = pytrees.unflatten(structure, conjugated(list(rest), structure))
     return call.rebuild(values), pulled
 
 
@@ -138,8 +168,8 @@ def jvp_of(
     call = trace_call(function, primals, {})
     wanted = argument_leaves(call, primals, range(len(primals)))
     leaves = [leaf for group in wanted for leaf in group]
-    given, structure = pytrees.flatten(tuple(tangents))
-    if structure != pytrees.flatten(tuple(primals))[1]:
+    given = _leaves_like(tuple(tangents), complexes.flatten(tuple(primals))[1])
+    if given is None:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     values = [
         _conform(given[leaf], call.operands[call.parameters[leaf]], f"tangent {leaf}") for leaf in leaves

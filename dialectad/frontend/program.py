@@ -28,8 +28,9 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functions)
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, mutation, pytrees, regions, staging
+from dialectad.frontend import complexes, dtypes, emit, mutation, pytrees, regions, staging
 from dialectad.frontend.carry import Undefined
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.iterators import Steps
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
@@ -84,7 +85,7 @@ class Signature:
         return cls(tuple(structures), tuple(kwargs), tuple(map(leaf_type, leaves))), leaves
 
 
-_WEAK = {bool: dtypes.BOOL, int: dtypes.INT64, float: dtypes.FLOAT64}
+_WEAK = {bool: dtypes.BOOL, int: dtypes.INT64, float: dtypes.FLOAT64, complex: dtypes.COMPLEX128}
 
 
 def leaf_type(leaf: Any) -> LeafType:
@@ -96,8 +97,6 @@ def leaf_type(leaf: Any) -> LeafType:
         return ScalarType(_checked(leaf.dtype), weak=False)
     if type(leaf) in _WEAK:
         return ScalarType(_WEAK[type(leaf)], weak=True)
-    if isinstance(leaf, complex):
-        _checked(np.dtype(complex))
     return Static(hashable(leaf))
 
 
@@ -125,10 +124,11 @@ class _Identity:
 
 
 def _checked(dtype: DType) -> DType:
-    if not dtypes.is_supported(dtype):
+    if not dtypes.is_supported(dtype) and not dtypes.is_complex(dtype):
         raise UnsupportedTypeError(
             f"an argument of dtype {dtype} is not supported",
-            hint="use float64, float32, int64, int32, int16, int8 or bool, in native byte order",
+            hint="use float64, float32, complex128, complex64, int64, int32, int16, int8 or bool, in native"
+            " byte order",
             pass_name="trace",
         )
     return dtype
@@ -192,6 +192,8 @@ class Body:
     structure: pytrees.TreeDef
     mutated: list[Storage]
     """Storages of the arguments that the body writes into."""
+    interleaved: dict[int, complexes.Argument]
+    """The leaves that are arrays of complex numbers, where these are passed as they are."""
 
     @contextmanager
     def reopened(self) -> Iterator[None]:
@@ -208,8 +210,9 @@ class Body:
 
 def parameter_type(leaf: ArrayType | ScalarType) -> Any:
     """The IR type of the parameter for a leaf."""
-    element = dtypes.to_ir(leaf.dtype)
-    return TensorType(element, leaf.shape) if isinstance(leaf, ArrayType) else element
+    if isinstance(leaf, ArrayType) or dtypes.is_complex(leaf.dtype):
+        return dtypes.memory_type(leaf.dtype, leaf.shape if isinstance(leaf, ArrayType) else ())
+    return dtypes.to_ir(leaf.dtype)
 
 
 def trace_body(
@@ -225,7 +228,7 @@ def trace_body(
         types = [parameter_type(leaf) for leaf in leaves if not isinstance(leaf, Static)]
     block = Block(arg_types=types)
     with trace.open(block, "function") as scope:
-        arguments = _arguments(scope, leaves)
+        arguments, interleaved = _arguments(scope, leaves)
         rest = iter(arguments)
         args = [structure.unflatten(rest) for structure in structures]
         positional = args[: len(args) - len(keywords)]
@@ -240,8 +243,11 @@ def trace_body(
             raise error(
                 "a generator can't be the result of a compiled function", hint="return a list instead"
             )
-        found, structure = pytrees.flatten(result)
+        found, structure = complexes.flatten(result)
+        for argument in interleaved.values():
+            argument.write_back()
         own = {a.storage for a in arguments if isinstance(a, Array)}
+        own |= {a.storage for a in interleaved.values()}
         outside = [s for s in scope.written() if s not in own]
         if outside:
             raise error("a differentiated function writes into an array of the surrounding function")
@@ -249,7 +255,7 @@ def trace_body(
             if (stale := trace.stale.get(storage)) is not None:
                 raise stale.error()
         mutated = [s for s in scope.written() if s in own]
-    return Body(scope, arguments, found, structure, mutated)
+    return Body(scope, arguments, found, structure, mutated, interleaved)
 
 
 _Variables = list[tuple[str, CellType, Any]]
@@ -283,21 +289,30 @@ def check_variables(variables: _Variables) -> None:
             )
 
 
-def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> list[Any]:
+def _arguments(
+    scope: Scope, leaves: Sequence[LeafType]
+) -> tuple[list[Any], dict[int, complexes.Argument]]:
     parameters = iter(list(scope.block.args))
     made: list[Any] = []
-    for leaf in leaves:
+    interleaved: dict[int, complexes.Argument] = {}
+    for i, leaf in enumerate(leaves):
         match leaf:
             case Static():
                 made.append(plain(leaf.value))
+            case ScalarType() if dtypes.is_complex(leaf.dtype):
+                made.append(complexes.scalar_argument(next(parameters), weak=leaf.weak))
             case ScalarType():
                 made.append(Scalar(next(parameters), weak=leaf.weak))
             case ArrayType():
                 value = next(parameters)
                 storage = Storage(value.type)  # pyright: ignore[reportArgumentType]
                 scope.values[storage] = scope.entered[storage] = value
-                made.append(Array(storage))
-    return made
+                if dtypes.is_complex(leaf.dtype):
+                    interleaved[i] = complexes.Argument.of(storage, value)
+                    made.append(interleaved[i].number)
+                else:
+                    made.append(Array(storage))
+    return made, interleaved
 
 
 def finish(name: str, body: Body, results: Sequence[SSAValue], visibility: str | None) -> func.FuncOp:
@@ -346,11 +361,13 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         except RecursionError as problem:
             raise _endless(problem) from None
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
+        own |= {a.storage: i for i, a in body.interleaved.items()}
+        leaves, structure = complexes.flatten_whole(pytrees.unflatten(body.structure, body.leaves))
         results: list[ResultType] = []
         values: list[SSAValue] = []
         with body.reopened():
-            for leaf in body.leaves:
-                type_, value = _result(leaf, own)
+            for leaf in leaves:
+                type_, value = _result(leaf, own, body.interleaved)
                 results.append(type_)
                 if value is not None:
                     values.append(value)
@@ -362,7 +379,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         signature,
         [array for array, _ in body.scope.arrays.values()],
         frozenset(own[s] for s in body.mutated),
-        body.structure,
+        structure,
         tuple(results),
         trace.raised,
     )
@@ -403,21 +420,24 @@ def _definition(function: Callable[..., Any]) -> Location | None:
     return Location(code.co_filename, code.co_firstlineno) if code else None
 
 
-def _result(leaf: Any, own: dict[Storage, int]) -> tuple[ResultType, SSAValue | None]:
-    if isinstance(leaf, Array):
-        if leaf.storage in own and not leaf.view:
-            return FromArgument(own[leaf.storage]), None
+def _result(
+    leaf: Any, own: dict[Storage, int], interleaved: dict[int, complexes.Argument]
+) -> tuple[ResultType, SSAValue | None]:
+    for i, argument in interleaved.items():
+        if argument.is_whole(leaf):
+            return FromArgument(i), None
+    if isinstance(leaf, Array) and leaf.storage in own and not leaf.view:
+        return FromArgument(own[leaf.storage]), None
+    if isinstance(leaf, Array) or (isinstance(leaf, Complex) and leaf.is_array):
         if not all(isinstance(n, int) for n in leaf.extents):
             raise error(
                 "an array of a shape that is known only at run time can't be returned",
                 hint="return an array of fixed size, and the number of elements that count",
             )
         return ArrayType(leaf.dtype, tuple(leaf.extents)), leaf.ssa()  # pyright: ignore
-    if isinstance(leaf, Scalar):
+    if isinstance(leaf, Scalar | Complex):
         value = leaf.ssa()
         if value.type == dtypes.INDEX:
-            from dialectad.frontend import emit
-
             value = emit.cast(value, dtypes.to_ir(dtypes.INT64))
         return ScalarType(leaf.dtype, leaf.weak), value
     if isinstance(leaf, np.ndarray) and leaf.dtype != object:
