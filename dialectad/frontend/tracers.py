@@ -108,6 +108,11 @@ class Tracer:
         return self.size * self.itemsize
 
     @property
+    def is_array(self) -> bool:
+        """Whether it stands for an `ndarray`."""
+        return False
+
+    @property
     def real(self) -> Tracer:
         return self
 
@@ -178,6 +183,10 @@ class Array(Tracer):
     def __init__(self, storage: Storage, view: views.View = ()):
         self.storage = storage
         self.view = view
+
+    @property
+    def is_array(self) -> bool:
+        return True
 
     @classmethod
     def fresh(cls, value: SSAValue) -> Array:

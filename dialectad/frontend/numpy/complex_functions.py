@@ -28,6 +28,7 @@ from dialectad.frontend.complexes import (
     without_imaginary,
 )
 from dialectad.frontend.numpy import complex_scans, complex_ufuncs
+from dialectad.frontend.numpy.complex_ufuncs import weakened
 from dialectad.frontend.tracers import FUNCTIONS, Array, Tracer, lift
 from dialectad.frontend.tracing import error
 
@@ -39,7 +40,6 @@ LINEAR: dict[Function, tuple[str, ...]] = {
     **dict.fromkeys((np.empty, np.empty_like, np.zeros, np.zeros_like), ("a", "prototype")),
     **dict.fromkeys((np.full, np.full_like), ("a", "fill_value")),
     np.linspace: ("start", "stop"),
-    np.meshgrid: ("xi",),
     **dict.fromkeys((np.reshape, np.ravel, np.transpose, np.permute_dims, np.swapaxes, np.moveaxis), ("a",)),
     **dict.fromkeys((np.matrix_transpose, np.linalg.matrix_transpose), ("x",)),
     **dict.fromkeys((np.rollaxis, np.expand_dims, np.squeeze, np.repeat, np.roll), ("a",)),
@@ -47,7 +47,6 @@ LINEAR: dict[Function, tuple[str, ...]] = {
     **dict.fromkeys((np.flip, np.fliplr, np.flipud, np.rot90), ("m",)),
     **dict.fromkeys((np.atleast_1d, np.atleast_2d, np.atleast_3d), ("arys",)),
     np.broadcast_to: ("array",),
-    np.broadcast_arrays: ("args",),
     **dict.fromkeys((np.concatenate, np.stack), ("arrays",)),
     **dict.fromkeys((np.hstack, np.vstack, np.dstack, np.column_stack), ("tup",)),
     np.append: ("arr", "values"),
@@ -187,6 +186,23 @@ def _paired(re: Any, im: Any) -> Any:
     if re is None:
         return None
     return paired(re, im)
+
+
+def _separate(function: Function) -> None:
+    """A function with a result for each argument, which is complex if that is."""
+
+    def of(*arrays: Any, **options: Any) -> Any:
+        res = FUNCTIONS[function](*(_part(x, 0) for x in arrays), **options)
+        ims = FUNCTIONS[function](*(_part(x, 1) for x in arrays), **options)
+        return type(res)(
+            paired(a, b) if holds_complex([x]) else a for a, b, x in zip(res, ims, arrays, strict=True)
+        )
+
+    FORMULAS[function] = of
+
+
+for _function in (np.meshgrid, np.broadcast_arrays):
+    _separate(_function)
 
 
 # --- products ----------------------------------------------------------------------------------
@@ -332,7 +348,13 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 @_formula(np.array_equal)
 def array_equal(a1: Any, a2: Any) -> Any:
     (a, b), (c, d) = parts(a1), parts(a2)
-    return np.logical_and(np.array_equal(a, c), np.array_equal(b + 0 * a, d + 0 * c))
+    parts_equal = [FUNCTIONS[np.array_equal](x, y) for x, y in ((a, c), (_like(b, a), _like(d, c)))]
+    return weakened(np.logical_and(*parts_equal))
+
+
+def _like(im: Any, re: Any) -> Any:
+    """An imaginary part in the shape of the real one."""
+    return np.broadcast_to(im, np.shape(re)) if np.ndim(re) else im
 
 
 @_formula(np.isclose)
@@ -344,7 +366,7 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08) -> Any:
 
 @_formula(np.allclose)
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08) -> Any:
-    return np.all(isclose(a, b, rtol, atol))
+    return weakened(np.all(isclose(a, b, rtol, atol)))
 
 
 # --- writes ------------------------------------------------------------------------------------

@@ -75,7 +75,8 @@ def fill(self: Complex, value: Any) -> None:
 
 
 def conjugate(self: Any) -> Any:
-    return np.conjugate(self)
+    result: Any = np.conjugate(self)
+    return complex_ufuncs.weakened(result) if self.weak else result
 
 
 def _in_place(ufunc: np.ufunc) -> Any:

@@ -23,13 +23,13 @@ def number(x: Any) -> Any:
     """`x`, which must be one number, as a Python number."""
     if not isinstance(x, Tracer):
         return x
-    if isinstance(x, Array) and any(n != 1 for n in x.extents):
+    if x.is_array and any(n != 1 for n in x.extents):
         raise error(
             "only arrays of one element can be converted to Python numbers",
             hint="use the function of numpy, which works on whole arrays",
             kind=UnsupportedTypeError,
         )
-    return item(x)
+    return x.item()
 
 
 def as_float(x: Any) -> Any:
