@@ -330,6 +330,37 @@ def isreal(x: Any) -> Any:
 # --- questions ---------------------------------------------------------------------------------
 
 
+def _of_shapes(function: Function) -> None:
+    """A question that both parts answer alike."""
+
+    def of(*args: Any, **kwargs: Any) -> Any:
+        res = (parts(x)[0] if is_complex(x) else _part(x, 0) for x in args)
+        return FUNCTIONS[function](*res, **kwargs)
+
+    FORMULAS[function] = of
+
+
+for _function in (np.shape, np.size, np.ndim, np.shares_memory, np.may_share_memory):
+    _of_shapes(_function)
+
+
+@_formula(np.can_cast)
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    return np.can_cast(from_.dtype, to, casting)
+
+
+def _representative(x: Any) -> Any:
+    """What stands for a tracer in NumPy's promotion."""
+    return x.python_type(1) if complex_ufuncs.is_weak(x) else x.dtype
+
+
+@_formula(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    return np.result_type(
+        *(_representative(x) if isinstance(x, Tracer) else x for x in arrays_and_dtypes)
+    )
+
+
 @_formula(np.any)
 def any_(a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     return FUNCTIONS[np.any](a != 0, axis, keepdims=keepdims, where=where)

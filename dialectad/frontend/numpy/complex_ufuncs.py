@@ -66,7 +66,10 @@ def _dtype(x: Any) -> DType:
     return x.dtype if isinstance(x, Tracer | np.generic) else np.dtype(type(x))
 
 
-def _python_type(x: Any) -> Any:
+def kind_of(x: Any) -> Any:
+    """What stands for an operand in NumPy's promotion: its dtype, or the type of a Python number."""
+    if not is_weak(x):
+        return _dtype(x)
     found = x.python_type if isinstance(x, Tracer) else type(x)
     return BOOL if found is bool else found
 
@@ -79,7 +82,7 @@ def _loop(ufunc: np.ufunc, operands: Sequence[Any]) -> tuple[tuple[DType, ...], 
     if weak:
         inputs = [INT64 if (d := _dtype(x)) == BOOL else d for x in operands]
     else:
-        inputs = [_python_type(x) if is_weak(x) else _dtype(x) for x in operands]
+        inputs = [kind_of(x) for x in operands]
     try:
         found = ufuncs._resolve(ufunc, tuple(inputs))
     except TypeError:
