@@ -287,9 +287,13 @@ def flatten(tree: Any) -> tuple[list[Any], pytrees.TreeDef]:
     return leaves, structure
 
 
+PAIR = pytrees.Node(Complex, ("re", "im"), (pytrees.Leaf(), pytrees.Leaf()))
+"""The structure of a complex number or array."""
+
+
 def is_pair(structure: pytrees.TreeDef) -> bool:
     """Whether this is the structure of a complex number or array."""
-    return isinstance(structure, pytrees.Node) and structure.type is Complex
+    return structure == PAIR
 
 
 def imaginary(structure: pytrees.TreeDef) -> list[bool]:

@@ -32,14 +32,14 @@ from dialectad.levels import Level
 from dialectad.levels import of as level_of
 
 
-def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
+def _cotangents(call: Call, cotangent: Any, *, by_parts: bool) -> dict[int, SSAValue]:
     """The seeds by result position, from a pytree like the function's result."""
     structure = call.body.structure
     found = _leaves_like(cotangent, structure)
     if found is None:
         raise error("the cotangent doesn't have the structure of the function's result", kind=ShapeError)
     seeds = {}
-    for i, given in enumerate(conjugated(found, structure)):
+    for i, given in enumerate(found if by_parts else conjugated(found, structure)):
         if i not in call.positions:
             continue
         value = call.results[call.positions[i]]
@@ -83,17 +83,19 @@ def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
 
 
 def vjp_of(
-    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
+    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level, *, by_parts: bool = False
 ) -> tuple[Any, Any]:
-    """While tracing: what `function` gives, and a tuple of the cotangents of the primals."""
+    """While tracing: what `function` gives, and a tuple of the cotangents of the primals.
+
+    `by_parts`: of complex numbers they are the derivatives by the parts, see Note [Cotangents of complex
+    numbers].
+    """
     call = trace_call(function, primals, {})
     wanted = argument_leaves(call, primals, range(len(primals)))
-    gradients, values = pull_back(
-        call, [leaf for leaves in wanted for leaf in leaves], _cotangents(call, cotangent), level
-    )
-    rest = iter(gradients)
+    seeds = _cotangents(call, cotangent, by_parts=by_parts)
+    gradients, values = pull_back(call, [leaf for leaves in wanted for leaf in leaves], seeds, level)
     structure = complexes.flatten(tuple(primals))[1]
-    pulled = pytrees.unflatten(structure, conjugated(list(rest), structure))
+    pulled = pytrees.unflatten(structure, gradients if by_parts else conjugated(gradients, structure))
     return call.rebuild(values), pulled
 
 

@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from dialectad.frontend import pytrees, staging
+from dialectad.frontend.complexes import flatten_whole
 from dialectad.frontend.function import Function
 from dialectad.frontend.program import FromArgument, Program, Signature, Static, hashable
 from dialectad.tape import kernels, memory
@@ -80,7 +81,7 @@ def _operation(
             made = [structure.unflatten(rest) for structure in structures]
             positional = made[: len(made) - len(keywords)]
             result = callee()(*positional, **dict(zip(keywords, made[len(positional) :], strict=True)))
-            found = pytrees.flatten(result)[0]
+            found = flatten_whole(result)[0]
             results = [
                 leaf
                 for leaf, r in zip(found, program.results, strict=True)

@@ -10,8 +10,9 @@ import numpy as np
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import pytrees
+from dialectad.frontend.complexes import flatten_whole
 from dialectad.frontend.request import Argnums
-from dialectad.frontend.tracers import Array, ConcretizationError, Tracer
+from dialectad.frontend.tracers import ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
 from dialectad.tape.errors import error
 from dialectad.tape.kinds import Kind, Mode
@@ -57,7 +58,7 @@ def run(
         structures = {}
         made = []
         for n, arg in enumerate(args):
-            leaves, structure = pytrees.flatten(arg)
+            leaves, structure = flatten_whole(arg)
             if n in numbers:
                 leaves = [_active(tape, leaf, n) for leaf in leaves]
                 active[n], structures[n] = leaves, structure
@@ -66,7 +67,7 @@ def run(
             made.append(structure.unflatten(iter(leaves)))
         named = {}
         for name, arg in kwargs.items():
-            leaves, structure = pytrees.flatten(arg)
+            leaves, structure = flatten_whole(arg)
             named[name] = structure.unflatten(iter([_followed(tape, leaf) for leaf in leaves]))
         try:
             result = calls.call(function)(*made, **named)
@@ -74,7 +75,7 @@ def run(
             if tape.trace is None:
                 raise
             raise undecided(problem) from problem
-        leaves, structure = pytrees.flatten(result)
+        leaves, structure = flatten_whole(result)
         leaves = [_settled(tape, leaf) for leaf in leaves]
     return Run(tape, [active[n] for n in numbers], [structures[n] for n in numbers], leaves, structure)
 
@@ -113,14 +114,14 @@ def _active(tape: Tape, leaf: Any, n: int) -> TapeArray | TapeScalar:
 
 def _is_float(leaf: Any) -> bool:
     if isinstance(leaf, TapeValue | Tracer | np.ndarray | np.generic):
-        return leaf.dtype.kind == "f"
-    return type(leaf) is float
+        return leaf.dtype.kind in "fc"
+    return type(leaf) in (float, complex)
 
 
 def _followed(tape: Tape, leaf: Any) -> Any:
     """An argument that isn't differentiated by: arrays may be written into."""
-    if isinstance(leaf, np.ndarray | Array | TapeArray):
-        if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "fiub":
+    if isinstance(leaf, np.ndarray | TapeArray) or (isinstance(leaf, Tracer) and leaf.is_array):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "fiubc":
             return leaf
         return calls.followed(tape, leaf)
     return leaf
@@ -147,11 +148,12 @@ def finished(d: Any, kind: Kind, seen: set[int] | None = None) -> Any:
         recorded: Any = d
         if kind.form == "array":
             return np.broadcast_to(recorded, kind.shape).copy()
-        if isinstance(d, TapeArray | Array):
+        if isinstance(d, TapeArray) or (isinstance(d, Tracer) and d.is_array):
             recorded = recorded[()]
         return recorded.item() if kind.form == "python" else recorded
     if kind.form == "python":
-        return 0.0 if d is None else float(d)
+        number = complex if kind.dtype.kind == "c" else float
+        return number(0 if d is None else d)
     if kind.form == "scalar":
         return kind.dtype.type(0 if d is None else d)
     if d is None:
@@ -214,9 +216,15 @@ def cotangents(ran: Run, g: list[Any], seeds: Sequence[Any] = ()) -> list[Any]:
     """The cotangents of the arguments."""
     seen = {id(s) for s in seeds}
     return [
-        structure.unflatten(iter([finished(g[x.slot], kind_of(x), seen) for x in leaves]))
+        structure.unflatten(iter([finished(_conjugate(g[x.slot], kind_of(x)), kind_of(x), seen) for x in leaves]))
         for leaves, structure in zip(ran.arguments, ran.structures, strict=True)
     ]
+
+
+def _conjugate(d: Any, kind: Kind) -> Any:
+    """A cotangent as the user has it, from the derivatives by the parts, and back (see
+    Note [Cotangents of complex numbers])."""
+    return np.conjugate(d) if d is not None and kind.dtype.kind == "c" else d
 
 
 def _check_structure(ran: Run, has_aux: bool) -> None:
@@ -247,9 +255,10 @@ def _check_loss(loss: Any) -> None:
             hint="reduce it (numpy.sum, numpy.mean), or use vjp, jvp, jacrev or jacfwd",
             kind=ShapeError,
         )
-    if not kind.is_float:
+    if kind.dtype.kind != "f":
         raise error(
             f"a differentiated function must return a float scalar, not {kind.dtype}",
+            hint="return its real or imaginary part, or use vjp or jvp" if kind.is_float else None,
             kind=UnsupportedTypeError,
         )
 
@@ -269,14 +278,15 @@ def vjp(function: Function, primals: Sequence[Any]) -> tuple[Any, Callable[[Any]
     keep(ran)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        found, structure = pytrees.flatten(cotangent)
+        found, structure = flatten_whole(cotangent)
         if structure != ran.structure:
             raise error("the cotangent doesn't have the structure of the function's result", kind=ShapeError)
         slots, seeds = [], []
         for i, (leaf, given) in enumerate(zip(ran.leaves, found, strict=True)):
             if (slot := ran.slot(leaf)) >= 0:
                 slots.append(slot)
-                seeds.append(conform(given, kind_of(leaf), f"the cotangent of result {i}"))
+                kind = kind_of(leaf)
+                seeds.append(conform(_conjugate(given, kind), kind, f"the cotangent of result {i}"))
         return tuple(cotangents(ran, ran.tape.backward(seeded(slots, seeds)), seeds))
 
     return ran.value(), pullback
@@ -296,8 +306,8 @@ def keep(ran: Run) -> None:
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The value of `function`, and its derivative in the direction of `tangents`."""
     ran = run(function, primals, {}, range(len(primals)), "forward")
-    given, structure = pytrees.flatten(tuple(tangents))
-    if structure != pytrees.flatten(tuple(primals))[1]:
+    given, structure = flatten_whole(tuple(tangents))
+    if structure != flatten_whole(tuple(primals))[1]:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     leaves = [x for group in ran.arguments for x in group]
     seeds = {
