@@ -19,7 +19,7 @@ import numpy as np
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
-from dialectad.errors import UnsupportedTypeError
+from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, pytrees, views
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
@@ -305,6 +305,10 @@ def imaginary(structure: pytrees.TreeDef) -> list[bool]:
     return [flag for child in structure.children for flag in imaginary(child)]
 
 
-def refused(what: str, hint: str | None = None) -> Exception:
-    """The error of what complex numbers can't do."""
-    return error(f"{what} complex numbers", hint=hint, kind=UnsupportedTypeError)
+def no_jacobian(n: int) -> CompileError:
+    """The error of a Jacobian by an argument that is complex."""
+    return error(
+        f"argument {n} is complex, and the derivative by it needn't be one complex number for each element",
+        hint="differentiate by its real and imaginary parts, or use jvp or vjp",
+        kind=UnsupportedTypeError,
+    )

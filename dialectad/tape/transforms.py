@@ -10,7 +10,7 @@ import numpy as np
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import pytrees
-from dialectad.frontend.complexes import flatten_whole
+from dialectad.frontend.complexes import flatten_whole, no_jacobian
 from dialectad.frontend.request import Argnums
 from dialectad.frontend.tracers import ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
@@ -133,6 +133,8 @@ def _followed(tape: Tape, leaf: Any) -> Any:
 def conform(given: Any, kind: Kind, what: str) -> Any:
     """A tangent or cotangent for something of a kind."""
     shape = np.shape(given) if not isinstance(given, TapeValue | Tracer) else given.shape
+    if np.iscomplexobj(given) and kind.dtype.kind != "c":
+        raise error(f"{what} is complex, but what it belongs to is real", kind=ShapeError)
     if shape != kind.shape:
         raise error(f"{what} has shape {shape}, but {kind.shape} is expected", kind=ShapeError)
     if isinstance(given, TapeValue | Tracer):
@@ -349,9 +351,12 @@ def jacobian(
                 kind=UnsupportedTypeError,
             )
     ran = run(function, args, kwargs, numbers, mode)
+    for n, argument in zip(numbers, ran.arguments, strict=True):
+        if kind_of(argument[0]).dtype.kind == "c":
+            raise no_jacobian(n)
     for leaf in ran.leaves:
         dtype = getattr(leaf, "dtype", None) or np.dtype(type(leaf)) if kinds.is_numeric(leaf) else None
-        if dtype is None or dtype.kind != "f":
+        if dtype is None or dtype.kind not in "fc":
             what = dtype or type(leaf).__name__
             raise error(
                 f"a Jacobian is asked for of a function that returns a value of type {what}",
@@ -383,10 +388,16 @@ def _rows(ran: Run, argument: Any) -> list[Any]:
         slot, result = ran.slot(leaf), kind_of(leaf)
         rows = []
         for e in _basis(result):
-            g = ran.tape.backward({slot: e} if slot >= 0 else {})
-            rows.append(finished(g[argument.slot], kind))
+            parts = [ran.tape.backward({slot: s} if slot >= 0 else {})[argument.slot] for s in _parts_of(e)]
+            row = [finished(part, kind) for part in parts]
+            rows.append(row[0] if len(row) == 1 else row[0] + 1j * row[1])
         found.append(_assembled(rows, result, kind, last=False))
     return found
+
+
+def _parts_of(e: Any) -> list[Any]:
+    """The directions of the real and of the imaginary part, where there are both."""
+    return [e, 1j * e] if e.dtype.kind == "c" else [e]
 
 
 def _basis(kind: Kind) -> list[Any]:

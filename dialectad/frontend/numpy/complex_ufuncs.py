@@ -345,10 +345,16 @@ def sign(z: Parts) -> Any:
 # --- exponentials and logarithms ---------------------------------------------------------------
 
 
+def _times(size: Any, direction: Any) -> Any:
+    """The product, where infinity times 0 is 0."""
+    nothing = np.logical_and(direction == 0, np.isinf(size))
+    return _choose(nothing, direction, size * direction)
+
+
 @_formula(np.exp)
 def exp(z: Parts) -> Any:
     size = np.exp(z.re)
-    return size * np.cos(z.im), size * np.sin(z.im)
+    return size * np.cos(z.im), _times(size, np.sin(z.im))
 
 
 @_formula(np.log)
@@ -422,7 +428,7 @@ def _known_exponent(w: Parts) -> complex | None:
 
 @_formula(np.power, np.float_power)
 def power(z: Parts, w: Parts) -> Any:
-    """exp(w log(z)); 0 to a power is 0, and to the power 0 it is 1."""
+    """exp(w log(z)); 0 to a power is 0 if the real part of that is positive, and to the power 0 it is 1."""
     n = _known_exponent(w)
     if n is not None and z.im is not None and n.imag == 0:
         if n.real == 0:
@@ -437,7 +443,8 @@ def power(z: Parts, w: Parts) -> Any:
     logarithm = log(Parts(_choose(zero, 1.0, a), _choose(zero, 0.0, b) if z.im is not None else a * 0.0))
     re, im = exp(Parts(*multiply(Parts(*logarithm), w)))
     none = w.re == 0 if w.im is None else np.logical_and(w.re == 0, w.im == 0)
-    return _choose(zero, _choose(none, 1.0, 0.0), re), _choose(zero, 0.0, im)
+    nothing = _choose(w.re > 0, 0.0, np.nan)
+    return _choose(zero, _choose(none, 1.0, nothing), re), _choose(zero, _choose(none, 0.0, nothing), im)
 
 
 # --- trigonometry ------------------------------------------------------------------------------
@@ -445,12 +452,12 @@ def power(z: Parts, w: Parts) -> Any:
 
 @_formula(np.sinh)
 def sinh(z: Parts) -> Any:
-    return np.sinh(z.re) * np.cos(z.im), np.cosh(z.re) * np.sin(z.im)
+    return np.sinh(z.re) * np.cos(z.im), _times(np.cosh(z.re), np.sin(z.im))
 
 
 @_formula(np.cosh)
 def cosh(z: Parts) -> Any:
-    return np.cosh(z.re) * np.cos(z.im), np.sinh(z.re) * np.sin(z.im)
+    return np.cosh(z.re) * np.cos(z.im), _times(np.sinh(z.re), np.sin(z.im))
 
 
 _FLAT = 350.0
