@@ -41,8 +41,8 @@ class Complex(Tracer):
 
     @property
     def dtype(self) -> DType:  # pyright: ignore[reportIncompatibleVariableOverride]
-        kinds = [float(1) if is_weak_part(x) else x.dtype for x in (self.re, self.im)]
-        return dtypes.complex_of(np.result_type(*kinds))
+        strong = [x.dtype for x in (self.re, self.im) if not is_weak_part(x)]
+        return dtypes.complex_of(np.result_type(*strong)) if strong else dtypes.COMPLEX128
 
     @property
     def weak(self) -> bool:
@@ -79,7 +79,8 @@ class Complex(Tracer):
 
     def ssa(self) -> SSAValue:
         """The value as at the boundary."""
-        return join(lift(self.re).ssa(), lift(self.im).ssa())
+        element = dtypes.to_ir(dtypes.real_of(self.dtype))
+        return join(*(emit.cast(lift(x).ssa(), element) for x in (self.re, self.im)))
 
     def map(self, function: Callable[[Any], Any]) -> Any:
         """`function`, which is linear, of both parts."""
@@ -103,7 +104,11 @@ class Complex(Tracer):
         return self.map(lambda part: part.copy()) if self.is_array else self
 
     def item(self, *args: Any) -> Any:
-        return self.map(lambda part: lift(part).item(*args))
+        return self.map(lambda part: _python_float(lift(part).item(*args)))
+
+
+def _python_float(x: Scalar) -> Scalar:
+    return Scalar(emit.cast(x.ssa(), dtypes.to_ir(dtypes.FLOAT64)), weak=True)
 
 
 def is_weak_part(x: Any) -> bool:

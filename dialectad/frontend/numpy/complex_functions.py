@@ -152,6 +152,8 @@ def _linear(function: Function, implementation: Function, args: Sequence[Any], k
         return implementation(*bound.args, **bound.kwargs)
 
     re = part(0)
+    if isinstance(re, Array) and any(re is x for x in taken.values()):
+        re = re.copy()  # a real array, which becomes a complex one
     result = re if is_real else _paired(re, part(1))
     if is_real:
         without_imaginary(Complex(0.0, 0.0))
@@ -256,7 +258,7 @@ def multi_dot(arrays: Any) -> Any:
 def matrix_power(a: Any, n: Any) -> Any:
     if not isinstance(n, int) or n < 0:
         raise error("numpy.linalg.matrix_power of a complex matrix takes a known exponent of at least 0")
-    result: Any = np.eye(a.shape[-1]) + 0 * a
+    result: Any = FUNCTIONS[np.eye](a.shape[-1], dtype=a.dtype) + 0 * a
     while n:
         result, a, n = (result @ a if n & 1 else result), (a @ a if n > 1 else a), n >> 1
     return result

@@ -26,9 +26,12 @@ def to_complex(self: Any, dtype: Any, casting: str = "unsafe") -> Complex:
     """A real or complex array or number in a complex dtype."""
     target = complexes.supported_complex(dtype)
     _check_cast(self, target, casting)
-    re, im = parts(self)
     real = dtypes.real_of(target)
-    return paired(*(complex_ufuncs.as_real(part, real) for part in (re, im)))
+    return paired(*(_copied(part, real) for part in parts(self)))
+
+
+def _copied(part: Any, dtype: np.dtype[Any]) -> Any:
+    return part.astype(dtype) if isinstance(part, Array) else complex_ufuncs.as_real(part, dtype)
 
 
 def astype(
@@ -106,7 +109,7 @@ def define() -> None:
         setattr(Complex, function.__name__, function)
     members: dict[str, Any] = {
         "conj": conjugate,
-        "T": property(transpose),
+        "T": property(lambda self: self.map(lambda part: part.T) if self.is_array else self),
         "mT": property(lambda self: self.map(lambda part: part.mT)),
         "__float__": _refused("float"),
         "__int__": _refused("int"),

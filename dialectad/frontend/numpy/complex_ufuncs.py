@@ -144,11 +144,19 @@ def apply(ufunc: np.ufunc, *inputs: Any) -> Any:
     types, weak = _loop(ufunc, operands)
     loop = [_operand(x, dtype, weak=weak) for x, dtype in zip(operands, types, strict=False)]
     result = formula(*loop)
+    if isinstance(result, tuple):
+        given = [part for operand in loop for part in operand]
+        result = tuple(_apart(x, given) for x in result)
     if not weak and types[-1].kind in "fc":  # constants in the formulas are Python's numbers
         real = dtypes.real_of(types[-1])
         result = tuple(as_real(x, real) for x in result) if isinstance(result, tuple) else as_real(result, real)
     made = paired(*result) if isinstance(result, tuple) else result
     return weakened(made) if weak else made
+
+
+def _apart(x: Any, given: Sequence[Any]) -> Any:
+    """`x` as memory of its own, if it is one of what was given."""
+    return x.copy() if isinstance(x, Array) and any(x is other for other in given) else x
 
 
 _ORDER = (np.less, np.less_equal, np.greater, np.greater_equal, np.maximum, np.minimum, np.fmax, np.fmin)
@@ -440,7 +448,7 @@ def power(z: Parts, w: Parts) -> Any:
             return result if n.real > 0 else reciprocal(Parts(*result))
     a, b = z.re, 0.0 if z.im is None else z.im
     zero = np.logical_and(a == 0, b == 0)
-    logarithm = log(Parts(_choose(zero, 1.0, a), _choose(zero, 0.0, b) if z.im is not None else a * 0.0))
+    logarithm = log(Parts(_choose(zero, 1.0, a), 0.0 if z.im is None else _choose(zero, 0.0, b)))
     re, im = exp(Parts(*multiply(Parts(*logarithm), w)))
     none = w.re == 0 if w.im is None else np.logical_and(w.re == 0, w.im == 0)
     nothing = _choose(w.re > 0, 0.0, np.nan)
