@@ -174,7 +174,7 @@ def size(result):
 @pytest.mark.parametrize(
     ("program", "args", "levels"),
     [
-        (p[0], p[1:], ("linalg", "tape") if i % 3 else ("loop", "llvm") if i % 2 else ("graph", "llvm", "tape"))
+        (p[0], p[1:], (("linalg",), ("tape", "loop"), ("tape",), ("llvm",))[i % 4])
         for i, p in enumerate(PROGRAMS)
     ],
 )
