@@ -16,6 +16,7 @@ import numpy as np
 from dialectad.frontend.numpy import (
     builtins_,
     creation,
+    fourier,
     joining,
     linear,
     math_module,
@@ -53,6 +54,7 @@ for _ufunc in UFUNCS:
 __all__ = [
     "builtins_",
     "creation",
+    "fourier",
     "joining",
     "linear",
     "math_module",
