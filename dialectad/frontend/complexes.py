@@ -23,7 +23,16 @@ from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, pytrees, views
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
-from dialectad.frontend.tracers import Array, Scalar, Tracer, broadcast_extents, is_number, lift, supported, wrap
+from dialectad.frontend.tracers import (
+    Array,
+    Scalar,
+    Tracer,
+    broadcast_extents,
+    is_number,
+    lift,
+    supported,
+    wrap,
+)
 from dialectad.frontend.tracing import Storage, current, error
 
 
@@ -198,10 +207,13 @@ def _part_of(x: Any) -> Any:
     return x
 
 
+def _same_shape(a: tuple[Extent, ...], b: tuple[Extent, ...]) -> bool:
+    return len(a) == len(b) and all(map(emit.same_extent, a, b))
+
+
 def _spread(x: Any, shape: tuple[Extent, ...], dtype: DType) -> Array:
-    if isinstance(x, Array) and x.dtype == dtype and all(map(emit.same_extent, x.extents, shape)):
-        if len(x.extents) == len(shape):
-            return x
+    if isinstance(x, Array) and x.dtype == dtype and _same_shape(x.extents, shape):
+        return x
     element = dtypes.to_ir(dtype)
     if is_number(x):
         return Array.fresh(emit.full(shape, float(x), element))
@@ -244,9 +256,9 @@ class Argument:
     def write_back(self) -> None:
         """Let the memory hold what the parts do, if that changed."""
         trace = current()
-        now = [trace.read(part) for part in self.parts]
-        if any(a is not b for a, b in zip(now, self.before, strict=True)):
-            trace.write(self.storage, join(*now, trace.read(self.storage)))
+        re, im = (trace.read(part) for part in self.parts)
+        if (re, im) != self.before:
+            trace.write(self.storage, join(re, im, trace.read(self.storage)))
 
     def is_whole(self, x: Any) -> bool:
         """Whether `x` is this very argument."""

@@ -53,10 +53,11 @@ def _leaves_like(tree: Any, structure: pytrees.TreeDef) -> list[Any] | None:
     """The leaves of a tangent or cotangent for what has this structure: real numbers are complex ones too."""
     marks = pytrees.unflatten(structure, range(structure.count))
     wanted, whole = complexes.flatten_whole(marks)
-    found, given = complexes.flatten_whole(pytrees.unflatten(*reversed(complexes.flatten(tree))))
+    leaves, own = complexes.flatten(tree)
+    found, given = complexes.flatten_whole(pytrees.unflatten(own, leaves))
     if given != whole:
         return None
-    leaves: list[Any] = []
+    leaves = []
     for x, mark in zip(found, wanted, strict=True):
         if isinstance(mark, Complex):
             leaves += complexes.parts_like(x)
@@ -83,7 +84,12 @@ def _conform(given: Any, like: SSAValue, what: str) -> SSAValue:
 
 
 def vjp_of(
-    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level, *, by_parts: bool = False
+    function: Callable[..., Any],
+    primals: Sequence[Any],
+    cotangent: Any,
+    level: Level,
+    *,
+    by_parts: bool = False,
 ) -> tuple[Any, Any]:
     """While tracing: what `function` gives, and a tuple of the cotangents of the primals.
 

@@ -20,7 +20,6 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
     StringAttr,
-    TensorType,
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -289,9 +288,7 @@ def check_variables(variables: _Variables) -> None:
             )
 
 
-def _arguments(
-    scope: Scope, leaves: Sequence[LeafType]
-) -> tuple[list[Any], dict[int, complexes.Argument]]:
+def _arguments(scope: Scope, leaves: Sequence[LeafType]) -> tuple[list[Any], dict[int, complexes.Argument]]:
     parameters = iter(list(scope.block.args))
     made: list[Any] = []
     interleaved: dict[int, complexes.Argument] = {}

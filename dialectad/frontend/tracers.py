@@ -415,7 +415,9 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dic
     """A ufunc on operands of which at least one is traced."""
     from dialectad.frontend import complexes
 
-    if complexes.holds_complex((*inputs, *kwargs.values())) or complexes.is_complex_dtype(kwargs.get("dtype")):
+    if complexes.holds_complex((*inputs, *kwargs.values())) or complexes.is_complex_dtype(
+        kwargs.get("dtype")
+    ):
         from dialectad.frontend.numpy import complex_ufuncs
 
         return complex_ufuncs.apply_ufunc(ufunc, method, inputs, kwargs)

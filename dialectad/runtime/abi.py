@@ -9,8 +9,8 @@ Arguments and results are trees of exact `tuple`, `list` and `dict`, with a leaf
     results = Tree.tuple(leaf(ArrayResult(f64, (8,))), leaf(ArgumentResult(1)))
 
 The kernel is `i64 kernel(leaves..., captured..., outs...)`: an array is a pointer to its data, a scalar is
-passed by value (a bool as a zero-extended byte; a complex number is a pointer to its two parts), a static leaf is not passed; an out is a pointer, to
-the data of a fresh array or to a scalar.
+passed by value (a bool as a zero-extended byte; a complex number as a pointer to its two parts), a static
+leaf is not passed; an out is a pointer, to the data of a fresh array or to a scalar.
 """
 
 from __future__ import annotations

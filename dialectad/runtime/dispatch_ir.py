@@ -261,9 +261,7 @@ class EntryWriter:
 
         `volatile`: it lies in a list or dict. `wanted`: the leaves that become results.
         """
-        if volatile and (
-            tree.kind != "leaf" or _has_address(tree.value) or len(self._borrowed) in wanted
-        ):
+        if volatile and (tree.kind != "leaf" or _has_address(tree.value) or len(self._borrowed) in wanted):
             self.hold(value)
         match tree.kind:
             case "leaf":

@@ -107,7 +107,9 @@ def kernel(application: Application, spelling: Spelling) -> Kernel:
 
 def _traced(application: Application) -> Program:
     structure, seeds = _seeds(application)
-    groups = [[application.operands[i] for i in order] for order in (application.active, application.constant)]
+    groups = [
+        [application.operands[i] for i in order] for order in (application.active, application.constant)
+    ]
     signature = Signature(
         tuple(
             _in_parts(tree, iter(types))

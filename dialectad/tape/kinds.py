@@ -103,7 +103,7 @@ def of_value(value: Any, flavour: Flavour | None = None, active: bool = False) -
     elif isinstance(value, Scalar | Complex):
         form, dtype, shape = "python" if value.weak else "scalar", value.dtype, ()
     elif isinstance(inner := getattr(value, "kind", None), Kind):  # of another tape
-        inner = inner if inner.shape != (-1,) else of_value(value.value)
+        inner = inner if inner.shape != (-1,) else of_value(value.value)  # pyright: ignore
         form, dtype, shape = inner.form, inner.dtype, inner.shape
     elif isinstance(value, np.generic):
         form, dtype, shape = "scalar", value.dtype, ()

@@ -218,7 +218,9 @@ def cotangents(ran: Run, g: list[Any], seeds: Sequence[Any] = ()) -> list[Any]:
     """The cotangents of the arguments."""
     seen = {id(s) for s in seeds}
     return [
-        structure.unflatten(iter([finished(_conjugate(g[x.slot], kind_of(x)), kind_of(x), seen) for x in leaves]))
+        structure.unflatten(
+            iter([finished(_conjugate(g[x.slot], kind_of(x)), kind_of(x), seen) for x in leaves])
+        )
         for leaves, structure in zip(ran.arguments, ran.structures, strict=True)
     ]
 

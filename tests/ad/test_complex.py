@@ -1,4 +1,4 @@
-"""Derivatives of complex numbers at every level: by parts against finite differences, and JAX's convention."""
+"""Derivatives of complex numbers at every level: finite differences by parts, and JAX's convention."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ LEVELS = ("linalg", "loop", "llvm", "tape")
 
 def formulas(z, w):
     one = [np.exp(z), np.log(z), np.sqrt(z), np.sin(z), np.cos(z), np.tan(z), np.sinh(z), np.cosh(z)]
-    two = [np.tanh(z), np.square(z), 1 / z, np.reciprocal(z), np.log2(z), np.expm1(z), np.log1p(z), np.sign(z)]
+    two = [
+        np.tanh(z),
+        np.square(z),
+        1 / z,
+        np.reciprocal(z),
+        np.log2(z),
+        np.expm1(z),
+        np.log1p(z),
+        np.sign(z),
+    ]
     three = [z * w, z / w, z**w, w**z, z**3, z**-1, z**0.5, z**2.5, np.conj(z), -z, z - w.real, 2j * z]
     four = [np.abs(z) + 0j, np.angle(z) * 1j, z.real + 1j * z.imag**2, np.where(w.real > 0, z, 1j)]
     return np.stack([*one, *two, *three, *four])
@@ -48,7 +57,9 @@ def few(z, w):
 )
 def test_by_parts(function, level):
     directions = numbers(3), numbers(3)
-    above, below = (function(*(x + s * d for x, d in zip((Z, W), directions, strict=True))) for s in (1e-6, -1e-6))
+    above, below = (
+        function(*(x + s * d for x, d in zip((Z, W), directions, strict=True))) for s in (1e-6, -1e-6)
+    )
     out, tangent = da.jvp(function, (Z, W), directions, level=level)
     np.testing.assert_allclose(out, function(Z, W), rtol=1e-11)
     np.testing.assert_allclose(tangent, (above - below) / 2e-6, rtol=1e-6, atol=1e-7)
@@ -101,7 +112,12 @@ def test_awkward_points(level):
     for point, slope in ((complex(-4, 0.0), -0.25j), (complex(-4, -0.0), 0.25j)):
         np.testing.assert_allclose(da.vjp(np.sqrt, point, level=level)[1](1 + 0j)[0], slope, rtol=1e-12)
         np.testing.assert_allclose(da.vjp(np.log, point, level=level)[1](1 + 0j)[0], -0.25, rtol=1e-12)
-    for function in (np.abs, lambda z: np.real(np.sign(z) * 0), lambda z: abs(z) ** 2, lambda z: np.real(z**2)):
+    for function in (
+        np.abs,
+        lambda z: np.real(np.sign(z) * 0),
+        lambda z: abs(z) ** 2,
+        lambda z: np.real(z**2),
+    ):
         assert da.grad(lambda z, f=function: f(z), level=level)(0j) == 0
     for z in (numbers(0), numbers(1)):
         np.testing.assert_allclose(da.grad(lambda a: np.sum(np.abs(a) ** 2), level=level)(z), 2 * z.conj())

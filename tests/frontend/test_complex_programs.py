@@ -85,7 +85,16 @@ def becomes_complex(x):
 
 
 def apart(z, x):
-    y = [z + 1, +z, z.conj(), z - x, np.asarray(x, dtype=complex), x.astype(complex), np.array(z), z.astype(complex)]
+    y = [
+        z + 1,
+        +z,
+        z.conj(),
+        z - x,
+        np.asarray(x, dtype=complex),
+        x.astype(complex),
+        np.array(z),
+        z.astype(complex),
+    ]
     z[0], x[0] = 7j, 8.0
     for v in y:
         v[1] = 9 + 1j
@@ -168,7 +177,6 @@ def size(result):
     if isinstance(result, list | tuple):
         return sum([size(part) for part in result])
     return np.sum(np.real(result) * 1.3 + np.imag(result) * 0.7)
-
 
 
 @pytest.mark.parametrize(

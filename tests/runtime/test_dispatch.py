@@ -168,7 +168,9 @@ def test_the_arguments_come_through_as_they_are():
     assert [type(r) for r in results] == [type(v) for v in values]
 
 
-@pytest.mark.parametrize(("dtype", "weak"), [("complex128", False), ("complex64", False), ("complex128", True)])
+@pytest.mark.parametrize(
+    ("dtype", "weak"), [("complex128", False), ("complex64", False), ("complex128", True)]
+)
 def test_complex_scalars_come_through_in_memory(dtype, weak):
     dtype = np.dtype(dtype)
     part = {16: "double", 8: "float"}[dtype.itemsize]
@@ -456,7 +458,9 @@ def test_bad_signatures_are_refused(args, captured, results):
         make(NOTHING, args, results, captured)
 
 
-@pytest.mark.parametrize("dtype", [np.dtype(np.uint8), np.dtype(np.clongdouble), np.dtype(object), np.dtype(">f8")])
+@pytest.mark.parametrize(
+    "dtype", [np.dtype(np.uint8), np.dtype(np.clongdouble), np.dtype(object), np.dtype(">f8")]
+)
 def test_bad_types_are_refused(dtype):
     with pytest.raises(TypeError):
         ArrayArg(dtype, (3,))

@@ -169,7 +169,9 @@ def _complex_type(type_: Any) -> Callable[..., Any]:
     """`np.complex64(x)`"""
 
     def function(re: Any = 0, im: Any = 0.0, /) -> Any:
-        made = re + 1j * im if isinstance(im, Tracer) or im != 0 else re
+        made: Any = re
+        if isinstance(im, Tracer) or im != 0:
+            made = re + np.multiply(1j, im)
         if isinstance(made, list | tuple):
             return np.array(made, type_) if not holds_tracer(made) else CALLS[np.array](made, type_)
         return to_complex(made[()] if isinstance(made, Array) else made, type_)

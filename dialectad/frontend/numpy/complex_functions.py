@@ -110,9 +110,7 @@ def call(function: Function, implementation: Function, args: Sequence[Any], kwar
         return multilinear(lambda *factors: implementation(*factors, *args[count:], **kwargs), args[:count])
     if function in LINEAR:
         return _linear(function, implementation, args, kwargs)
-    raise error(
-        f"numpy.{function.__name__} is not supported for complex numbers", kind=UnsupportedTypeError
-    )
+    raise error(f"numpy.{function.__name__} is not supported for complex numbers", kind=UnsupportedTypeError)
 
 
 # --- linear functions --------------------------------------------------------------------------
@@ -126,7 +124,9 @@ def _linear(function: Function, implementation: Function, args: Sequence[Any], k
     try:
         bound = inspect.signature(implementation).bind(*args, **kwargs)
     except TypeError as problem:
-        raise error(f"numpy.{function.__name__}: {problem}", hint="this argument is not supported here") from None
+        raise error(
+            f"numpy.{function.__name__}: {problem}", hint="this argument is not supported here"
+        ) from None
     given = bound.arguments
     data = [name for name in LINEAR[function] if name in given]
     others = [name for name in given if name not in data]
@@ -348,7 +348,7 @@ for _function in (np.shape, np.size, np.ndim, np.shares_memory, np.may_share_mem
 
 @_formula(np.can_cast)
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
-    return np.can_cast(from_.dtype, to, casting)
+    return np.can_cast(from_.dtype, to, casting)  # pyright: ignore[reportArgumentType]
 
 
 def _representative(x: Any) -> Any:
@@ -358,9 +358,7 @@ def _representative(x: Any) -> Any:
 
 @_formula(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
-    return np.result_type(
-        *(_representative(x) if isinstance(x, Tracer) else x for x in arrays_and_dtypes)
-    )
+    return np.result_type(*(_representative(x) if isinstance(x, Tracer) else x for x in arrays_and_dtypes))
 
 
 @_formula(np.any)
@@ -436,10 +434,15 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
     return FUNCTIONS[np.linalg.norm](abs(x), ord, axis, keepdims)
 
 
+def _rows(function: Function, z: Any, axis: int) -> Any:
+    """`function` of the rows along an axis."""
+    return function(np.moveaxis(z, axis, 0))
+
+
 @_formula(np.cumprod, np.cumulative_prod)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     source, d = _along(a, axis, dtype)
-    return np.moveaxis(complex_scans.running_product(np.moveaxis(source, d, 0)), 0, d)
+    return np.moveaxis(_rows(complex_scans.running_product, source, d), 0, d)
 
 
 @_formula(np.prod)
@@ -452,7 +455,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, 
     axes = normalize_axes(axis, source.ndim)
     result = source
     for d in sorted(axes, reverse=True):
-        result = complex_scans.product(np.moveaxis(result, d, 0))
+        result = _rows(complex_scans.product, result, d)
     return np.expand_dims(result, axes) if keepdims and axes else result
 
 
@@ -461,4 +464,3 @@ def _along(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
 
     source: Any = a if dtype is None else lift(a).astype(dtype)
     return (np.ravel(source), 0) if axis is None else (source, normalize_axis(axis, source.ndim))
-

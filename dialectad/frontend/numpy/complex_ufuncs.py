@@ -23,10 +23,11 @@ from dialectad.frontend.tracing import error
 
 
 class Parts(NamedTuple):
-    """An operand in the dtype of the loop; no imaginary part if it is real."""
+    """An operand in the dtype of the loop."""
 
     re: Any
-    im: Any | None
+    im: Any
+    """None if the operand is real."""
 
 
 Formula = Callable[..., Any]
@@ -70,7 +71,7 @@ def kind_of(x: Any) -> Any:
     """What stands for an operand in NumPy's promotion: its dtype, or the type of a Python number."""
     if not is_weak(x):
         return _dtype(x)
-    found = x.python_type if isinstance(x, Tracer) else type(x)
+    found = x.python_type if isinstance(x, Scalar | Complex) else type(x)
     return BOOL if found is bool else found
 
 
@@ -123,7 +124,9 @@ def weakened(x: Any) -> Any:
     """A scalar as a Python number."""
     if isinstance(x, Complex):
         return x.map(weakened)
-    return Scalar(x.ssa(), weak=True) if isinstance(x, Scalar) else x.item() if isinstance(x, np.generic) else x
+    return (
+        Scalar(x.ssa(), weak=True) if isinstance(x, Scalar) else x.item() if isinstance(x, np.generic) else x
+    )
 
 
 def strong(x: Any) -> Any:
@@ -149,7 +152,9 @@ def apply(ufunc: np.ufunc, *inputs: Any) -> Any:
         result = tuple(_apart(x, given) for x in result)
     if not weak and types[-1].kind in "fc":  # constants in the formulas are Python's numbers
         real = dtypes.real_of(types[-1])
-        result = tuple(as_real(x, real) for x in result) if isinstance(result, tuple) else as_real(result, real)
+        result = (
+            tuple(as_real(x, real) for x in result) if isinstance(result, tuple) else as_real(result, real)
+        )
     made = paired(*result) if isinstance(result, tuple) else result
     return weakened(made) if weak else made
 
@@ -291,7 +296,7 @@ def subtract(z: Parts, w: Parts) -> Any:
 def multiply(z: Parts, w: Parts) -> Any:
     (a, b), (c, d) = z, w
     if d is None:
-        return a * c, b * c  # pyright: ignore[reportOptionalOperand]
+        return a * c, b * c
     if b is None:
         return a * c, a * d
     return a * c - b * d, a * d + b * c
@@ -302,7 +307,7 @@ def divide(z: Parts, w: Parts) -> Any:
     """By Smith's method: the part of `w` that is less is divided by the other one."""
     (a, b), (c, d) = z, w
     if d is None:
-        return a / c, b / c  # pyright: ignore[reportOptionalOperand]
+        return a / c, b / c
     b = 0.0 if b is None else b
     first = np.abs(c) >= np.abs(d)
     high, low = _choose(first, c, d), _choose(first, d, c)
@@ -347,7 +352,7 @@ def absolute(z: Parts) -> Any:
 def sign(z: Parts) -> Any:
     size = absolute(z)
     safe = _choose(size == 0, 1.0, size)
-    return z.re / safe, z.im / safe  # pyright: ignore[reportOptionalOperand]
+    return z.re / safe, z.im / safe
 
 
 # --- exponentials and logarithms ---------------------------------------------------------------
@@ -375,7 +380,7 @@ def _scaled(formula: Formula, before: float | None, after: float | None) -> Form
 
     def of(z: Parts) -> Any:
         if before is not None:
-            z = Parts(z.re * before, z.im * before)  # pyright: ignore[reportOptionalOperand]
+            z = Parts(z.re * before, z.im * before)
         re, im = formula(z)
         return (re, im) if after is None else (re * after, im * after)
 
@@ -390,7 +395,7 @@ FORMULAS[np.log10] = _scaled(log, None, 1 / float(np.log(10)))
 @_formula(np.expm1)
 def expm1(z: Parts) -> Any:
     """exp(a) cos(b) - 1 is (exp(a) - 1) cos(b) - 2 sin(b/2)^2, without a difference of like numbers."""
-    half = np.sin(z.im * 0.5)  # pyright: ignore[reportOptionalOperand]
+    half = np.sin(z.im * 0.5)
     return np.expm1(z.re) * np.cos(z.im) - 2.0 * half * half, np.exp(z.re) * np.sin(z.im)
 
 
@@ -405,7 +410,7 @@ def sqrt(z: Parts) -> Any:
     a, b = z
     s = np.copysign(1.0, b)
     t = np.sqrt((np.abs(a) + np.hypot(a, b)) * 0.5)
-    other = b / _choose(t == 0, 1.0, 2.0 * t)  # pyright: ignore[reportOptionalOperand]
+    other = b / _choose(t == 0, 1.0, 2.0 * t)
     right = np.logical_or(a >= 0, t == 0)
     return _choose(right, t, s * other), _choose(right, other, s * t)
 
@@ -486,7 +491,7 @@ def _turned(hyperbolic: Formula) -> Formula:
     """f(z) as -i h(iz)."""
 
     def of(z: Parts) -> Any:
-        re, im = hyperbolic(Parts(-z.im, z.re))  # pyright: ignore[reportOptionalOperand]
+        re, im = hyperbolic(Parts(-z.im, z.re))
         return im, -re
 
     return of
@@ -527,4 +532,3 @@ def _truth(z: Parts) -> Any:
 
 for _ufunc in (np.logical_and, np.logical_or, np.logical_xor, np.logical_not):
     FORMULAS[_ufunc] = functools.partial(lambda u, *operands: u(*map(_truth, operands)), _ufunc)
-

@@ -194,12 +194,12 @@ def irfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None) -> Any:
         weight = np.where((own == 0) | (2 * own == size), 1.0, 2.0).astype(re.dtype)
         angle = np.outer(own, np.arange(size)) % size
         if size <= _DIRECT:
-            roots = _roots(size, 1)[angle]
+            roots: Any = _roots(size, 1)[angle]
             return (re * weight) @ roots.real.astype(re.dtype) - (im * weight) @ roots.imag.astype(re.dtype)
         inside = ((own != 0) & (2 * own != size)).astype(re.dtype)
         back = slice(size - size // 2 - 1, 0, -1)
-        whole = np.concatenate([half, np.conjugate(half[:, back])], axis=1)
-        kept = paired(whole.real, np.concatenate([im * inside, -(im * inside)[:, back]], axis=1))
+        whole = np.concatenate([re, re[:, back]], axis=1)
+        kept = paired(whole, np.concatenate([im * inside, -(im * inside)[:, back]], axis=1))
         return _transform(kept, 1).real
 
     return _scaled(_along(z, d, of), factor)
@@ -303,4 +303,3 @@ TRANSFORMS: dict[Callable[..., Any], Callable[..., Any]] = {
 for _function, _implementation in TRANSFORMS.items():
     implements(_function)(_implementation)
     complex_functions.FORMULAS[_function] = _implementation
-

@@ -12,8 +12,9 @@ from xdsl.dialects import math as math_ops
 
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import emit
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import FLOAT64, INT64
-from dialectad.frontend.numpy.methods import cast_scalar, item
+from dialectad.frontend.numpy.methods import cast_scalar
 from dialectad.frontend.numpy.support import checked, holds_tracer, operand, scalar_value
 from dialectad.frontend.tracers import CALLS, Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import error
@@ -23,7 +24,7 @@ def number(x: Any) -> Any:
     """`x`, which must be one number, as a Python number."""
     if not isinstance(x, Tracer):
         return x
-    if x.is_array and any(n != 1 for n in x.extents):
+    if isinstance(x, Array | Complex) and any(n != 1 for n in x.extents):
         raise error(
             "only arrays of one element can be converted to Python numbers",
             hint="use the function of numpy, which works on whole arrays",

@@ -18,7 +18,9 @@ def run(function: Callable[..., Any], *args: Any) -> Any:
     signature, leaves = Signature.of(args, {})
     program = trace_program(function, signature, "f")
     verifier.check(program.module, "linalg")
-    values = [_interleaved(x) for x in leaves if isinstance(x, np.ndarray | np.generic | int | float | complex)]
+    values = [
+        _interleaved(x) for x in leaves if isinstance(x, np.ndarray | np.generic | int | float | complex)
+    ]
     captured = map(_interleaved, program.captured)
     results = [*evaluate(program.module, program.name, [*values, *captured])]
     finals = results[len(results) - len(program.inout) :] if program.inout else []

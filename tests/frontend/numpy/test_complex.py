@@ -1,4 +1,4 @@
-"""Complex numbers, traced and interpreted, compared with NumPy: values, dtypes, shapes and kinds of numbers."""
+"""Complex numbers, traced and interpreted, compared with NumPy: values, dtypes, shapes, kinds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,18 @@ def test_ufuncs(name):
 OPERATORS = [
     lambda z, w, x, n: (z + w, z - w, z * w, z / w, z**w, z + x, x - z, z * x, x * z, z / x, x / z, z**x),
     lambda z, w, x, n: (z * n, z + n, n - z, z / n, x * 1j, n * 1j, x + 2.0, 1j - x, x**1j, abs(x) ** z),
-    lambda z, w, x, n: (z * 2, 2 / z, z + True, z - 1j, (1 + 2j) / z, z / (1 + 2j), z**2, z**-2, z**0, z**0.5),
+    lambda z, w, x, n: (
+        z * 2,
+        2 / z,
+        z + True,
+        z - 1j,
+        (1 + 2j) / z,
+        z / (1 + 2j),
+        z**2,
+        z**-2,
+        z**0,
+        z**0.5,
+    ),
     lambda z, w, x, n: (-z, +z, abs(z), z == w, z != z, z == 1, z == x, z**3, z**2.5, z ** (1 - 1j), 2j**z),
     lambda z, w, x, n: (np.logical_and(z, x), np.logical_or(z, 0), np.add(z, x, dtype=complex)),
 ]
@@ -56,7 +67,12 @@ def test_operators_and_promotion(function):
 
 
 FUNCTIONS = [
-    lambda z, m, x: (z.sum(), np.sum(m, axis=0, keepdims=True), np.prod(m), np.prod(m, axis=1, keepdims=True)),
+    lambda z, m, x: (
+        z.sum(),
+        np.sum(m, axis=0, keepdims=True),
+        np.prod(m),
+        np.prod(m, axis=1, keepdims=True),
+    ),
     lambda z, m, x: (m.mean(0), np.cumsum(m), np.cumprod(m, axis=1), m.var(0), np.std(z), np.var(m, ddof=1)),
     lambda z, m, x: (np.sum(x, dtype=complex), np.sum(z, where=x > 0, initial=1j), sum(z), sum([z[0], 1j])),
     lambda z, m, x: (np.dot(z, z), m @ z, m @ m, m @ x, x @ m, np.vdot(z, x), np.inner(m, z), np.outer(z, x)),
@@ -72,10 +88,28 @@ FUNCTIONS = [
     lambda z, m, x: (np.diag(z), np.roll(z, 1), np.tile(z, 2), np.take(m, [1, 0], axis=1), np.split(z, 3)),
     lambda z, m, x: (np.pad(z, 1), np.flip(m), np.broadcast_to(z, (2, 3)), np.meshgrid(z, x), np.diff(z)),
     lambda z, m, x: (np.insert(z, 1, 1j), np.append(x, 1j), np.select([x > 0], [z], 1j), np.round(z, 1)),
-    lambda z, m, x: (np.interp(x, np.arange(3.0), z), np.trapezoid(z), np.gradient(z), np.average(z, weights=x)),
+    lambda z, m, x: (
+        np.interp(x, np.arange(3.0), z),
+        np.trapezoid(z),
+        np.gradient(z),
+        np.average(z, weights=x),
+    ),
     lambda z, m, x: (z.real, z.imag, np.real(z), np.imag(x), np.angle(z), np.angle(x), np.iscomplexobj(z)),
-    lambda z, m, x: (z.astype(np.complex64), x.astype(complex), z.astype(bool), np.complex64(x[0]), np.ndim(z)),
-    lambda z, m, x: (complex(x[0]), complex(x[0], x[1]), np.complex128(x[1]), z.tolist(), z[0].item(), len(z)),
+    lambda z, m, x: (
+        z.astype(np.complex64),
+        x.astype(complex),
+        z.astype(bool),
+        np.complex64(x[0]),
+        np.ndim(z),
+    ),
+    lambda z, m, x: (
+        complex(x[0]),
+        complex(x[0], x[1]),
+        np.complex128(x[1]),
+        z.tolist(),
+        z[0].item(),
+        len(z),
+    ),
     lambda z, m, x: (np.any(z), z.all(), np.count_nonzero(z), np.isclose(z, z + 1e-12), np.allclose(z, x)),
     lambda z, m, x: (np.add.reduce(m), np.multiply.reduce(z), np.add.outer(z, x), np.multiply.accumulate(z)),
     lambda z, m, x: (isinstance(z[0], np.complexfloating), np.iscomplex(z), np.isreal(x), np.isrealobj(z)),
