@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 import dialectad.frontend.numpy
-from dialectad.frontend.numpy import builtins_, math_module, methods, ufunc_methods, ufuncs
+from dialectad.frontend.numpy import (
+    builtins_,
+    complex_functions,
+    complex_ufuncs,
+    math_module,
+    methods,
+    ufunc_methods,
+    ufuncs,
+)
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Array
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -58,10 +66,20 @@ def _unsupported_ufuncs() -> list[str]:
     return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.REFUSED})
 
 
+def _name(function: Callable[..., Any]) -> str:
+    """The name by which a function is called."""
+    module = function.__module__.removeprefix("numpy").lstrip(".")
+    return f"{module}.{function.__name__}" if module in ("linalg", "fft") else function.__name__
+
+
 def page() -> str:
     """The text of the page."""
     functions, missing = _functions(np)
     linear, linear_missing = _functions(np.linalg)
+    transforms, _ = _functions(np.fft)
+    numbers = [u.__name__ for u in (*complex_ufuncs.FORMULAS, *complex_ufuncs.MULTILINEAR)]
+    tables = (complex_functions.LINEAR, complex_functions.MULTILINEAR, complex_functions.FORMULAS)
+    complex_ = [_name(function) for table in tables for function in table]
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
     refused = set(methods.REFUSED) | {"nonzero"}
     own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - refused - {"flat", "view"}
@@ -85,6 +103,8 @@ also from concrete arguments: {_listed(creators)}
 
 `numpy.linalg`: {_listed(linear)}
 
+`numpy.fft`: {_listed(transforms)}
+
 ## Ufuncs
 
 The loop is the one that NumPy takes for the operands' dtypes; a loop in float16 (of int8, mostly) is refused.
@@ -93,6 +113,14 @@ The loop is the one that NumPy takes for the operands' dtypes; a loop in float16
 
 Methods of ufuncs: `outer` and `at` of all of them, `reduce` of {_listed(reduced)}, `accumulate` of
 `add` `maximum` `minimum` `multiply`.
+
+## Complex numbers
+
+`complex64` and `complex128`. Ufuncs: {_listed(numbers)}
+
+Functions: {_listed(complex_)}
+
+What has an order (`<`, `max`, `sort`, ...) is refused for complex numbers.
 
 ## Attributes and methods of arrays
 
@@ -106,7 +134,7 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 ## Not supported
 
-- dtypes: complex, unsigned, float16, longdouble, datetime, strings, objects
+- dtypes: unsigned, float16, longdouble, datetime, strings, objects
 - ufuncs: {_listed(_unsupported_ufuncs())}
 - functions: {_listed(missing)}
 - `numpy.linalg`: {_listed(linear_missing)}
@@ -116,8 +144,11 @@ Built-in functions on values known only at run time: {_listed(python)}
 ## Where results differ from NumPy's
 
 - `broadcast_to`, `broadcast_arrays` and `diagonal` give copies instead of read-only views.
+- A real operand of a complex operation has no imaginary part, rather than one of 0, which
+  shows with infinities. Complex functions of infinities and NaN may give NaN where NumPy gives an infinity.
 - `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
-- `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
+- `hypot(inf, nan)` is NaN, and so is `abs` of such a complex number. The sign of a zero that `%` gives may
+  differ.
 - Python integers have 64 bits and wrap around; a float divided by zero gives infinity or NaN, where Python
   raises ZeroDivisionError (integers raise it here, too).
 - `min` and `max` of numbers of different types give the type that both promote to.

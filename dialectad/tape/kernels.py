@@ -25,6 +25,7 @@ from xdsl.ir import SSAValue
 
 from dialectad import passes
 from dialectad.dialects import context
+from dialectad.errors import CompileError
 from dialectad.frontend import complexes, dtypes, pytrees
 from dialectad.frontend.function import Function
 from dialectad.frontend.products import jvp_of, vjp_of
@@ -123,7 +124,11 @@ def _traced(application: Application) -> Program:
     def flat(*args: Any) -> list[Any]:
         return pytrees.flatten(both(*args))[0]
 
-    return trace_program(flat, signature, "kernel")
+    program = trace_program(flat, signature, "kernel")
+    wanted = [part for type_ in (*application.results, *_outputs(application)) for part in _parts(type_)]
+    if len(program.results) != len(wanted):  # a power of a negative number of Python's
+        raise CompileError("its result is of type complex for the values of this run only")
+    return program
 
 
 def _parts(type_: LeafType) -> list[tuple[str, LeafType]]:
