@@ -95,7 +95,7 @@ def test_nested(level):
     direction = numbers(3)
     slope = da.grad(f, level=level)
     expected = (slope(Z + 1e-5 * direction) - slope(Z - 1e-5 * direction)) / 2e-5
-    np.testing.assert_allclose(da.hvp(f, (Z,), direction[None], level=level), expected, rtol=1e-7)
+    np.testing.assert_allclose(da.hvp(f, (Z,), (direction,), level=level), expected, rtol=1e-7)
     reverse = da.grad(lambda z: np.real(np.sum(da.grad(f, level=level)(z) * direction)), level=level)(Z)
     np.testing.assert_allclose(reverse, expected, rtol=1e-7)
     for jacobian in (da.jacfwd, da.jacrev):
