@@ -13,7 +13,15 @@ import numpy as np
 
 import dialectad.frontend.numpy
 from dialectad.frontend import special
-from dialectad.frontend.numpy import builtins_, math_module, methods, ufunc_methods, ufuncs
+from dialectad.frontend.numpy import (
+    builtins_,
+    complex_functions,
+    complex_ufuncs,
+    math_module,
+    methods,
+    ufunc_methods,
+    ufuncs,
+)
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Array
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -59,10 +67,20 @@ def _unsupported_ufuncs() -> list[str]:
     return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.REFUSED})
 
 
+def _name(function: Callable[..., Any]) -> str:
+    """The name by which a function is called."""
+    module = function.__module__.removeprefix("numpy").lstrip(".")
+    return f"{module}.{function.__name__}" if module in ("linalg", "fft") else function.__name__
+
+
 def page() -> str:
     """The text of the page."""
     functions, missing = _functions(np)
     linear, linear_missing = _functions(np.linalg)
+    transforms, _ = _functions(np.fft)
+    numbers = [u.__name__ for u in (*complex_ufuncs.FORMULAS, *complex_ufuncs.MULTILINEAR)]
+    tables = (complex_functions.LINEAR, complex_functions.MULTILINEAR, complex_functions.FORMULAS)
+    complex_ = [_name(function) for table in tables for function in table]
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
     refused = set(methods.REFUSED)
     own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - refused - {"flat", "view"}
@@ -87,6 +105,8 @@ also from concrete arguments: {_listed(creators)}
 
 `numpy.linalg`: {_listed(linear)}
 
+`numpy.fft`: {_listed(transforms)}
+
 ## Ufuncs
 
 The loop is the one that NumPy takes for the operands' dtypes; a loop in float16 (of int8, mostly) is refused.
@@ -95,6 +115,14 @@ The loop is the one that NumPy takes for the operands' dtypes; a loop in float16
 
 Methods of ufuncs: `outer` and `at` of all of them, `reduce` of {_listed(reduced)}, `accumulate` of
 `add` `maximum` `minimum` `multiply`.
+
+## Complex numbers
+
+`complex64` and `complex128`. Ufuncs: {_listed(numbers)}
+
+Functions: {_listed(complex_)}
+
+What has an order (`<`, `max`, `sort`, ...) is refused for complex numbers.
 
 ## Attributes and methods of arrays
 
@@ -110,7 +138,7 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 ## Not supported
 
-- dtypes: complex, float16, longdouble, datetime, strings, objects
+- dtypes: float16, longdouble, datetime, strings, objects
 - ufuncs: {_listed(_unsupported_ufuncs())}
 - functions: {_listed(missing)}
 - `numpy.linalg`: {_listed(linear_missing)}
@@ -120,13 +148,16 @@ Built-in functions on values known only at run time: {_listed(python)}
 ## Where results differ from NumPy's
 
 - `broadcast_to`, `broadcast_arrays` and `diagonal` give copies instead of read-only views.
+- A real operand of a complex operation has no imaginary part, rather than one of 0, which
+  shows with infinities. Complex functions of infinities and NaN may give NaN where NumPy gives an infinity.
 - `where`, `clip` and the like of numbers give a scalar where NumPy gives an array of rank 0.
 - `sort` and `argsort` are stable, whatever their `kind`; `partition` and `argpartition` sort.
 - `bincount` with `minlength=n` is for numbers below n; a larger one is a `ValueError`. Without `minlength`
   its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time,
   which level graph can't do.
 - The residuals of `linalg.lstsq` are NaN where NumPy gives an empty array, since the rank is too low.
-- `hypot(inf, nan)` is NaN; the sign of a zero that `%` gives may differ.
+- `hypot(inf, nan)` is NaN, and so is `abs` of such a complex number. The sign of a zero that `%` gives may
+  differ.
 - Python integers have 64 bits and wrap around (`int(x)` of a `uint64` from 2**63 on raises OverflowError); a
   float divided by zero gives infinity or NaN, where Python raises ZeroDivisionError (integers raise it here,
   too).

@@ -15,6 +15,7 @@ from dialectad.errors import ShapeError
 from dialectad.frontend import carry, dtypes, emit, pytrees
 from dialectad.frontend.aliasing import Chosen, link_chosen
 from dialectad.frontend.carry import LeafType, Undefined, Variable
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.tracers import Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import Scope, Storage, current, error
 
@@ -23,6 +24,8 @@ def truth(test: Any) -> Any:
     """`test` as a condition: a Python bool where it is known, otherwise an `i1`."""
     if not isinstance(test, Tracer):
         return bool(test)
+    if isinstance(test, Complex):
+        test = test != 0
     if isinstance(test, Array):
         if test.size != 1:
             raise error(
@@ -155,6 +158,7 @@ def _merge(
         return _merge_leaves(
             name, *((None, known) if a.undefined else (known, None)), ways, result_of, chosen
         )
+    a, b = carry.alike(a, b)
     carry.check_same_structure(a, b)
     return _merge_leaves(name, a, b, ways, result_of, chosen)
 

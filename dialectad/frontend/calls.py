@@ -28,7 +28,7 @@ def outer(value: Any) -> Any:
     """
     if hasattr(type(value), "__next__") and active():
         return steps(value)
-    if type(value) is np.ndarray and value.dtype.kind == "f" and active():
+    if type(value) is np.ndarray and value.dtype.kind in "fc" and active():
         return lift(value)
     return value
 
@@ -67,6 +67,8 @@ def aug_item(container: Any, key: Any, operator: Callable[[Any, Any], Any], valu
 
 def changes(holder: Any, name: str, value: Any) -> None:
     """To be called before `holder.name = value`."""
+    if isinstance(holder, Tracer):  # `z.real = x` writes into an array
+        return
     mutation.changes(holder, name, value, is_attribute=True)
 
 
@@ -87,7 +89,7 @@ class _StandsFor(type):
 
 def stand_in(cls: type, is_instance: Callable[[Any, type], bool]) -> type:
     """What stands for a class of numbers or arrays in a `case`, with an `isinstance` of its own."""
-    if isinstance(cls, type) and issubclass(cls, float | int | np.generic | np.ndarray):
+    if isinstance(cls, type) and issubclass(cls, float | int | complex | np.generic | np.ndarray):
         return _StandsFor(cls.__name__, (), {"cls": cls, "is_instance": staticmethod(is_instance)})
     return cls
 

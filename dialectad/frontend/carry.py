@@ -16,7 +16,8 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
 from xdsl.ir import Attribute, SSAValue
 
 from dialectad.errors import UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, pytrees
+from dialectad.frontend import complexes, dtypes, emit, pytrees
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.tracers import Array, Scalar, Tracer, is_number, lift
 from dialectad.frontend.tracing import error
@@ -142,6 +143,15 @@ def is_internal(name: str) -> bool:
     return name.startswith("__da_")
 
 
+def _as_complex(x: Any) -> Complex:
+    """A real number or array as a complex one; nothing is emitted, as this may be needed elsewhere."""
+    if not isinstance(x, Array | np.ndarray):
+        return Complex(float(x) if type(x) is int else x, 0.0)
+    if not all(isinstance(n, int) for n in x.shape):
+        raise error("an array of a shape that is known only at run time becomes complex here")
+    return Complex(x, np.zeros(x.shape, np.result_type(x.dtype, np.float32)))
+
+
 @dataclass
 class Variable:
     """A variable with its leaves, at one point of the program."""
@@ -153,11 +163,34 @@ class Variable:
 
     @classmethod
     def of(cls, name: str, value: Any) -> Variable:
-        return cls(name, value, *pytrees.flatten(value))
+        return cls(name, value, *complexes.flatten(value))
 
     @property
     def undefined(self) -> bool:
         return isinstance(self.value, Undefined)
+
+    def pairs(self) -> Any:
+        """The value, in which known complex numbers are pairs too."""
+        return pytrees.unflatten(self.structure, self.leaves)
+
+    def with_complex(self, leaves: list[Any], others: list[Any], structure: pytrees.TreeDef) -> Variable:
+        """The variable, of whose `leaves` those are complex that are so among the others."""
+        made = [
+            _as_complex(x) if isinstance(y, Complex) and not isinstance(x, Complex) and is_dynamic(x) else x
+            for x, y in zip(leaves, others, strict=True)
+        ]
+        if all(x is y for x, y in zip(leaves, made, strict=True)):
+            return self
+        return Variable.of(self.name, pytrees.unflatten(structure, made))
+
+
+def alike(a: Variable, b: Variable) -> tuple[Variable, Variable]:
+    """Both, where what is complex in one and real in the other is complex in both."""
+    xs, structure = complexes.flatten_whole(a.pairs())
+    ys, other = complexes.flatten_whole(b.pairs())
+    if structure != other:
+        return a, b
+    return a.with_complex(xs, ys, structure), b.with_complex(ys, xs, structure)
 
 
 def check_same_structure(a: Variable, b: Variable) -> None:

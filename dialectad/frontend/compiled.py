@@ -16,7 +16,7 @@ from dialectad import locations, passes
 from dialectad.ad.choose_level import has_parts
 from dialectad.dialects import context
 from dialectad.errors import CompileError
-from dialectad.frontend import pytrees, tuning
+from dialectad.frontend import dtypes, pytrees, tuning
 from dialectad.frontend.program import (
     ArrayType,
     Constant,
@@ -89,7 +89,9 @@ class Compiled:
         """The C types of what the functions take before their outs."""
         inputs: list[Any] = []
         for leaf in self.program.signature.leaves:
-            if isinstance(leaf, ScalarType):
+            if isinstance(leaf, ScalarType) and dtypes.is_complex(leaf.dtype):
+                inputs.append(ctypes.c_void_p)
+            elif isinstance(leaf, ScalarType):
                 inputs.append(np.ctypeslib.as_ctypes_type(leaf.dtype))
             elif isinstance(leaf, ArrayType):
                 inputs += _array(leaf)
@@ -107,6 +109,10 @@ class Compiled:
         back: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         for i, (leaf, type_) in enumerate(zip(leaves, program.signature.leaves, strict=True)):
             if isinstance(type_, Static):
+                continue
+            if isinstance(type_, ScalarType) and dtypes.is_complex(type_.dtype):
+                keep.append(np.array(leaf, type_.dtype))
+                passed.append(keep[-1].ctypes.data)
                 continue
             if isinstance(type_, ScalarType):
                 passed.append(leaf.item() if isinstance(leaf, np.generic) else leaf)

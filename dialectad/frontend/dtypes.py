@@ -9,6 +9,7 @@ Note [Signedness]
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ DType = np.dtype[Any]
 BOOL, INT64, UINT64, FLOAT32, FLOAT64 = (
     np.dtype(t) for t in (np.bool_, np.int64, np.uint64, np.float32, np.float64)
 )
+
+COMPLEX128 = np.dtype(np.complex128)
 
 INDEX = IndexType()
 
@@ -66,6 +69,25 @@ def is_integral(dtype: DType) -> bool:
     return dtype.kind in "iu"
 
 
+_REAL: dict[DType, DType] = {np.dtype(np.complex64): FLOAT32, COMPLEX128: FLOAT64}
+_COMPLEX = {real: dtype for dtype, real in _REAL.items()}
+
+
+def is_complex(dtype: DType) -> bool:
+    """Whether this is a dtype of complex numbers that can be compiled, as pairs of floats."""
+    return dtype in _REAL and dtype.isnative
+
+
+def real_of(dtype: DType) -> DType:
+    """The dtype of the parts of complex numbers; any other dtype as it is."""
+    return _REAL.get(dtype, dtype)
+
+
+def complex_of(dtype: DType) -> DType:
+    """The dtype of complex numbers with parts of a dtype."""
+    return _COMPLEX.get(dtype, COMPLEX128)
+
+
 def to_ir(dtype: DType) -> Attribute:
     """The scalar type of a dtype that is supported."""
     return _TO_IR[dtype]
@@ -91,3 +113,9 @@ def is_unsigned(type_: Attribute) -> bool:
     if isinstance(type_, TensorType):
         type_ = type_.element_type
     return type_ == i1 or (isinstance(type_, IntegerType) and type_.signedness.data is Signedness.UNSIGNED)
+
+
+def memory_type(dtype: DType, shape: Sequence[int]) -> TensorType[Any]:
+    """The IR type of an array's memory: complex numbers are pairs along one more axis."""
+    pair = (2,) if dtype in _REAL else ()
+    return TensorType(to_ir(real_of(dtype)), (*shape, *pair))

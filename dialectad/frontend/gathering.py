@@ -17,6 +17,7 @@ from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
     Array,
     Tracer,
+    as_stored,
     broadcast_extents,
     converted,
     extents,
@@ -141,7 +142,7 @@ def scatter(array: Array, keys: Sequence[Any], value: Any) -> None:
     rest = [n for axis, n in enumerate(shape) if axis not in key.axes]
     lead = key.position
     target = [*rest[:lead], *key.shape, *rest[lead:]]
-    source = broadcast_to(converted(lift(value), array.dtype), target)
+    source = broadcast_to(converted(as_stored(lift(value), "unsafe"), array.dtype), target)
     sizes = [1 if axis in key.axes else n for axis, n in enumerate(shape)]
     placed_sizes = [*rest[:lead], *([1] * len(key.shape)), *rest[lead:]]
     dropped = frozenset(range(lead, lead + len(key.shape)))

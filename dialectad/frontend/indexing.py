@@ -15,6 +15,7 @@ from dialectad.frontend.masks import is_mask
 from dialectad.frontend.tracers import (
     Array,
     Scalar,
+    as_stored,
     converted,
     extents,
     lift,
@@ -64,7 +65,7 @@ def _element(array: Array, view: Array) -> SSAValue:
 
 
 def _set_element(array: Array, view: Array, step: views.Slice, value: Any) -> None:
-    tracer = lift(value)
+    tracer = as_stored(lift(value), "unsafe")
     scalar = converted(tracer, array.dtype)
     if extents(tracer):
         scalar = emit.extract(emit.reshape(scalar, ()), [])

@@ -13,6 +13,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.iterators import steps
@@ -89,7 +90,7 @@ def staged_iterable(items: Any) -> Staged | None:
         return items
     if isinstance(items, range):
         return _range(items.start, items.stop, items.step)
-    if isinstance(items, Array) or (isinstance(items, np.ndarray) and items.dtype.kind in "fiub"):
+    if isinstance(items, Array | Complex) or (isinstance(items, np.ndarray) and items.dtype.kind in "fiubc"):
         return _rows(lift(items))
     return None
 

@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, eager, emit, pytrees
+from dialectad.frontend import complexes, dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.function import Function
@@ -138,6 +138,8 @@ def _jacobian(
         call = trace_call(function, args, kwargs, chosen)
         wanted = argument_leaves(call, args, numbers)
         for n, leaves in zip(numbers, wanted, strict=True):
+            if complexes.is_pair(complexes.flatten(args[n])[1]):
+                raise complexes.no_jacobian(n)
             if pytrees.flatten(args[n])[1] != pytrees.Leaf():
                 raise error(
                     f"argument {n} is a {type(args[n]).__name__}, not one array or number",

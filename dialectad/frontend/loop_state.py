@@ -105,8 +105,24 @@ class LoopState:
         variable = after[slot.variable]
         return slot.entry if variable.undefined else variable.leaves[slot.leaf]
 
-    def widen(self, after: Sequence[Variable]) -> bool:
+    def _become_complex(self, after: list[Variable]) -> bool:
+        """Let what is complex at one end of the body be so at the other; say whether that is the start."""
+        changed = False
+        for i, (old, new) in enumerate(zip(self.before, after, strict=True)):
+            if old.undefined or new.undefined or not self.crosses(i) or old.value is new.value:
+                continue
+            self.before[i], after[i] = carry.alike(old, new)
+            if self.before[i] is not old:
+                self.slots = [slot for slot in self.slots if slot.variable != i]
+                changed = True
+        if changed:
+            self._make_slots()
+        return changed
+
+    def widen(self, after: list[Variable]) -> bool:
         """Adapt the slots to how the variables left the body, and say whether that changed any."""
+        if self._become_complex(after):
+            return True
         changed = False
         for slot in self.slots:
             leaf = self.leaf_after(slot, after)

@@ -25,7 +25,7 @@ from dialectad.frontend.dtypes import BOOL, INDEX, INT64, DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.gathering import Inside, broadcast_to, gather, scatter
 from dialectad.frontend.tracers import (
-    IN_PLACE,
+    BINARY,
     Array,
     Scalar,
     Tracer,
@@ -141,7 +141,7 @@ def _in_place(ufunc: np.ufunc) -> Any:
     return lambda self, other: self.update(ufunc, other)
 
 
-for _name, _ufunc in IN_PLACE.items():
+for _name, _ufunc in BINARY.items():
     setattr(Picked, f"__i{_name}__", _in_place(_ufunc))
 
 

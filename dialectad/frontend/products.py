@@ -12,7 +12,8 @@ from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import CompileError, ShapeError
-from dialectad.frontend import dtypes, eager, emit, pytrees, staging
+from dialectad.frontend import complexes, dtypes, eager, emit, pytrees, staging
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.function import Function
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import (
@@ -20,6 +21,7 @@ from dialectad.frontend.request import (
     LevelLike,
     argument_leaves,
     conform,
+    conjugated,
     is_weak,
     named,
     pull_back,
@@ -31,13 +33,14 @@ from dialectad.levels import Level
 from dialectad.levels import of as level_of
 
 
-def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
+def _cotangents(call: Call, cotangent: Any, *, by_parts: bool) -> dict[int, SSAValue]:
     """The seeds by result position, from a pytree like the function's result."""
-    found, structure = pytrees.flatten(cotangent)
-    if structure != call.body.structure:
+    structure = call.body.structure
+    found = _leaves_like(cotangent, structure)
+    if found is None:
         raise error("the cotangent doesn't have the structure of the function's result", kind=ShapeError)
     seeds = {}
-    for i, given in enumerate(found):
+    for i, given in enumerate(found if by_parts else conjugated(found, structure)):
         if i not in call.positions:
             continue
         value = call.results[call.positions[i]]
@@ -48,17 +51,44 @@ def _cotangents(call: Call, cotangent: Any) -> dict[int, SSAValue]:
     return seeds
 
 
+def _leaves_like(tree: Any, structure: pytrees.TreeDef) -> list[Any] | None:
+    """The leaves of a tangent or cotangent for what has this structure: real numbers are complex ones too."""
+    marks = pytrees.unflatten(structure, range(structure.count))
+    wanted, whole = complexes.flatten_whole(marks)
+    leaves, own = complexes.flatten(tree)
+    found, given = complexes.flatten_whole(pytrees.unflatten(own, leaves))
+    if given != whole:
+        return None
+    leaves = []
+    for x, mark in zip(found, wanted, strict=True):
+        if isinstance(mark, Complex):
+            leaves += complexes.parts_like(x)
+        elif isinstance(x, Complex):
+            return None
+        else:
+            leaves.append(x)
+    return leaves
+
+
 def vjp_of(
-    function: Callable[..., Any], primals: Sequence[Any], cotangent: Any, level: Level
+    function: Callable[..., Any],
+    primals: Sequence[Any],
+    cotangent: Any,
+    level: Level,
+    *,
+    by_parts: bool = False,
 ) -> tuple[Any, Any]:
-    """While tracing: what `function` gives, and a tuple of the cotangents of the primals."""
+    """While tracing: what `function` gives, and a tuple of the cotangents of the primals.
+
+    `by_parts`: of complex numbers they are the derivatives by the parts, see Note [Cotangents of complex
+    numbers].
+    """
     call = trace_call(function, primals, {}, level)
     wanted = argument_leaves(call, primals, range(len(primals)))
-    gradients, values = pull_back(
-        call, [leaf for leaves in wanted for leaf in leaves], _cotangents(call, cotangent), level
-    )
-    rest = iter(gradients)
-    pulled = tuple(pytrees.flatten(p)[1].unflatten(rest) for p in primals)
+    seeds = _cotangents(call, cotangent, by_parts=by_parts)
+    gradients, values = pull_back(call, [leaf for leaves in wanted for leaf in leaves], seeds, level)
+    structure = complexes.flatten(tuple(primals))[1]
+    pulled = pytrees.unflatten(structure, gradients if by_parts else conjugated(gradients, structure))
     return call.rebuild(values), pulled
 
 
@@ -137,8 +167,8 @@ def jvp_of(
     call = trace_call(function, primals, {}, level)
     wanted = argument_leaves(call, primals, range(len(primals)))
     leaves = [leaf for group in wanted for leaf in group]
-    given, structure = pytrees.flatten(tuple(tangents))
-    if structure != pytrees.flatten(tuple(primals))[1]:
+    given = _leaves_like(tuple(tangents), complexes.flatten(tuple(primals))[1])
+    if given is None:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     values = [
         conform(

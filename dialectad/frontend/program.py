@@ -21,7 +21,6 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
     StringAttr,
-    TensorType,
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -30,8 +29,9 @@ import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functi
 from dialectad.dialects import ad
 from dialectad.dialects.extents import NAMES
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, mutation, pytrees, regions, special, staging
+from dialectad.frontend import complexes, dtypes, emit, mutation, pytrees, regions, special, staging
 from dialectad.frontend.carry import Undefined
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.environment import Environment
@@ -99,7 +99,7 @@ class Signature:
         return cls(tuple(structures), tuple(kwargs), tuple(map(leaf_type, leaves))), leaves
 
 
-_WEAK = {bool: dtypes.BOOL, int: dtypes.INT64, float: dtypes.FLOAT64}
+_WEAK = {bool: dtypes.BOOL, int: dtypes.INT64, float: dtypes.FLOAT64, complex: dtypes.COMPLEX128}
 
 
 def leaf_type(leaf: Any) -> LeafType:
@@ -111,8 +111,6 @@ def leaf_type(leaf: Any) -> LeafType:
         return ScalarType(_checked(leaf.dtype), weak=False)
     if type(leaf) in _WEAK:
         return ScalarType(_WEAK[type(leaf)], weak=True)
-    if isinstance(leaf, complex):
-        _checked(np.dtype(complex))
     return Static(hashable(leaf))
 
 
@@ -140,7 +138,7 @@ class _Identity:
 
 
 def _checked(dtype: DType) -> DType:
-    if not dtypes.is_supported(dtype):
+    if not dtypes.is_supported(dtype) and not dtypes.is_complex(dtype):
         raise UnsupportedTypeError(
             f"an argument of dtype {dtype} is not supported",
             hint=f"use {dtypes.NAMES}, in native byte order",
@@ -213,6 +211,8 @@ class Body:
     """Storages of the arguments that the body writes into."""
     names: dict[SSAValue, Sequence[str]]
     """The names of the extents of parameters."""
+    interleaved: dict[int, complexes.Argument]
+    """The leaves that are arrays of complex numbers, where these are passed as they are."""
 
     @contextmanager
     def reopened(self) -> Iterator[None]:
@@ -229,10 +229,10 @@ class Body:
 
 def parameter_type(leaf: ArrayType | ScalarType) -> Any:
     """The IR type of the parameter for a leaf."""
-    element = dtypes.to_ir(leaf.dtype)
-    if not isinstance(leaf, ArrayType):
-        return element
-    return TensorType(element, [n if isinstance(n, int) else DYNAMIC_INDEX for n in leaf.shape])
+    if isinstance(leaf, ArrayType):
+        shape = [n if isinstance(n, int) else DYNAMIC_INDEX for n in leaf.shape]
+        return dtypes.memory_type(leaf.dtype, shape)
+    return dtypes.memory_type(leaf.dtype, ()) if dtypes.is_complex(leaf.dtype) else dtypes.to_ir(leaf.dtype)
 
 
 def trace_body(
@@ -257,7 +257,7 @@ def trace_body(
         names: dict[SSAValue, Sequence[str]] = {}
         if extents is None:
             extents = _named_extents(scope, leaves, names)
-        arguments = _arguments(scope, leaves, extents)
+        arguments, interleaved = _arguments(scope, leaves, extents)
         rest = iter(arguments)
         args = [structure.unflatten(rest) for structure in structures]
         positional = args[: len(args) - len(keywords)]
@@ -272,8 +272,11 @@ def trace_body(
             raise error(
                 "a generator can't be the result of a compiled function", hint="return a list instead"
             )
-        found, structure = pytrees.flatten(result)
+        found, structure = complexes.flatten(result)
+        for argument in interleaved.values():
+            argument.write_back()
         own = {a.storage for a in arguments if isinstance(a, Array)}
+        own |= {a.storage for a in interleaved.values()}
         outside = [s for s in scope.written() if s not in own]
         if outside:
             raise error(
@@ -285,7 +288,7 @@ def trace_body(
             if (stale := trace.stale.get(storage)) is not None:
                 raise stale.error()
         mutated = [s for s in scope.written() if s in own]
-    return Body(scope, arguments, found, structure, mutated, names)
+    return Body(scope, arguments, found, structure, mutated, names, interleaved)
 
 
 _Variables = list[tuple[str, CellType, Any]]
@@ -338,26 +341,32 @@ def _named_extents(
     shapes: list[tuple[Extent, ...]] = []
     typed = [leaf for leaf in leaves if not isinstance(leaf, Static)]
     for parameter, leaf in zip(list(scope.block.args), typed, strict=False):
+        pair = (2,) if dtypes.is_complex(leaf.dtype) else ()
+        entries = (*leaf.shape, *pair) if isinstance(leaf, ArrayType) else pair
         shape: list[Extent] = []
-        for axis, n in enumerate(leaf.shape if isinstance(leaf, ArrayType) else ()):
+        for axis, n in enumerate(entries):
             if isinstance(n, str) and n not in known:
                 known[n] = emit.op(tensor.DimOp(parameter, emit.constant(axis, dtypes.INDEX)))
             assert n is not None
             shape.append(known[n] if isinstance(n, str) else n)
         if any(isinstance(n, SSAValue) for n in shape):
-            assert isinstance(leaf, ArrayType)
-            names[parameter] = [n if isinstance(n, str) else "" for n in leaf.shape]
+            names[parameter] = [n if isinstance(n, str) else "" for n in entries]
         shapes.append(tuple(shape))
     return shapes
 
 
-def _arguments(scope: Scope, leaves: Sequence[LeafType], extents: Sequence[tuple[Extent, ...]]) -> list[Any]:
+def _arguments(
+    scope: Scope, leaves: Sequence[LeafType], extents: Sequence[tuple[Extent, ...]]
+) -> tuple[list[Any], dict[int, complexes.Argument]]:
     parameters = iter(zip(list(scope.block.args), extents, strict=False))
     made: list[Any] = []
-    for leaf in leaves:
+    interleaved: dict[int, complexes.Argument] = {}
+    for i, leaf in enumerate(leaves):
         match leaf:
             case Static():
                 made.append(plain(leaf.value))
+            case ScalarType() if dtypes.is_complex(leaf.dtype):
+                made.append(complexes.scalar_argument(next(parameters)[0], weak=leaf.weak))
             case ScalarType():
                 made.append(Scalar(next(parameters)[0], weak=leaf.weak))
             case ArrayType():
@@ -366,8 +375,12 @@ def _arguments(scope: Scope, leaves: Sequence[LeafType], extents: Sequence[tuple
                 if DYNAMIC_INDEX not in shape:
                     storage.extents = current().extents[value] = shape
                 scope.values[storage] = scope.entered[storage] = value
-                made.append(Array(storage))
-    return made
+                if dtypes.is_complex(leaf.dtype):
+                    interleaved[i] = complexes.Argument.of(storage, value)
+                    made.append(interleaved[i].number)
+                else:
+                    made.append(Array(storage))
+    return made, interleaved
 
 
 def finish(name: str, body: Body, results: Sequence[SSAValue], visibility: str | None) -> func.FuncOp:
@@ -423,16 +436,18 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         except RecursionError as problem:
             raise outlining.refusal(trace) or _endless(problem) from None
         own = {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
+        own |= {a.storage: i for i, a in body.interleaved.items()}
+        leaves, structure = complexes.flatten_whole(pytrees.unflatten(body.structure, body.leaves))
         results: list[ResultType] = []
         values: list[SSAValue] = []
         extents: list[SSAValue] = []
         with body.reopened():
-            for leaf in body.leaves:
-                type_, value = _result(leaf, own)
+            for leaf in leaves:
+                type_, value = _result(leaf, own, body.interleaved)
                 results.append(type_)
                 if value is not None:
                     values.append(value)
-                if isinstance(leaf, Array) and isinstance(type_, ArrayType):
+                if isinstance(leaf, Array | Complex) and isinstance(type_, ArrayType):
                     extents += [n for n in leaf.extents if isinstance(n, SSAValue)]
         made = finish(symbol, body, values, None)
         sizes = function_of_extents(made, extents, trace.symbol) if extents else None
@@ -446,7 +461,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
         signature,
         [array for array, _ in body.scope.arrays.values()],
         frozenset(own[s] for s in body.mutated),
-        body.structure,
+        structure,
         tuple(results),
         None if sizes is None else sizes.sym_name.data,
         trace.raised,
@@ -489,13 +504,18 @@ def _definition(function: Callable[..., Any]) -> Location | None:
     return Location(code.co_filename, code.co_firstlineno) if code else None
 
 
-def _result(leaf: Any, own: dict[Storage, int]) -> tuple[ResultType, SSAValue | None]:
-    if isinstance(leaf, Array):
-        if leaf.storage in own and not leaf.view:
-            return FromArgument(own[leaf.storage]), None
+def _result(
+    leaf: Any, own: dict[Storage, int], interleaved: dict[int, complexes.Argument]
+) -> tuple[ResultType, SSAValue | None]:
+    for i, argument in interleaved.items():
+        if argument.is_whole(leaf):
+            return FromArgument(i), None
+    if isinstance(leaf, Array) and leaf.storage in own and not leaf.view:
+        return FromArgument(own[leaf.storage]), None
+    if isinstance(leaf, Array) or (isinstance(leaf, Complex) and leaf.is_array):
         shape = tuple(n if isinstance(n, int) else None for n in leaf.extents)
         return ArrayType(leaf.dtype, shape), leaf.ssa()
-    if isinstance(leaf, Scalar):
+    if isinstance(leaf, Scalar | Complex):
         value = leaf.ssa()
         if value.type == dtypes.INDEX:
             value = emit.cast(value, dtypes.to_ir(dtypes.INT64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,12 @@ TreeDef = Leaf | Node
 _LEAF = Leaf()
 
 
-def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
-    """The leaves of a pytree in order, and its structure.
+def _no_leaf(_: Any) -> bool:
+    return False
+
+
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] = _no_leaf) -> tuple[list[Any], TreeDef]:
+    """The leaves of a pytree in order, and its structure; containers for which `is_leaf` holds stay whole.
 
     Examples
     --------
@@ -64,20 +68,23 @@ def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
     {'w': [4, 5], 'b': (6,)}
     """
     leaves: list[Any] = []
-    return leaves, _flatten(tree, leaves)
+    return leaves, _flatten(tree, leaves, is_leaf)
 
 
-def _flatten(tree: Any, leaves: list[Any]) -> TreeDef:
+def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool]) -> TreeDef:
     kind = type(tree)
+    if is_leaf(tree):
+        leaves.append(tree)
+        return _LEAF
     if tree is None:
         return Node(kind, (), ())
     if kind in (list, tuple) or (isinstance(tree, tuple) and hasattr(kind, "_fields")):
-        return Node(kind, (), tuple(_flatten(t, leaves) for t in tree))
+        return Node(kind, (), tuple(_flatten(t, leaves, is_leaf) for t in tree))
     if kind is dict:
-        return Node(kind, tuple(tree), tuple(_flatten(tree[key], leaves) for key in tree))
+        return Node(kind, tuple(tree), tuple(_flatten(tree[key], leaves, is_leaf) for key in tree))
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         keys = tuple(field.name for field in dataclasses.fields(tree))
-        return Node(kind, keys, tuple(_flatten(getattr(tree, k), leaves) for k in keys))
+        return Node(kind, keys, tuple(_flatten(getattr(tree, k), leaves, is_leaf) for k in keys))
     leaves.append(tree)
     return _LEAF
 

@@ -16,7 +16,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import emit, program, pytrees
+from dialectad.frontend import complexes, emit, program, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.numpy.support import require_same
@@ -112,7 +112,7 @@ def begin_call(
     leaves: list[Any] = []
     structures = []
     for arg in (*args, *kwargs.values()):
-        found, structure = pytrees.flatten(arg)
+        found, structure = complexes.flatten(arg)
         leaves += found
         structures.append(structure)
     leaves = [lift(leaf) if is_dynamic(leaf) else leaf for leaf in leaves]
@@ -170,7 +170,7 @@ def argument_leaves(call: Call, args: Sequence[Any], argnums: Sequence[int]) -> 
     """Per differentiated argument: the positions of its leaves among all leaves."""
     ranges, start = [], 0
     for arg in args:
-        count = pytrees.flatten(arg)[1].count
+        count = complexes.flatten(arg)[1].count
         ranges.append(list(range(start, start + count)))
         start += count
     for n in argnums:
@@ -255,6 +255,18 @@ def _like(argument: Tracer, cotangent: SSAValue) -> Tracer:
     if isinstance(argument, Array):
         return Array.fresh(cotangent, argument.extents)
     return wrap(cotangent, weak=is_weak(argument))
+
+
+def conjugated(values: Sequence[Any], structure: pytrees.TreeDef) -> list[Any]:
+    """Leaves of a structure, with the imaginary parts of complex numbers negated.
+
+    Note [Cotangents of complex numbers]
+        The IR differentiates by real and imaginary parts. A user's cotangent of z = x + iy is a complex
+        number w such that the differential is the real part of w dz: with `a` and `b` the cotangents of
+        x and y, w = a - ib. So cotangents are conjugated on their way in and out.
+    """
+    flags = complexes.imaginary(structure)
+    return [-value if flag else value for value, flag in zip(values, flags, strict=True)]
 
 
 def is_weak(leaf: Any) -> bool:

@@ -112,6 +112,11 @@ class Tracer:
         return self.size * self.itemsize
 
     @property
+    def is_array(self) -> bool:
+        """Whether it stands for an `ndarray`."""
+        return False
+
+    @property
     def real(self) -> Tracer:
         return self
 
@@ -186,6 +191,10 @@ class Array(Tracer):
     def __init__(self, storage: Storage, view: views.View = ()):
         self.storage = storage
         self.view = view
+
+    @property
+    def is_array(self) -> bool:
+        return True
 
     @classmethod
     def fresh(cls, value: SSAValue, extents: tuple[Extent, ...] | None = None) -> Array:
@@ -321,6 +330,10 @@ def lift(x: Any) -> Tracer:
         return Scalar(emit.constant(x, dtypes.INDEX), weak=True, interval=(x, x))
     if type(x) is float:
         return Scalar(emit.constant(x, dtypes.to_ir(FLOAT64)), weak=True)
+    if isinstance(x, complex | np.complexfloating) or (isinstance(x, np.ndarray) and x.dtype.kind == "c"):
+        from dialectad.frontend.complexes import lifted
+
+        return lifted(x)
     if isinstance(x, np.generic):
         dtype = supported(x.dtype)
         number = x.item()
@@ -438,6 +451,14 @@ def extents(t: Tracer) -> tuple[Extent, ...]:
 
 def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """A ufunc on operands of which at least one is traced."""
+    from dialectad.frontend import complexes
+
+    if complexes.holds_complex((*inputs, *kwargs.values())) or complexes.is_complex_dtype(
+        kwargs.get("dtype")
+    ):
+        from dialectad.frontend.numpy import complex_ufuncs
+
+        return complex_ufuncs.apply_ufunc(ufunc, method, inputs, kwargs)
     if method == "__call__" and len(inputs) > ufunc.nin:
         kwargs = {**kwargs, "out": tuple(inputs[ufunc.nin :])}
         inputs = inputs[: ufunc.nin]
@@ -469,7 +490,7 @@ def write_out(out: Any, result: Any, where: Any = True, casting: str = "same_kin
             "`out=`, or an in-place operator, needs an array of the function",
             hint="an array of the surrounding program must be passed as an argument to be written into",
         )
-    result = lift(result)
+    result = as_stored(lift(result), casting)
     weak = isinstance(result, Scalar) and result.weak
     if not weak and not np.can_cast(result.dtype, out.dtype, casting):  # pyright: ignore[reportArgumentType]
         raise error(
@@ -494,9 +515,20 @@ def _agrees(found: Extent, wanted: Extent) -> bool:
     return emit.same_extent(found, wanted) or (isinstance(found, int) and not isinstance(wanted, int))
 
 
+def as_stored(result: Tracer, casting: str) -> Tracer:
+    """What a real array keeps of a value that is assigned to it."""
+    from dialectad.frontend.complexes import Complex, without_imaginary
+
+    if casting != "unsafe" or not isinstance(result, Complex):
+        return result
+    if result.weak:
+        raise error("a real array can't hold a Python complex number", kind=UnsupportedTypeError)
+    return lift(without_imaginary(result))
+
+
 def _binary(ufunc: np.ufunc, *, reverse: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if not isinstance(other, Tracer | np.ndarray | np.generic | int | float | list | tuple):
+        if not isinstance(other, Tracer | np.ndarray | np.generic | int | float | complex | list | tuple):
             return NotImplemented
         operands = (other, self) if reverse else (self, other)
         return apply_ufunc(ufunc, "__call__", operands, {})
@@ -508,7 +540,7 @@ def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     return lambda self, other: apply_ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
 
 
-IN_PLACE = {
+BINARY = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -525,7 +557,7 @@ IN_PLACE = {
 }
 """The operators that have a form in place."""
 
-for _name, _ufunc in IN_PLACE.items():
+for _name, _ufunc in BINARY.items():
     setattr(Tracer, f"__{_name}__", _binary(_ufunc))
     setattr(Tracer, f"__r{_name}__", _binary(_ufunc, reverse=True))
     setattr(Array, f"__i{_name}__", _in_place(_ufunc))

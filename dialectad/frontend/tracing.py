@@ -160,6 +160,9 @@ class Trace:
     given: set[Storage] = field(default_factory=set)
     """The memory of arrays of the surrounding program, which is only read."""
 
+    pairs: dict[int, Any] = field(default_factory=dict)
+    """The complex arrays of the surrounding program, by identity: what stands for them."""
+
     names: dict[str, int] = field(default_factory=dict)
     """How many functions took each symbol name."""
 
@@ -333,7 +336,7 @@ class Trace:
         while root.parent is not None:
             root = root.parent
         if id(array) not in root.arrays:
-            type_ = TensorType(dtypes.to_ir(array.dtype), array.shape)
+            type_ = dtypes.memory_type(array.dtype, array.shape)
             storage = Storage(type_)
             root.values[storage] = root.block.insert_arg(type_, len(root.block.args))
             root.arrays[id(array)] = (array, storage)

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import TensorType
 
 from dialectad.dialects import ad
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, eager, emit, pytrees
+from dialectad.frontend import complexes, dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.function import Function
 from dialectad.frontend.recorded import Recorded
@@ -23,6 +23,7 @@ from dialectad.frontend.request import (
     Argnums,
     LevelLike,
     argument_leaves,
+    conjugated,
     is_weak,
     named,
     normalised,
@@ -57,6 +58,16 @@ def _float_scalar(leaf: Any) -> Tracer:
     return tracer
 
 
+def _refuse_complex(structure: pytrees.TreeDef) -> None:
+    """A gradient is that of a real function."""
+    if complexes.is_pair(structure):
+        raise error(
+            "a differentiated function must return a float scalar, not a complex one",
+            hint="return its real or imaginary part, or use vjp or jvp",
+            kind=UnsupportedTypeError,
+        )
+
+
 def _value_and_grad(
     function: Callable[..., Any],
     argnums: Argnums,
@@ -72,9 +83,11 @@ def _value_and_grad(
         structure = call.body.structure
         if not isinstance(structure, pytrees.Node) or len(structure.children) != 2:
             raise error("with has_aux=True the function must return a pair (loss, aux)", kind=ShapeError)
+        _refuse_complex(structure.children[0])
         if structure.children[0].count != 1:
             raise error("with has_aux=True the loss must be one scalar", kind=ShapeError)
-    elif len(call.body.leaves) != 1:
+    _refuse_complex(call.body.structure)
+    if not has_aux and len(call.body.leaves) != 1:
         raise error(
             "a differentiated function must return one float scalar",
             hint="use has_aux=True for a function that returns (loss, other results)",
@@ -88,8 +101,9 @@ def _value_and_grad(
     rest = iter(gradients)
     made = []
     for n in numbers:
-        structure = pytrees.flatten(args[n])[1]
-        made.append(structure.unflatten(rest))
+        structure = complexes.flatten(args[n])[1]
+        leaves = conjugated([next(rest) for _ in range(structure.count)], structure)
+        made.append(pytrees.unflatten(structure, leaves))
     return call.rebuild(values), made[0] if isinstance(argnums, int) else tuple(made)
 
 

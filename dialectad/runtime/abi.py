@@ -9,8 +9,8 @@ Arguments and results are trees of exact `tuple`, `list` and `dict`, with a leaf
     results = Tree.tuple(leaf(ArrayResult(f64, (8,))), leaf(ArgumentResult(1)))
 
 The kernel is `i64 kernel(leaves..., captured..., outs...)`: an array is a pointer to its data, a scalar is
-passed by value (a bool as a zero-extended byte), a static leaf is not passed; an out is a pointer, to
-the data of a fresh array or to a scalar.
+passed by value (a bool as a zero-extended byte; a complex number as a pointer to its two parts), a static
+leaf is not passed; an out is a pointer, to the data of a fresh array or to a scalar.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DTYPES: tuple[np.dtype, ...] = tuple(
     np.dtype(name)
     for name in (
         *("float64", "float32", "int64", "int32", "int16", "int8"),
-        *("uint64", "uint32", "uint16", "uint8", "bool"),
+        *("uint64", "uint32", "uint16", "uint8", "bool", "complex128", "complex64"),
     )
 )
 """The element types of kernels."""
@@ -56,7 +56,8 @@ class ArrayArg:
 
 @dataclass(frozen=True)
 class ScalarArg:
-    """A scalar: exactly the NumPy scalar type, or, when `weak`, exactly Python's float, int or bool."""
+    """A scalar: exactly the NumPy scalar type, or, when `weak`, exactly Python's float, int, bool
+    or complex."""
 
     dtype: np.dtype
     weak: bool = False
@@ -86,7 +87,7 @@ class ArrayResult:
 
 @dataclass(frozen=True)
 class ScalarResult:
-    """A NumPy scalar, or, when `weak`, a Python float, int or bool."""
+    """A NumPy scalar, or, when `weak`, a Python float, int, bool or complex."""
 
     dtype: np.dtype
     weak: bool = False

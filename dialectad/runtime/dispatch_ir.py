@@ -46,6 +46,7 @@ _API = {
     "PyLong_FromLongLong": "ptr @PyLong_FromLongLong(i64)",
     "PyLong_AsLongLongAndOverflow": "i64 @PyLong_AsLongLongAndOverflow(ptr, ptr)",
     "PyFloat_FromDouble": "ptr @PyFloat_FromDouble(double)",
+    "PyComplex_FromDoubles": "ptr @PyComplex_FromDoubles(double, double)",
     "PyDict_Size": "i64 @PyDict_Size(ptr)",
     "PyDict_GetItemWithError": "ptr @PyDict_GetItemWithError(ptr, ptr)",
     "PyErr_Clear": "void @PyErr_Clear()",
@@ -64,7 +65,10 @@ _PASSED = {
     "float32": "float",
     **{f"{sign}int{n}": f"i{n}" for sign in ("", "u") for n in (8, 16, 32, 64)},
     "bool": "i8 zeroext",
+    "complex128": "ptr",
+    "complex64": "ptr",
 }
+_PARTS = {"complex128": "double", "complex64": "float"}
 _HELPERS = f"""
 ; The data of an array that is as `spec` says (rank, flags, two words of the dtype, extents), or null.
 define internal ptr @array(ptr %object, ptr %spec) noinline nounwind {{
@@ -146,7 +150,14 @@ _SLOW, _FAIL, _ERROR = range(3)
 
 
 def _stored(dtype: np.dtype) -> str:
+    if dtype.kind == "c":
+        return f"[2 x {_PARTS[dtype.name]}]"
     return _PASSED[dtype.name].split()[0]
+
+
+def _has_address(leaf: Arg | Result | None) -> bool:
+    """Whether the kernel reads an argument where it lies."""
+    return isinstance(leaf, ArrayArg) or (isinstance(leaf, ScalarArg) and leaf.dtype.kind == "c")
 
 
 def _and_all(emit: EntryWriter, conditions: Sequence[str]) -> str:
@@ -247,9 +258,7 @@ class EntryWriter:
 
         `volatile`: it lies in a list or dict. `wanted`: the leaves that become results.
         """
-        if volatile and (
-            tree.kind != "leaf" or isinstance(tree.value, ArrayArg) or len(self._borrowed) in wanted
-        ):
+        if volatile and (tree.kind != "leaf" or _has_address(tree.value) or len(self._borrowed) in wanted):
             self.hold(value)
         match tree.kind:
             case "leaf":
@@ -295,7 +304,10 @@ class EntryWriter:
                 passed.append((leaf, self._weak(leaf, value)))
             case ScalarArg():
                 self._exactly(value, leaf.dtype.type)
-                passed.append((leaf, self.field(value, layout.VALUE, _stored(leaf.dtype))))
+                if leaf.dtype.kind == "c":
+                    passed.append((leaf, self._parts(value)))
+                else:
+                    passed.append((leaf, self.field(value, layout.VALUE, _stored(leaf.dtype))))
 
     def _array(self, leaf: ArrayArg, value: str) -> str:
         needed = layout.C_CONTIGUOUS | layout.ALIGNED | (layout.WRITEABLE if leaf.writable else 0)
@@ -305,6 +317,10 @@ class EntryWriter:
         data = self.value(f"call ptr @array(ptr {value}, ptr {self._constant(content)})")
         self.check(self.value(f"icmp ne ptr {data}, null"))
         return data
+
+    def _parts(self, value: str) -> str:
+        """The address of the parts of a complex number."""
+        return self.value(f"getelementptr i8, ptr {value}, i64 {layout.VALUE}")
 
     def _constant(self, content: str) -> str:
         """A global constant, one for each content."""
@@ -326,6 +342,9 @@ class EntryWriter:
                 number = self.call("PyLong_AsLongLongAndOverflow", f"ptr {value}", f"ptr {overflow}")
                 self.check(self.value(f"icmp eq i32 {self.value(f'load i32, ptr {overflow}')}, 0"))
                 return number
+            case "c":
+                self._exactly(value, complex)
+                return self._parts(value)
             case _:
                 self._exactly(value, float)
                 number = self.field(value, layout.VALUE, "double")
@@ -424,6 +443,9 @@ class EntryWriter:
         if not leaf.weak:
             descr = self.object(leaf.dtype)
             return self.call("PyArray_Scalar", f"ptr {place}", f"ptr {descr}", "ptr null")
+        if leaf.dtype.kind == "c":
+            re, im = (self.field(place, 8 * k, "double") for k in (0, 1))
+            return self.call("PyComplex_FromDoubles", f"double {re}", f"double {im}")
         number = self.value(f"load {type_}, ptr {place}")
         match leaf.dtype.kind:
             case "b":

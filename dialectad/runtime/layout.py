@@ -26,7 +26,7 @@ SIZE = 16
 ITEMS = 24
 """The first item of a tuple; the pointer to the items of a list."""
 VALUE = 16
-"""The number in a Python float or a NumPy scalar."""
+"""The number in a Python float or complex or a NumPy scalar."""
 DATA, NDIM, DIMS, DESCR, FLAGS = 16, 24, 32, 56, 64
 """Fields of an ndarray."""
 DESCR_WORD = 24
@@ -55,6 +55,7 @@ def _differences() -> list[str]:
         "list": _read(listed, SIZE, "q") == 2
         and ctypes.c_void_p.from_address(_read(listed, ITEMS) + 8).value == id(items[1]),
         "float": _read(1.5, VALUE, "d") == 1.5,
+        "complex": ctypes.string_at(id(1.5 + 2j) + VALUE, 16) == struct.pack("dd", 1.5, 2.0),
         "ndarray.data": _read(array, DATA) == array.ctypes.data,
         "ndarray.ndim": _read(array, NDIM, "i") == 2,
         "ndarray.shape": ctypes.string_at(_read(array, DIMS), 16) == struct.pack("qq", 2, 3),
@@ -88,7 +89,7 @@ def check() -> None:
 
 def descr_words(dtype: np.dtype) -> list[int]:
     """The values of `DESCR_WORD` for the native types that equal `dtype` (`long` and `long long`)."""
-    equal = (np.dtype(char) for char in "?bhilqBHILQfd")
+    equal = (np.dtype(char) for char in "?bhilqBHILQfdFD")
     return sorted({_read(d, DESCR_WORD, "q") for d in equal if d == dtype})
 
 

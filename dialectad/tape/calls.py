@@ -36,7 +36,7 @@ from dialectad.tape.values import TapeArray, TapeScalar, TapeValue
 TABLE: dict[Any, Callable[..., Any]] = {}
 """What is called -> what is called instead while recording."""
 
-_NUMERIC = "fiub"
+_NUMERIC = "fiubc"
 
 
 def call(function: Any) -> Any:
@@ -275,11 +275,13 @@ def _type(type_: Any) -> Callable[..., Any]:
     """`float(x)` and the like."""
 
     def convert(*args: Any) -> Any:
+        if len(args) == 2 and holds_tape(args):  # complex(x, y)
+            return apply(type_, args, {})
         if len(args) == 1 and isinstance(x := args[0], TapeValue) and (x.is_active or x.tape.flavour.nested):
             return apply(type_, args, {})
         if len(args) == 1 and holds_tape(args[0]):
             return apply(np.array, args, {"dtype": type_})
-        return _fresh(type_)(*args) if type_ is not float else float(*args)
+        return type_(*args) if type_ in (float, complex) else _fresh(type_)(*args)
 
     return convert
 
@@ -330,7 +332,7 @@ def _fill_table() -> None:
         function = getattr(math, name)
         if callable(function) and not name.startswith("_"):
             TABLE[function] = _math(function)
-    for type_ in (float, np.float64, np.float32):
+    for type_ in (float, complex, np.float64, np.float32, np.complex128, np.complex64):
         TABLE[type_] = _type(type_)
     TABLE[isinstance] = _isinstance
     for function in (map, filter, functools.reduce, itertools.starmap):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.frontend import pytrees, staging
+from dialectad.frontend.complexes import flatten_whole
 from dialectad.frontend.function import Function
 from dialectad.frontend.program import (
     ArrayType,
@@ -91,7 +92,7 @@ def _operation(
             made = [structure.unflatten(rest) for structure in structures]
             positional = made[: len(made) - len(keywords)]
             result = callee()(*positional, **dict(zip(keywords, made[len(positional) :], strict=True)))
-            found = pytrees.flatten(result)[0]
+            found = flatten_whole(result)[0]
             results = [
                 leaf
                 for leaf, r in zip(found, program.results, strict=True)

@@ -123,8 +123,8 @@ def _is_operand(x: Any, known: bool) -> bool:
     if isinstance(x, TapeValue | Tracer):
         return True
     if isinstance(x, np.ndarray):
-        return not known or x.dtype.kind == "f"
-    return isinstance(x, float | np.floating) and not known
+        return not known or x.dtype.kind in "fc"
+    return isinstance(x, float | complex | np.inexact) and not known
 
 
 def _can_be_known(found: list[Any]) -> bool:
@@ -135,7 +135,7 @@ def _with_known(x: Any) -> Any:
     """`x` with index arrays that nothing but a tape follows as plain ones."""
     if isinstance(x, TapeValue):
         plain = x
-        while isinstance(plain, TapeValue) and plain.dtype.kind != "f":
+        while isinstance(plain, TapeValue) and plain.dtype.kind not in "fc":
             plain = plain.value
         return plain if isinstance(plain, np.ndarray) else x
     if isinstance(x, list | tuple) and holds_tape(x):

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dialectad.frontend.tracers import Array, Tracer
+from dialectad.frontend.tracers import Tracer
+from dialectad.tape.tape import traced
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
@@ -50,16 +51,23 @@ def join(elements: tuple[Any, ...], dtype: Any) -> Any:
     return np.stack([cast(x, dtype) for x in elements])
 
 
-_PYTHON = frozenset((float, int, bool))
+def pair(re: Any, im: Any) -> Any:
+    """The complex number or array of these parts."""
+    if type(re) not in _PLAIN or type(im) not in _PLAIN:
+        return re + 1j * im
+    made = np.empty(np.broadcast_shapes(np.shape(re), np.shape(im)), np.result_type(re, im, 1j))
+    made.real, made.imag = re, im
+    return made if made.ndim else made[()]
+
+
+_PYTHON = frozenset((float, int, bool, complex))
 _PLAIN = frozenset((np.ndarray, *_PYTHON, *np.sctypeDict.values()))
 
 
 def _hosted(array: np.ndarray[Any, Any], like: Any) -> Any:
     """`array` as something that the tape or the trace to which `like` belongs can write into."""
     if isinstance(like, Tracer):
-        from dialectad.frontend.numpy.creation import constant_array
-
-        return Array.fresh(constant_array(array))
+        return traced(array)
     return like.tape.fresh(array)
 
 
@@ -70,7 +78,7 @@ NAMESPACE: dict[str, Any] = {
             "add multiply maximum minimum fmax fmin where einsum power sqrt logical_not arange"
             " arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil copysign cos cosh exp exp2 expm1"
             " floor fmod log log10 log1p log2 rint sin sinh tan tanh trunc inf nan"
-            " float64 float32 int64 int32 int16 int8 bool_"
+            " float64 float32 complex128 complex64 int64 int32 int16 int8 bool_"
         ).split()
     },
     **{f"math_{name}": getattr(math, name) for name in dir(math) if not name.startswith("_")},
@@ -80,5 +88,6 @@ NAMESPACE: dict[str, Any] = {
     "cast": cast,
     "number": number,
     "join": join,
+    "pair": pair,
 }
 """The names that kernels use."""

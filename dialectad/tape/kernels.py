@@ -15,8 +15,9 @@ What has no short form in NumPy (the pullback of `cumprod` is a loop) is called 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xdsl.dialects import func
@@ -24,7 +25,8 @@ from xdsl.ir import SSAValue
 
 from dialectad import passes
 from dialectad.dialects import context
-from dialectad.frontend import pytrees
+from dialectad.errors import CompileError
+from dialectad.frontend import complexes, dtypes, pytrees
 from dialectad.frontend.function import Function
 from dialectad.frontend.products import jvp_of, vjp_of
 from dialectad.frontend.program import (
@@ -105,17 +107,43 @@ def kernel(application: Application, spelling: Spelling) -> Kernel:
 
 
 def _traced(application: Application) -> Program:
-    seeds = _seeds(application)
+    structure, seeds = _seeds(application)
+    groups = [
+        [application.operands[i] for i in order] for order in (application.active, application.constant)
+    ]
     signature = Signature(
-        (_tuple(len(application.active)), _tuple(len(application.constant)), seeds[0]),
-        (),
-        (
-            *(application.operands[i] for i in application.active),
-            *(application.operands[i] for i in application.constant),
-            *seeds[1],
+        tuple(
+            _in_parts(tree, iter(types))
+            for tree, types in (*((_tuple(len(types)), types) for types in groups), (structure, seeds))
         ),
+        (),
+        tuple(part for type_ in (*groups[0], *groups[1], *seeds) for _, part in _parts(type_)),
     )
-    return trace_program(derivative(application), signature, "kernel")
+    both = derivative(application)
+
+    def flat(*args: Any) -> list[Any]:
+        return pytrees.flatten(both(*args))[0]
+
+    program = trace_program(flat, signature, "kernel")
+    wanted = [part for type_ in (*application.results, *_outputs(application)) for part in _parts(type_)]
+    if len(program.results) != len(wanted):  # a power of a negative number of Python's
+        raise CompileError("its result is of type complex for the values of this run only")
+    return program
+
+
+def _parts(type_: LeafType) -> list[tuple[str, LeafType]]:
+    """What a kernel that is printed sees of an operand: its parts, by attributes, if it is complex."""
+    if not dtypes.is_complex(type_.dtype):
+        return [("", type_)]
+    real = replace(type_, dtype=dtypes.real_of(type_.dtype))
+    return [(".real", real), (".imag", real)]
+
+
+def _in_parts(structure: pytrees.TreeDef, types: Iterator[LeafType]) -> pytrees.TreeDef:
+    """A structure whose leaves have these types, of which the complex ones are pairs."""
+    if isinstance(structure, pytrees.Leaf):
+        return complexes.PAIR if dtypes.is_complex(next(types).dtype) else structure
+    return replace(structure, children=tuple(_in_parts(child, types) for child in structure.children))
 
 
 def _tuple(count: int) -> pytrees.TreeDef:
@@ -133,7 +161,7 @@ def derivative(application: Application, level: Level = LEVEL) -> Callable[..., 
     """A function of the active operands, the others and the seeds that gives what it computes and the
     derivative, for the frontend to trace."""
     active, constant = application.active, application.constant
-    product = vjp_of if application.mode == "reverse" else jvp_of
+    product = functools.partial(vjp_of, by_parts=True) if application.mode == "reverse" else jvp_of
 
     def of(operands: Sequence[Any], others: Sequence[Any], seeds: Any) -> Any:
         def function(*varied: Any) -> Any:
@@ -153,36 +181,64 @@ def _printed(application: Application, program: Program, spelling: Spelling) -> 
     if program.captured:
         raise Unprintable("a constant array")
     order = [*application.active, *application.constant]
-    count = len(_seeds(application)[1])
-    names = [f"x{i}" for i in order] + [f"d{i}" for i in range(count)]
+    names = _names("x", order, [application.operands[i] for i in order])
+    seeds = _seeds(application)[1]
+    names += _names("d", range(len(seeds)), seeds)
     given: dict[SSAValue, str] = dict(zip(block.args, names, strict=True))
-    unsigned: set[SSAValue] = {
-        v for v, i in zip(block.args, order, strict=False) if _is_unsigned(application.operands[i])
-    }
+    types = [application.operands[i] for i in order for _ in _parts(application.operands[i])]
+    unsigned: set[SSAValue] = {v for v, t in zip(block.args, types, strict=False) if _is_unsigned(t)}
     leaves = _leaves(program, list(block.args), list(terminator.operands))
-    outputs = len(application.results)
-    for i, leaf in enumerate(leaves[:outputs]):
+    results = _names("r", range(len(application.results)), application.results)
+    types = [t for t in application.results for _ in _parts(t)]
+    for name, type_, leaf in zip(results, types, leaves, strict=False):
         if isinstance(leaf, SSAValue):
-            given.setdefault(leaf, f"r{i}")
-            if _is_unsigned(application.results[i]):
+            given.setdefault(leaf, name)
+            if _is_unsigned(type_):
                 unsigned.add(leaf)
-    wanted = leaves[outputs:]
+    wanted = leaves[len(results) :]
     printer = Printer(spelling, given, unsigned)
     texts = iter(printer.print([v for v in wanted if isinstance(v, SSAValue) and not _is_zero(v)]))
     found: list[Text | None] = [
         next(texts) if isinstance(v, SSAValue) and not _is_zero(v) else None for v in wanted
     ]
+    expressions = _joined(found, _outputs(application))
     return Kernel(
         tuple(printer.statements),
-        tuple(None if t is None else t.source for t in found),
-        tuple(t is not None and t.fresh for t in found),
-        frozenset(printer.used),
+        tuple(None if t is None else t.source for t in expressions),
+        tuple(t is not None and t.fresh for t in expressions),
+        frozenset(name.partition(".")[0] for name in printer.used),
         printer.constants,
     )
 
 
 def _is_unsigned(leaf: LeafType) -> bool:
     return leaf.dtype.kind == "u"
+
+
+def _names(letter: str, numbers: Sequence[int], types: Sequence[LeafType]) -> list[str]:
+    """What the printed source calls operands, results or cotangents, or their parts."""
+    return [f"{letter}{n}{name}" for n, t in zip(numbers, types, strict=True) for name, _ in _parts(t)]
+
+
+def _outputs(application: Application) -> Sequence[LeafType]:
+    """The types of what the kernel gives."""
+    if application.mode == "reverse":
+        return [application.operands[i] for i in application.active]
+    return application.results
+
+
+def _joined(texts: Sequence[Text | None], types: Sequence[LeafType]) -> list[Text | None]:
+    """The expressions of complex numbers, from those of their parts."""
+    rest = iter(texts)
+    found: list[Text | None] = []
+    for type_ in types:
+        parts = [next(rest) for _ in _parts(type_)]
+        if len(parts) == 1 or parts[0] is parts[1] is None:
+            found.append(parts[0])
+        else:
+            sources = ("0.0" if part is None else part.source for part in parts)
+            found.append(Text(f"pair({', '.join(sources)})"))
+    return found
 
 
 def _leaves(program: Program, arguments: list[SSAValue], returned: list[SSAValue]) -> list[SSAValue | None]:
@@ -210,8 +266,8 @@ def native(application: Application, level: Level = LEVEL) -> Kernel:
     both = derivative(application, level)
 
     def function(operands: Any, others: Any, seeds: Any) -> Any:
-        seeds = structure.unflatten(iter(pytrees.flatten(seeds)[0]))  # played as plain tuples
-        return pytrees.flatten(both(operands, others, seeds)[1])[0]
+        seeds = structure.unflatten(iter(complexes.flatten_whole(seeds)[0]))  # played as plain tuples
+        return complexes.flatten_whole(both(operands, others, seeds)[1])[0]
 
     compiled = Function(function, level)
     active, constant = application.active, application.constant

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.program import ArrayType, ScalarType
 from dialectad.frontend.recorded import Recorded
-from dialectad.frontend.tracers import Array, Scalar, Tracer
+from dialectad.frontend.tracers import Scalar, Tracer
 from dialectad.tape.errors import error
 
 Form = Literal["array", "scalar", "python"]
@@ -53,7 +54,8 @@ class Kind:
 
     @property
     def is_float(self) -> bool:
-        return self.dtype.kind == "f"
+        """Whether it may have a derivative: floats and complex numbers."""
+        return self.dtype.kind in "fc"
 
 
 _KINDS: dict[tuple[Any, ...], Kind] = {}
@@ -76,16 +78,17 @@ def kind(
 
 PLAIN: dict[type, Kind] = {
     float: kind("python", np.dtype(np.float64)),
+    complex: kind("python", np.dtype(np.complex128)),
     int: kind("python", np.dtype(np.int64)),
     bool: kind("python", np.dtype(np.bool_)),
-    **{t: kind("scalar", np.dtype(t)) for t in np.sctypeDict.values() if np.dtype(t).kind in "fiub"},
+    **{t: kind("scalar", np.dtype(t)) for t in np.sctypeDict.values() if np.dtype(t).kind in "fiubc"},
 }
 """The kinds of numbers by their type."""
 
 
 def is_numeric(x: Any) -> bool:
     """Whether `x` is an array or a number, maybe one that a tape or a trace follows."""
-    return isinstance(x, np.ndarray | np.generic | bool | int | float | Tracer | Recorded)
+    return isinstance(x, np.ndarray | np.generic | bool | int | float | complex | Tracer | Recorded)
 
 
 def of_value(value: Any, flavour: Flavour | None = None, active: bool = False) -> Kind:
@@ -95,12 +98,12 @@ def of_value(value: Any, flavour: Flavour | None = None, active: bool = False) -
         form, dtype, shape = plain.form, plain.dtype, ()
     elif isinstance(value, np.ndarray):
         form, dtype, shape = "array", value.dtype, value.shape
-    elif isinstance(value, Array):
+    elif isinstance(value, Tracer) and value.is_array:
         form, dtype, shape = "array", value.dtype, _static(value.shape)
-    elif isinstance(value, Scalar):
+    elif isinstance(value, Scalar | Complex):
         form, dtype, shape = "python" if value.weak else "scalar", value.dtype, ()
     elif isinstance(inner := getattr(value, "kind", None), Kind):  # of another tape
-        inner = inner if inner.shape != (-1,) else of_value(value.value)
+        inner = inner if inner.shape != (-1,) else of_value(value.value)  # pyright: ignore
         form, dtype, shape = inner.form, inner.dtype, inner.shape
     elif isinstance(value, np.generic):
         form, dtype, shape = "scalar", value.dtype, ()

@@ -293,7 +293,7 @@ def operand_of(x: Any, base: TapeArray) -> tuple[Any, bool]:
     """The plain value of what is to be written into `base`, and whether a derivative flows through that."""
     if not isinstance(x, TapeValue) or x.tape is not base.tape:
         return x, False
-    return x.value, x.slot >= 0 and base.value.dtype.kind == "f"
+    return x.value, x.slot >= 0 and base.value.dtype.kind in "fc"
 
 
 def store(x: TapeArray, key: Any, value: Any) -> None:
@@ -458,6 +458,8 @@ def add(g: Cotangents, slot: int, c: Any) -> None:
 def gathered(c: Any, kind: kinds.Kind) -> Any:
     """A new cotangent like `kind`, of a value that was broadcast and cast to the shape and dtype of `c`."""
     summed = unspread(c, kind.shape)
+    if kind.dtype.kind == "f":
+        summed = summed.real  # of what was written into a complex array
     if summed.dtype != kind.dtype:
         return summed.astype(kind.dtype)
     return summed if isinstance(summed, np.generic) or summed is not c else summed.copy()

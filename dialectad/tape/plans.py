@@ -31,6 +31,7 @@ import numpy as np
 
 from dialectad.errors import CompileError
 from dialectad.frontend import pytrees
+from dialectad.frontend.complexes import flatten_whole
 from dialectad.tape import kernels, kinds
 from dialectad.tape.errors import error
 from dialectad.tape.helpers import NAMESPACE
@@ -38,6 +39,8 @@ from dialectad.tape.kernels import Application, Kernel
 from dialectad.tape.kinds import Flavour, Kind
 from dialectad.tape.printing import ARRAYS, NUMBERS, Spelling
 from dialectad.tape.values import TapeArray, TapeScalar, TapeValue, is_writeable, shares_memory, view
+
+_DIFFERENTIABLE = (np.float32, np.float64, np.complex64, np.complex128)
 
 Forward = Callable[..., Any]
 KernelOf = Callable[[Application, Spelling], Kernel]
@@ -78,7 +81,7 @@ class Planner:
 
     def __post_init__(self):
         self.names = dict(NAMESPACE)
-        self.leaves, self.structure = pytrees.flatten(self.result)
+        self.leaves, self.structure = flatten_whole(self.result)
         self.active = tuple(i for i, k in enumerate(self.operands) if k.active)
         self.forms = [_kind_of_result(leaf) for leaf in self.leaves]
         self.kernel: Kernel | None = None
@@ -101,7 +104,7 @@ class Planner:
             "new": object.__new__,
             "again": self.operation.again,
             "play": play,
-            "flatten": pytrees.flatten,
+            "flatten": flatten_whole,
             "unflatten": pytrees.unflatten,
             "structure": self.structure,
             "shared": self.shared,
@@ -134,7 +137,7 @@ class Planner:
                 known = isinstance(leaf, str | np.dtype | type)
                 what = type(leaf).__name__
             else:
-                known = kind.dtype.kind in "biu" or kind.dtype in (np.float32, np.float64)
+                known = kind.dtype.kind in "biu" or kind.dtype in _DIFFERENTIABLE
                 what = str(kind.dtype)
             if not known:
                 raise self.refused(f"its result is of type {what}")
@@ -216,7 +219,7 @@ class Planner:
         if kind is None or (kind.form != "array" and not active):
             return [f" b{i} = r{i}"]
         lines: list[str] = []
-        if kind.form == "python" and self.operation.name == "power":
+        if kind.form == "python" and kind.dtype.kind == "f" and self.operation.name == "power":
             lines.append(f" if type(r{i}) is complex: changed()")
         indent = " "
         if not self.operation.elementwise and kind.form == "array":
@@ -474,7 +477,7 @@ class Planner:
         call = self.playback("copied", copied)
 
         def traced(*args: Any) -> Any:
-            return pytrees.flatten(operation.primitive(*args))[0][i]
+            return flatten_whole(operation.primitive(*args))[0][i]
 
         again = Repeated(
             Operation(operation.name, "call(" + names + ")", {"call": call}, traced, operation.again)

@@ -18,7 +18,7 @@ from dialectad.tape.functions import apply, holds_tape
 from dialectad.tape.kinds import PLAIN
 from dialectad.tape.values import Snapshot, TapeArray, TapeScalar, TapeValue, TapeView
 
-_OPERANDS = (TapeValue, np.ndarray, np.generic, int, float, Tracer)
+_OPERANDS = (TapeValue, np.ndarray, np.generic, int, float, complex, Tracer)
 
 
 # --- operators ---------------------------------------------------------------------------------
@@ -471,7 +471,18 @@ for _name, _known in {"shape": (), "ndim": 0, "size": 1}.items():
 TapeArray.T = property(lambda self: apply(np.transpose, (self,), {}))  # pyright: ignore
 TapeArray.mT = property(lambda self: apply(np.matrix_transpose, (self,), {}))  # pyright: ignore
 TapeScalar.T = property(lambda self: self)  # pyright: ignore
-TapeValue.real = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _real(self: TapeValue) -> Any:
+    return apply(np.real, (self,), {}) if self.dtype.kind == "c" else self
+
+
+def _imag(self: TapeValue) -> Any:
+    return apply(np.imag, (self,), {})
+
+
+TapeValue.real = property(_real, lambda self, value: indexing.set_(_real(self), ..., value))  # pyright: ignore
+TapeValue.imag = property(_imag, lambda self, value: indexing.set_(_imag(self), ..., value))  # pyright: ignore
 
 
 def _copy(self: Any, order: str = "C") -> Any:

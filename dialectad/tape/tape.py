@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from dialectad.frontend import tracing
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.tracers import Array
 from dialectad.tape.errors import error
 from dialectad.tape.kinds import Flavour, Mode
@@ -133,6 +134,8 @@ def traced(array: np.ndarray[Any, Any]) -> Any:
     """A new array of the function that is being compiled."""
     from dialectad.frontend.numpy.creation import constant_array
 
+    if array.dtype.kind == "c":
+        return Complex(*(Array.fresh(constant_array(part)) for part in (array.real, array.imag)))
     return Array.fresh(constant_array(array))
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import pytrees
+from dialectad.frontend.complexes import flatten_whole, no_jacobian
 from dialectad.frontend.request import Argnums
-from dialectad.frontend.tracers import Array, ConcretizationError, Tracer
+from dialectad.frontend.tracers import ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
 from dialectad.tape.calls import register_special
 from dialectad.tape.errors import error
@@ -59,7 +60,7 @@ def run(
         structures = {}
         made = []
         for n, arg in enumerate(args):
-            leaves, structure = pytrees.flatten(arg)
+            leaves, structure = flatten_whole(arg)
             if n in numbers:
                 leaves = [_active(tape, leaf, n) for leaf in leaves]
                 active[n], structures[n] = leaves, structure
@@ -68,7 +69,7 @@ def run(
             made.append(structure.unflatten(iter(leaves)))
         named = {}
         for name, arg in kwargs.items():
-            leaves, structure = pytrees.flatten(arg)
+            leaves, structure = flatten_whole(arg)
             named[name] = structure.unflatten(iter([_followed(tape, leaf) for leaf in leaves]))
         try:
             result = calls.call(function)(*made, **named)
@@ -76,7 +77,7 @@ def run(
             if tape.trace is None:
                 raise
             raise undecided(problem) from problem
-        leaves, structure = pytrees.flatten(result)
+        leaves, structure = flatten_whole(result)
         leaves = [_settled(tape, leaf) for leaf in leaves]
     return Run(tape, [active[n] for n in numbers], [structures[n] for n in numbers], leaves, structure)
 
@@ -115,14 +116,14 @@ def _active(tape: Tape, leaf: Any, n: int) -> TapeArray | TapeScalar:
 
 def _is_float(leaf: Any) -> bool:
     if isinstance(leaf, TapeValue | Tracer | np.ndarray | np.generic):
-        return leaf.dtype.kind == "f"
-    return type(leaf) is float
+        return leaf.dtype.kind in "fc"
+    return type(leaf) in (float, complex)
 
 
 def _followed(tape: Tape, leaf: Any) -> Any:
     """An argument that isn't differentiated by: arrays may be written into."""
-    if isinstance(leaf, np.ndarray | Array | TapeArray):
-        if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "fiub":
+    if isinstance(leaf, np.ndarray | TapeArray) or (isinstance(leaf, Tracer) and leaf.is_array):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind not in "fiubc":
             return leaf
         return calls.followed(tape, leaf)
     return leaf
@@ -134,6 +135,8 @@ def _followed(tape: Tape, leaf: Any) -> Any:
 def conform(given: Any, kind: Kind, what: str) -> Any:
     """A tangent or cotangent for something of a kind."""
     shape = np.shape(given) if not isinstance(given, TapeValue | Tracer) else given.shape
+    if np.iscomplexobj(given) and kind.dtype.kind != "c":
+        raise error(f"{what} is complex, but what it belongs to is real", kind=ShapeError)
     if shape != kind.shape:
         raise error(f"{what} has shape {shape}, but {kind.shape} is expected", kind=ShapeError)
     if isinstance(given, TapeValue | Tracer):
@@ -149,11 +152,12 @@ def finished(d: Any, kind: Kind, seen: set[int] | None = None) -> Any:
         recorded: Any = d
         if kind.form == "array":
             return np.broadcast_to(recorded, kind.shape).copy()
-        if isinstance(d, TapeArray | Array):
+        if isinstance(d, TapeArray) or (isinstance(d, Tracer) and d.is_array):
             recorded = recorded[()]
         return recorded.item() if kind.form == "python" else recorded
     if kind.form == "python":
-        return 0.0 if d is None else float(d)
+        number = complex if kind.dtype.kind == "c" else float
+        return number(0 if d is None else d)
     if kind.form == "scalar":
         return kind.dtype.type(0 if d is None else d)
     if d is None:
@@ -216,9 +220,17 @@ def cotangents(ran: Run, g: list[Any], seeds: Sequence[Any] = ()) -> list[Any]:
     """The cotangents of the arguments."""
     seen = {id(s) for s in seeds}
     return [
-        structure.unflatten(iter([finished(g[x.slot], kind_of(x), seen) for x in leaves]))
+        structure.unflatten(
+            iter([finished(_conjugate(g[x.slot], kind_of(x)), kind_of(x), seen) for x in leaves])
+        )
         for leaves, structure in zip(ran.arguments, ran.structures, strict=True)
     ]
+
+
+def _conjugate(d: Any, kind: Kind) -> Any:
+    """A cotangent as the user has it, from the derivatives by the parts, and back (see
+    Note [Cotangents of complex numbers])."""
+    return np.conjugate(d) if d is not None and kind.dtype.kind == "c" else d
 
 
 def _check_structure(ran: Run, has_aux: bool) -> None:
@@ -249,9 +261,10 @@ def _check_loss(loss: Any) -> None:
             hint="reduce it (numpy.sum, numpy.mean), or use vjp, jvp, jacrev or jacfwd",
             kind=ShapeError,
         )
-    if not kind.is_float:
+    if kind.dtype.kind != "f":
         raise error(
             f"a differentiated function must return a float scalar, not {kind.dtype}",
+            hint="return its real or imaginary part, or use vjp or jvp" if kind.is_float else None,
             kind=UnsupportedTypeError,
         )
 
@@ -271,14 +284,15 @@ def vjp(function: Function, primals: Sequence[Any]) -> tuple[Any, Callable[[Any]
     keep(ran)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        found, structure = pytrees.flatten(cotangent)
+        found, structure = flatten_whole(cotangent)
         if structure != ran.structure:
             raise error("the cotangent doesn't have the structure of the function's result", kind=ShapeError)
         slots, seeds = [], []
         for i, (leaf, given) in enumerate(zip(ran.leaves, found, strict=True)):
             if (slot := ran.slot(leaf)) >= 0:
                 slots.append(slot)
-                seeds.append(conform(given, kind_of(leaf), f"the cotangent of result {i}"))
+                kind = kind_of(leaf)
+                seeds.append(conform(_conjugate(given, kind), kind, f"the cotangent of result {i}"))
         return tuple(cotangents(ran, ran.tape.backward(seeded(slots, seeds)), seeds))
 
     return ran.value(), pullback
@@ -298,8 +312,8 @@ def keep(ran: Run) -> None:
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The value of `function`, and its derivative in the direction of `tangents`."""
     ran = run(function, primals, {}, range(len(primals)), "forward")
-    given, structure = pytrees.flatten(tuple(tangents))
-    if structure != pytrees.flatten(tuple(primals))[1]:
+    given, structure = flatten_whole(tuple(tangents))
+    if structure != flatten_whole(tuple(primals))[1]:
         raise error("the tangents don't have the structure of the primals", kind=ShapeError)
     leaves = [x for group in ran.arguments for x in group]
     seeds = {
@@ -341,9 +355,12 @@ def jacobian(
                 kind=UnsupportedTypeError,
             )
     ran = run(function, args, kwargs, numbers, mode)
+    for n, argument in zip(numbers, ran.arguments, strict=True):
+        if kind_of(argument[0]).dtype.kind == "c":
+            raise no_jacobian(n)
     for leaf in ran.leaves:
         dtype = getattr(leaf, "dtype", None) or np.dtype(type(leaf)) if kinds.is_numeric(leaf) else None
-        if dtype is None or dtype.kind != "f":
+        if dtype is None or dtype.kind not in "fc":
             what = dtype or type(leaf).__name__
             raise error(
                 f"a Jacobian is asked for of a function that returns a value of type {what}",
@@ -375,10 +392,16 @@ def _rows(ran: Run, argument: Any) -> list[Any]:
         slot, result = ran.slot(leaf), kind_of(leaf)
         rows = []
         for e in _basis(result):
-            g = ran.tape.backward({slot: e} if slot >= 0 else {})
-            rows.append(finished(g[argument.slot], kind))
+            parts = [ran.tape.backward({slot: s} if slot >= 0 else {})[argument.slot] for s in _parts_of(e)]
+            row = [finished(part, kind) for part in parts]
+            rows.append(row[0] if len(row) == 1 else row[0] + 1j * row[1])
         found.append(_assembled(rows, result, kind, last=False))
     return found
+
+
+def _parts_of(e: Any) -> list[Any]:
+    """The directions of the real and of the imaginary part, where there are both."""
+    return [e, 1j * e] if e.dtype.kind == "c" else [e]
 
 
 def _basis(kind: Kind) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from typing import Any
 
 import numpy as np
@@ -184,7 +185,7 @@ def test_outer_arrays_are_data():
 
 
 REFUSED = {
-    "float": (lambda x: np.sum(np.asarray([1.0]) * complex(x[0]).real), "a Python complex"),
+    "float": (lambda x: array.array("d", [x[0]])[0] * np.sum(x), "a Python float"),
     "random": (lambda x: np.sum(x) * np.random.default_rng(0).random(), "random numbers"),
     "outer_list": (lambda x: SWITCH.append(1.0) or np.sum(x), "changes a list"),
     "outer_array": (lambda x: DATA.fill(0.0) or np.sum(x), "written into by a compiled function"),

@@ -13,9 +13,11 @@ from xdsl.ir import SSAValue
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import branches, dtypes, emit
 from dialectad.frontend.calls import call
+from dialectad.frontend.complexes import Complex, paired, parts
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64
 from dialectad.frontend.iterators import by_steps
-from dialectad.frontend.numpy import intervals, reductions, selection
+from dialectad.frontend.numpy import complex_ufuncs, intervals, math_module, reductions, selection
+from dialectad.frontend.numpy.complex_methods import to_complex
 from dialectad.frontend.numpy.math_module import number, weak
 from dialectad.frontend.numpy.methods import cast_scalar
 from dialectad.frontend.numpy.support import (
@@ -37,6 +39,8 @@ def _cast(dtype: Any) -> Callable[..., Any]:
         if rest:
             raise error("a second argument is not supported for values known only at run time")
         tracer = lift(number(x))
+        if isinstance(tracer, Complex):
+            float(tracer)  # which refuses
         assert isinstance(tracer, Scalar)
         return cast_scalar(tracer, dtype, weak=True)
 
@@ -155,16 +159,36 @@ def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
     return base**exp if mod is None else base**exp % mod
 
 
+def _complex(re: Any = 0.0, im: Any = 0.0, /) -> Any:
+    """`complex(x)` and `complex(x, y)`, which is x + iy"""
+    (a, b), (c, d) = (parts(number(x)) for x in (re, im))
+    return complex_ufuncs.weakened(paired(*(math_module.as_float(x) for x in (a - d, b + c))))
+
+
+def _complex_type(type_: Any) -> Callable[..., Any]:
+    """`np.complex64(x)`"""
+
+    def function(re: Any = 0, im: Any = 0.0, /) -> Any:
+        made: Any = re
+        if isinstance(im, Tracer) or im != 0:
+            made = re + np.multiply(1j, im)
+        if isinstance(made, list | tuple):
+            return np.array(made, type_) if not holds_tracer(made) else CALLS[np.array](made, type_)
+        return to_complex(made[()] if isinstance(made, Array) else made, type_)
+
+    return _either(type_, function)
+
+
 def _isinstance(x: Any, classes: Any, /) -> bool:
     """A traced array passes for an ndarray, a traced number for the type that it has when it runs."""
     if not isinstance(x, Tracer):
         return isinstance(x, classes)
     if isinstance(x, classes):
         return True
-    if isinstance(x, Array):
+    if x.is_array:
         stands_for: type = np.ndarray
     else:
-        assert isinstance(x, Scalar)
+        assert isinstance(x, Scalar | Complex)
         stands_for = x.python_type if x.weak else x.dtype.type
     every = classes if isinstance(classes, tuple) else getattr(classes, "__args__", (classes,))
     return any(
@@ -191,6 +215,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     sum: _sum,
     any: _fold(np.logical_or, True, reductions.any_),
     all: _fold(np.logical_and, False, reductions.all_),
+    complex: _complex,
     round: _round,
     pow: _pow,
     divmod: lambda a, b, /: (a // b, a % b),
@@ -232,6 +257,8 @@ def _numpy_type(type_: Any) -> Callable[..., Any]:
         dtype = supported(type_)
         if isinstance(x, list | tuple):
             return creation_array(x, dtype)
+        if isinstance(x, Complex):
+            float(x)  # which refuses
         x = operand(x)
         if isinstance(x, Array):
             return Array.fresh(emit.cast(x.ssa(), dtypes.to_ir(dtype)))
@@ -242,6 +269,8 @@ def _numpy_type(type_: Any) -> Callable[..., Any]:
     return _either(type_, function)
 
 
+for _type in (np.complex128, np.complex64):
+    CALLS[_type] = _complex_type(_type)
 for _type in (dtype.type for dtype in dtypes.SUPPORTED):
     CALLS[_type] = _numpy_type(_type)
 

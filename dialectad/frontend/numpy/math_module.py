@@ -12,6 +12,7 @@ from xdsl.dialects import math as math_ops
 
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import emit
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import FLOAT64, INT64
 from dialectad.frontend.numpy import math_floats, math_integers
 from dialectad.frontend.numpy.methods import cast_scalar
@@ -26,12 +27,14 @@ def number(x: Any) -> Any:
     """`x`, which must be one number: an array's only element."""
     if not isinstance(x, Tracer):
         return x
-    if isinstance(x, Array) and any(n != 1 for n in x.extents):
+    if isinstance(x, Array | Complex) and any(n != 1 for n in x.extents):
         raise error(
             "only arrays of one element can be converted to Python numbers",
             hint="use the function of numpy, which works on whole arrays",
             kind=UnsupportedTypeError,
         )
+    if isinstance(x, Complex):
+        return x.item()
     return Scalar(emit.extract(x.ssa(), [0] * x.ndim)) if isinstance(x, Array) else x
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
+from dialectad.frontend.complexes import is_complex_dtype
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, UINT64
 from dialectad.frontend.numpy import (
+    complex_methods,
     products,
     reductions,
     scans,
@@ -20,7 +22,7 @@ from dialectad.frontend.numpy import (
     sorting,
 )
 from dialectad.frontend.numpy.support import checked
-from dialectad.frontend.tracers import Array, Scalar, Tracer, converted, supported, write_out
+from dialectad.frontend.tracers import FUNCTIONS, Array, Scalar, Tracer, converted, supported, write_out
 from dialectad.frontend.tracing import error
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -57,7 +59,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 
 def _method(name: str) -> Callable[..., Any]:
-    function = checked(name, METHODS[name])
+    function = FUNCTIONS.get(getattr(np, name, None)) or checked(name, METHODS[name])  # pyright: ignore
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
@@ -91,6 +93,8 @@ def astype(
     self: Tracer, dtype: Any, order: Any = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
 ) -> Any:
     """ndarray.astype"""
+    if is_complex_dtype(dtype):
+        return complex_methods.to_complex(self, dtype, casting)
     target = supported(dtype)
     if not np.can_cast(self.dtype, target, casting):  # pyright: ignore[reportArgumentType]
         raise error(
@@ -179,6 +183,7 @@ for _name, _hint in REFUSED.items():
 for _function in (reshape, transpose, astype, item, tolist, conjugate):
     setattr(Tracer, _function.__name__, _function)
 Tracer.conj = conjugate  # pyright: ignore[reportAttributeAccessIssue]
+complex_methods.define()
 Array.fill = fill
 Array.sort = sorting.sort_in_place  # pyright: ignore[reportAttributeAccessIssue]
 Array.partition = sorting.partition_in_place  # pyright: ignore[reportAttributeAccessIssue]

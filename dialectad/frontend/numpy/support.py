@@ -15,7 +15,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit
+from dialectad.frontend import complexes, dtypes, emit
 from dialectad.frontend.dtypes import FLOAT64, INDEX, INT64, DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracers import (
@@ -71,12 +71,29 @@ def checked(name: str, implementation: Implementation, *, out: bool = True) -> I
     return function
 
 
+def _for_complex(function: Callable[..., Any], implementation: Implementation) -> Implementation:
+    """`implementation`, or what `function` does with complex numbers where there are any."""
+    names = list(inspect.signature(implementation).parameters)
+    position = names.index("dtype") if "dtype" in names else len(names)
+
+    @functools.wraps(implementation)
+    def either(*args: Any, **kwargs: Any) -> Any:
+        dtype = args[position] if len(args) > position and position < len(names) else kwargs.get("dtype")
+        if complexes.is_complex_dtype(dtype) or complexes.holds_complex((*args, *kwargs.values())):
+            from dialectad.frontend.numpy.complex_functions import call
+
+            return call(function, implementation, args, kwargs)
+        return implementation(*args, **kwargs)
+
+    return either
+
+
 def implements(*functions: Callable[..., Any]) -> Callable[[Implementation], Implementation]:
     """Register what NumPy functions do on tracers."""
 
     def register(implementation: Implementation) -> Implementation:
         for function in functions:
-            FUNCTIONS[function] = checked(function.__name__, implementation)
+            FUNCTIONS[function] = _for_complex(function, checked(function.__name__, implementation))
         return implementation
 
     return register
@@ -87,7 +104,7 @@ def intercepts(*functions: Callable[..., Any]) -> Callable[[Implementation], Imp
 
     def register(implementation: Implementation) -> Implementation:
         for function in functions:
-            CALLS[function] = checked(function.__name__, implementation)
+            CALLS[function] = _for_complex(function, checked(function.__name__, implementation))
             FUNCTIONS[function] = CALLS[function]
         return implementation
 

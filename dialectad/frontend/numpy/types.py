@@ -36,10 +36,22 @@ def isscalar(element: Any) -> bool:
     return not isinstance(element, Array) if isinstance(element, Tracer) else np.isscalar(element)
 
 
-@implements(np.iscomplexobj, np.iscomplex)
-def iscomplexobj(x: Any) -> Any:
+@implements(np.iscomplexobj)
+def iscomplexobj(x: Any) -> bool:
     """numpy.iscomplexobj"""
     return False
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """numpy.iscomplex"""
+    return np.not_equal(0 * np.isfinite(x), 0)
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    """numpy.isreal"""
+    return np.logical_not(iscomplex(x))
 
 
 @implements(np.isrealobj)
@@ -58,6 +70,13 @@ def real(val: Any) -> Any:
 def imag(val: Any) -> Any:
     """numpy.imag"""
     return np.zeros_like(val)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """numpy.angle"""
+    turned = np.arctan2(np.zeros_like(z), z)
+    return np.rad2deg(turned) if deg else turned
 
 
 @implements(np.shares_memory, np.may_share_memory)

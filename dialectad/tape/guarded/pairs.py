@@ -19,7 +19,7 @@ import numpy as np
 from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend import staging
 from dialectad.frontend.recorded import Recorded
-from dialectad.frontend.tracers import Array, Tracer
+from dialectad.frontend.tracers import Tracer
 from dialectad.frontend.transforms import stop_gradient
 from dialectad.tape.errors import error
 from dialectad.tape.guarded import record
@@ -81,7 +81,7 @@ class Pair(Recorded):
 
     def number(self) -> Any:
         """The traced value as one number."""
-        return self.traced.item() if isinstance(self.traced, Array) else self.traced
+        return self.traced.item() if self.traced.is_array else self.traced
 
     # --- operations ---
 
@@ -134,7 +134,7 @@ class Pair(Recorded):
         return Pair(stop_gradient(self.concrete), stop_gradient(self.traced))
 
     def __copy__(self) -> Pair:
-        return self.copy() if isinstance(self.traced, Array) else self
+        return self.copy() if self.traced.is_array else self
 
     def __deepcopy__(self, memo: Any) -> Pair:
         return self.__copy__()

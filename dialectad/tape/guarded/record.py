@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.frontend import pytrees, tracing
+from dialectad.frontend.complexes import flatten_whole
 from dialectad.frontend.program import check_variables, variables_of
 from dialectad.frontend.tracers import Tracer
 from dialectad.tape.errors import error
@@ -59,7 +60,7 @@ def recorded(
         from dialectad.tape.guarded import operators
         from dialectad.tape.guarded.pairs import Pair, traced
 
-        leaves, structure = pytrees.flatten([list(given), named])
+        leaves, structure = flatten_whole([list(given), named])
         own = {id(x): copy.deepcopy(x) for x in values}
         pairs = [
             Pair(own[id(x)], leaf) if isinstance(leaf, Tracer) else leaf

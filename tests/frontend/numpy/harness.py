@@ -18,11 +18,14 @@ def run(function: Callable[..., Any], *args: Any) -> Any:
     signature, leaves = Signature.of(args, {})
     program = trace_program(function, signature, "f")
     verifier.check(program.module, "linalg")
-    values = [x for x in leaves if isinstance(x, np.ndarray | np.generic | int | float)]
-    results = evaluate(program.module, program.name, [*values, *program.captured])
+    values = [
+        _interleaved(x) for x in leaves if isinstance(x, np.ndarray | np.generic | int | float | complex)
+    ]
+    captured = map(_interleaved, program.captured)
+    results = [*evaluate(program.module, program.name, [*values, *captured])]
     finals = results[len(results) - len(program.inout) :] if program.inout else []
     for leaf, final in zip(_in_order(program), finals, strict=True):
-        leaves[leaf][...] = final
+        leaves[leaf][...] = _as_numpy(final, leaves[leaf].dtype)
     rest = iter(results)
     found = []
     for type_ in program.results:
@@ -32,19 +35,28 @@ def run(function: Callable[..., Any], *args: Any) -> Any:
             case Constant(value):
                 found.append(value)
             case ArrayType(dtype, shape):
-                value = _with_signs(next(rest), dtype)
+                value = _as_numpy(next(rest), dtype)
                 assert value.dtype == dtype
                 assert value.shape == shape
                 found.append(value)
             case ScalarType(dtype, weak):
-                value = dtype.type(_with_signs(np.asarray(next(rest)), dtype))
+                value = dtype.type(_as_numpy(np.asarray(next(rest)), dtype))
                 found.append(value.item() if weak else value)
     return program.structure.unflatten(iter(found))
 
 
-def _with_signs(value: Any, dtype: Any) -> Any:
-    """`value`, of a signless integer type, as NumPy has it."""
-    return value.view(dtype) if dtype.kind == "u" and value.dtype == dtype.str.replace("u", "i") else value
+def _interleaved(x: Any) -> Any:
+    """Complex numbers as the traced function takes them: pairs along a last axis."""
+    if not np.iscomplexobj(x):
+        return x
+    return np.stack([np.real(x), np.imag(x)], axis=-1)
+
+
+def _as_numpy(x: Any, dtype: np.dtype[Any]) -> Any:
+    """What the traced function gives, as complex or unsigned numbers if it is to be."""
+    if dtype.kind == "c":
+        return np.ascontiguousarray(x).view(dtype)[..., 0]
+    return x.view(dtype) if dtype.kind == "u" and x.dtype == dtype.str.replace("u", "i") else x
 
 
 def _in_order(program: Any) -> list[int]:
@@ -81,7 +93,7 @@ def same(actual: Any, expected: Any, tolerance: float) -> None:
     if isinstance(expected, np.ndarray | np.generic):
         assert actual.dtype == expected.dtype, f"{actual.dtype} instead of {expected.dtype}"
         assert actual.shape == expected.shape, f"{actual.shape} instead of {expected.shape}"
-        single = expected.dtype == np.float32
+        single = expected.dtype in (np.float32, np.complex64)
         tolerance = max(tolerance, 1e-5) if single else tolerance
     if expected is None or isinstance(expected, str):
         assert actual == expected

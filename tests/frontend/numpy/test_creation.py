@@ -99,7 +99,7 @@ def test_arrays_are_copied_or_not_as_numpy_does() -> None:
 
 def test_what_is_refused() -> None:
     for function in [
-        lambda x: np.zeros(3, complex),
+        lambda x: np.zeros(3, np.clongdouble),
         lambda x: np.zeros(-1),
         lambda x: np.array([[1, 2], [x[0]]]),
         lambda x: np.array(["a"]),
