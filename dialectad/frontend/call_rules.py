@@ -23,11 +23,11 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from dialectad.dialects import ad
 from dialectad.dialects.call_rule import RULE, CallRule
 from dialectad.errors import ShapeError
-from dialectad.frontend import dtypes, emit, program, pytrees
+from dialectad.frontend import complexes, dtypes, emit, program, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.program import ArrayType, LeafType, ScalarType
-from dialectad.frontend.request import Call, begin_call, conform, exact_types, is_weak, leaf_type
+from dialectad.frontend.request import Call, begin_call, conform, conjugated, exact_types, is_weak, leaf_type
 from dialectad.frontend.tracers import Array, Tracer, lift, wrap
 from dialectad.frontend.tracing import Scope, current, error
 
@@ -223,7 +223,8 @@ def conformed(given: Any, rule: Rule, what: str) -> list[Tracer]:
         spread = _spread(iter(leaves), structure, pytrees.flatten(argument)[1])
         if spread is None:
             raise error(f"entry {n} of {what} doesn't have the structure of argument {n}", kind=ShapeError)
-        found += spread
+        flags = complexes.imaginary(pytrees.flatten(argument)[1])
+        found += [-x if flag and x is not None else x for x, flag in zip(spread, flags, strict=True)]
     made: list[Tracer] = []
     for i in rule.float_leaves:
         like = rule.operand(i)
@@ -294,13 +295,17 @@ def same_tangents(rule: Rule, tangent: Any, what: str) -> Values:
 
 
 def cotangent_like_result(rule: Rule, floats: Sequence[Tracer]) -> Any:
-    """A pytree like the function's result: these for its floats, and zeros for the rest."""
+    """A pytree like the function's result: these for its floats, and zeros for the rest.
+
+    See Note [Cotangents of complex numbers] in `request.py`: a rule takes and gives what a user would.
+    """
     rest = iter(floats)
     made = list(rule.call.body.leaves)
     for i, position in rule.call.positions.items():
         value = rule.call.results[position]
         made[i] = next(rest) if value in rule.float_results else wrap(zero_like(value))
-    return pytrees.unflatten(rule.call.body.structure, made)
+    structure = rule.call.body.structure
+    return pytrees.unflatten(structure, conjugated(made, structure))
 
 
 def make_of_tangent(

@@ -304,6 +304,19 @@ def flatten(tree: Any) -> tuple[list[Any], pytrees.TreeDef]:
     return leaves, structure
 
 
+def concrete(tree: Any) -> Any:
+    """A pytree of known values, with complex numbers for pairs of their parts."""
+    leaves, structure = flatten_whole(tree)
+    return pytrees.unflatten(structure, [_joined(x) if isinstance(x, Complex) else x for x in leaves])
+
+
+def _joined(x: Complex) -> Any:
+    re, im = np.asarray(x.re), np.asarray(x.im)
+    made = np.empty(re.shape, dtypes.complex_of(re.dtype))
+    made.real, made.imag = re, im
+    return made if isinstance(x.re, np.ndarray) else made[()]
+
+
 PAIR = pytrees.Node(Complex, ("re", "im"), (pytrees.Leaf(), pytrees.Leaf()))
 """The structure of a complex number or array."""
 

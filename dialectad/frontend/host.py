@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.dialects.host import HostCallOp
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, pytrees
+from dialectad.frontend import complexes, dtypes, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.custom import custom_vjp
 from dialectad.frontend.dtypes import INDEX
@@ -64,7 +64,7 @@ def print_(format: str, *args: Any, **kwargs: Any) -> None:
         current().prints += 1
 
         def show(values: list[Any]) -> Sequence[Any]:
-            _print(format, *pytrees.unflatten(structure, values))
+            _print(format, *complexes.concrete(pytrees.unflatten(structure, values)))
             return ()
 
         _emit(show, leaves, ())
@@ -137,6 +137,12 @@ def _like(leaf: Any) -> LeafType:
             hint="give an array or a number of the shape and dtype that the function gives",
             kind=UnsupportedTypeError,
         )
+    if dtypes.is_complex(found.dtype):
+        raise error(
+            "a complex result is asked for",
+            hint="give its real and imaginary parts, as a tuple",
+            kind=UnsupportedTypeError,
+        )
     return found
 
 
@@ -189,12 +195,13 @@ def _zeros_like(tree: Any) -> Any:
 
 
 def _call(function: Callable[..., Any], likes: Likes, args: Sequence[Any]) -> Any:
-    leaves, structure = pytrees.flatten(tuple(args))
+    leaves, structure = complexes.flatten(tuple(args)) if active() else pytrees.flatten(tuple(args))
     result_structure, types = likes
     wanted = [type_ for type_ in types if type_ is not None]
 
     def run(values: list[Any]) -> list[Any]:
-        found, own = pytrees.flatten(function(*pytrees.unflatten(structure, values)))
+        given = complexes.concrete(pytrees.unflatten(structure, values))
+        found, own = pytrees.flatten(function(*given))
         if own != result_structure:
             raise ShapeError("a host callback gives a result of another structure than is asked for")
         return [_conformed(x, type_) for x, type_ in zip(found, types, strict=True) if type_ is not None]

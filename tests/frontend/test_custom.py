@@ -280,3 +280,28 @@ def test_writing_into_an_argument_is_refused():
     f.defvjp(lambda x: (f(x), None), lambda _, d: (d,))
     with pytest.raises(da.CompileError, match="writes into its argument"):
         da.grad(lambda x: np.sum(f(x * 1.0)))(X)
+
+
+@pytest.mark.parametrize("level", ["tape", "linalg", "loop", "llvm"])
+def test_rules_of_complex_numbers_take_and_give_what_users_do(level):
+    @da.custom_vjp
+    def by_cotangents(z):
+        return z * z
+
+    by_cotangents.defvjp(lambda z: (by_cotangents(z), z), lambda z, d: (2.0 * z * d,))
+
+    @da.custom_jvp
+    def by_tangents(z):
+        return z * z
+
+    by_tangents.defjvp(lambda primals, tangents: (by_tangents(*primals), 2.0 * primals[0] * tangents[0]))
+    z = np.array([1.0 + 2.0j, -3.0 + 0.5j])
+    weights = np.array([2.0 - 1.0j, 0.5 + 0.25j])
+
+    def loss(square):
+        return lambda z: np.sum(np.real(weights * square(z)))
+
+    expected = da.grad(loss(lambda z: z * z), level="linalg")(z)
+    np.testing.assert_allclose(expected, 2.0 * z * weights)
+    for square in (by_cotangents, by_tangents):
+        np.testing.assert_allclose(da.grad(loss(square), level=level)(z), expected)

@@ -564,12 +564,6 @@ def test_the_report_tells_where_a_copy_comes_from() -> None:
             "only known at run time",
         ),
         (
-            "func.func @f(%a: tensor<4xf64>) -> tensor<4xf64> {\n"
-            "%r = func.call @g(%a) : (tensor<4xf64>) -> tensor<4xf64>\n"
-            "func.return %r : tensor<4xf64> }",
-            "a call of @g, which isn't there",
-        ),
-        (
             "func.func @f(%a: tensor<8xf64>, %n: index, %m: index, %c: i1) -> f64 {\n"
             "%r = scf.if %c -> (tensor<?xf64>) {\n"
             "%k = arith.addi %n, %m : index\n"
