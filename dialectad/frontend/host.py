@@ -254,10 +254,13 @@ def _value(tracer: Tracer) -> SSAValue:
 
 def _kind(type_: Any) -> Kind:
     if isinstance(type_, ArrayType):
-        return Kind(type_.dtype, type_.shape)
+        return Kind(type_.dtype, type_.numbers)
     return Kind(type_.dtype, None, type_.weak)
 
 
 def _ir(type_: LeafType) -> Any:
     element = dtypes.to_ir(type_.dtype)
-    return emit.tensor_type(type_.shape, element) if isinstance(type_, ArrayType) else element
+    if not isinstance(type_, ArrayType):
+        return element
+    assert type_.numbers is not None
+    return emit.tensor_type(type_.numbers, element)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dialectad.errors import CompileError
 from dialectad.frontend import pytrees, staging
 from dialectad.frontend.complexes import flatten_whole
 from dialectad.frontend.function import Function
@@ -127,7 +128,12 @@ def _example(program: Program) -> Any:
 def _zero(type_: Any) -> Any:
     match type_:
         case ArrayType():
-            return np.zeros(type_.shape, type_.dtype)
+            if type_.numbers is None:
+                raise CompileError(
+                    "a compiled function with arrays of shapes that are known only when it runs, on a tape",
+                    hint="call the function itself, without jit",
+                )
+            return np.zeros(type_.numbers, type_.dtype)
         case ScalarType():
             zero = type_.dtype.type(0)
             return zero.item() if type_.weak else zero
