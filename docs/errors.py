@@ -216,8 +216,8 @@ Made by `docs/errors.py`, which raises each of these. An error is raised before 
 where, and often what to do instead. Wrong arguments of NumPy's functions raise what NumPy raises, and aren't
 listed. Nor is what a level can't differentiate: [the same code at every level](compare.md).
 
-Source is needed: of a function typed into a plain prompt or made by `exec`, whose text is not to be had, loops
-and branches can't be compiled, and the error says so.
+Source is needed: of a function typed into a plain prompt or made by `exec`, whose text is not to be had,
+loops and branches can't be compiled, and the error says so.
 """
 
 
