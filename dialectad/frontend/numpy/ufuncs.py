@@ -533,13 +533,15 @@ special(np.float_power)(functools.partial(_power, np.float_power))
 
 @special(np.ldexp)
 def ldexp(x: Any, exponent: Any) -> Any:
-    """x * 2**exponent in two steps, so that no intermediate result overflows or vanishes before its time."""
+    """x * 2**exponent in three steps, so that no factor is infinite, nor a result before its time."""
     operands = [operand(x), operand(exponent)]
     types, _ = loop_dtypes(np.ldexp, operands)
     value, n = values(operands, types[:2])
-    half = emit.op(arith.ShRSIOp(n, like(n, 1)))
+    most = 300 if types[0] == FLOAT32 else 2200  # more make anything infinite or zero
+    n = emit.op(arith.MaxSIOp(emit.op(arith.MinSIOp(n, like(n, most))), like(n, -most)))
+    third = emit.op(arith.DivSIOp(n, like(n, 3)))
     element = dtypes.to_ir(types[0])
-    for part in (half, emit.op(arith.SubiOp(n, half))):
+    for part in (third, third, emit.op(arith.SubiOp(n, emit.op(arith.AddiOp(third, third))))):
         factor = emit.op(math.Exp2Op(emit.cast(part, element)))
         value = emit.op(arith.MulfOp(value, factor))
     return wrapped(value)
