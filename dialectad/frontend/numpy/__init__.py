@@ -8,11 +8,6 @@ it is traced: NumPy's creators of arrays (which then give traced arrays), and Py
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-
 from dialectad.frontend.numpy import (
     builtins_,
     counting,
@@ -37,26 +32,13 @@ from dialectad.frontend.numpy import (
     ufunc_methods,
     ufuncs,
 )
-from dialectad.frontend.numpy.support import when_traced
-from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Scalar, apply_ufunc
-
-
-def _ufunc_call(ufunc: np.ufunc) -> Callable[..., Any]:
-    """A ufunc called by name, rather than by an operator: it gives NumPy numbers, never Python numbers."""
-
-    def call(*inputs: Any, **kwargs: Any) -> Any:
-        result = apply_ufunc(ufunc, "__call__", inputs, kwargs)
-        if isinstance(result, Scalar) and result.weak:
-            return Scalar(result.value, interval=result.interval, offset=result.offset)
-        return result
-
-    return when_traced(ufunc, call)
-
+from dialectad.frontend.numpy.support import ufunc_called, when_traced
+from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS
 
 for _function, _implementation in FUNCTIONS.items():
     CALLS.setdefault(_function, when_traced(_function, _implementation))
 for _ufunc in UFUNCS:
-    CALLS.setdefault(_ufunc, _ufunc_call(_ufunc))
+    CALLS.setdefault(_ufunc, ufunc_called(_ufunc))
 
 __all__ = [
     "builtins_",

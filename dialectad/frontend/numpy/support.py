@@ -26,6 +26,7 @@ from dialectad.frontend.tracers import (
     IntegerRangeError,
     Scalar,
     Tracer,
+    apply_ufunc,
     broadcast_extents,
     converted,
     is_number,
@@ -128,6 +129,18 @@ def when_traced(function: Callable[..., Any], implementation: Implementation) ->
         return function(*args, **kwargs)
 
     return either
+
+
+def ufunc_called(ufunc: np.ufunc) -> Callable[..., Any]:
+    """A ufunc called by name, rather than by an operator: it gives NumPy numbers, never Python numbers."""
+
+    def call(*inputs: Any, **kwargs: Any) -> Any:
+        result = apply_ufunc(ufunc, "__call__", inputs, kwargs)
+        if isinstance(result, Scalar) and result.weak:
+            return Scalar(result.value, interval=result.interval, offset=result.offset)
+        return result
+
+    return when_traced(ufunc, call)
 
 
 # --- operands ----------------------------------------------------------------------------------

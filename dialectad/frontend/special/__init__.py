@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dialectad.frontend.dtypes import FLOAT64
-from dialectad.frontend.numpy.support import checked, operand, values, when_traced, wrapped
+from dialectad.frontend.numpy.support import checked, operand, ufunc_called, values, when_traced, wrapped
 from dialectad.frontend.numpy.ufuncs import loop_dtypes
 from dialectad.frontend.special import bessel, errors, gamma, logistic, series
 from dialectad.frontend.tracers import CALLS, UFUNCS, Tracer, lift
@@ -78,6 +78,7 @@ def register() -> None:
         FOUND[ufunc] = name
         if ufunc not in UFUNCS:
             UFUNCS[ufunc] = _by_ufunc(ufunc, function)
+            CALLS[ufunc] = ufunc_called(ufunc)
     for name, function in WHOLE.items():
         original = getattr(module, name)
         FOUND[original] = name
