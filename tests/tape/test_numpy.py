@@ -35,7 +35,7 @@ def test_shaping(case: str) -> None:
     agree(CASES[case], floats(2, 3, 4))
 
 
-@pytest.mark.parametrize("ufunc", [u for u in UNARY if u is not np.invert], ids=name)
+@pytest.mark.parametrize("ufunc", [u for u in UNARY if u not in (np.invert, np.bitwise_count)], ids=name)
 def test_unary_ufuncs(ufunc: Any) -> None:
     x = abs(floats(4)) * 0.3 + (1.7 if ufunc is np.arccosh else 0.05)
     check(lambda a: [ufunc(a), ufunc(a[0])], x)
