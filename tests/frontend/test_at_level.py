@@ -333,3 +333,16 @@ def test_an_array_of_unknown_shape_does_not_leave_a_part() -> None:
     with pytest.raises(CompileError, match="only known at run time") as problem:
         da.grad(unknown_shape, level="mixed")(W, 2)
     assert problem.value.location is not None
+
+
+@pytest.mark.parametrize("level", ["loop", "llvm"])
+def test_a_part_that_gives_nothing(level):
+    def loss(x):
+        with da.at_level(level):
+            unused = np.tanh(np.max(x))
+        del unused
+        return np.sum(np.sin(x))
+
+    x = np.array([0.3, -1.2])
+    np.testing.assert_allclose(da.grad(loss, level="mixed")(x), np.cos(x))
+    np.testing.assert_allclose(da.jvp(loss, (x,), (np.ones(2),), level="mixed")[1], np.sum(np.cos(x)))

@@ -62,7 +62,7 @@ class Call(Rule):
             ruled_calls.reverse(sweep, op)
         elif op.results:
             _reverse_on_values(sweep, op)
-        else:
+        elif _gives_something(op):
             _reverse_in_memory(sweep, op)
 
     def forward(self, sweep: Forward, op: Operation) -> None:
@@ -71,6 +71,8 @@ class Call(Rule):
         if has_rule(op):
             ruled_calls.forward(sweep, op)
             return
+        if not _gives_something(op):
+            return
         if op.results:
             _forward_on_values(sweep, op)
         else:
@@ -78,6 +80,11 @@ class Call(Rule):
         block = op.parent
         assert block is not None
         block.erase_op(op)
+
+
+def _gives_something(op: func.CallOp) -> bool:
+    """Whether there is anything that a call gives or writes: a part whose results nobody uses doesn't."""
+    return bool(op.results) or any(map(is_memory, op.operands))
 
 
 def _level(op: func.CallOp) -> str:
