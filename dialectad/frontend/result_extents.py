@@ -5,6 +5,7 @@
     func.func @f_extents(%x: tensor<8xf64>, %n: i64) -> index { ... %k ... }
 
 It is what `f` computes to know them, usually some arithmetic on extents. The caller then provides the memory.
+What calls Python must not run twice, so nothing that extents depend on may.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith, cf, func, tensor
-from xdsl.dialects.builtin import FunctionType
+from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
+from dialectad import locations
+from dialectad.dialects.ad import REQUESTS
+from dialectad.dialects.host import HostCallOp
+from dialectad.errors import CompileError
 from dialectad.rewrite.effects import SCALAR
 
 
@@ -36,6 +41,7 @@ def function_of_extents(
     needed = _slice([end])
     if not all(map(_is_arithmetic, needed)):  # it reads elements: what guards that is needed too
         needed = _slice([end, *(op for op in made.body.block.ops if _may_fail(op))])
+        _check_effects(function, needed)
     for op in reversed(list(made.body.block.ops)):
         if op not in needed:
             op.detach()
@@ -60,6 +66,30 @@ def _slice(roots: Iterable[Operation]) -> set[Operation]:
         for inner in op.walk():
             roots += [o.owner for o in inner.operands if isinstance(o.owner, Operation)]
     return needed
+
+
+def _check_effects(function: func.FuncOp, needed: Iterable[Operation]) -> None:
+    """Refuse that calls of Python decide the extents, or are made where these are computed."""
+    module = function.parent_op()
+    assert isinstance(module, ModuleOp)
+    functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+    seen: set[str] = set()
+    pending = list(needed)
+    while pending:
+        for op in pending.pop().walk():
+            if isinstance(op, HostCallOp):
+                raise CompileError(
+                    "a call of Python, or da.print, where the shape of a result is computed",
+                    locations.of(op),
+                    hint="return an array of fixed size, and the number of elements that count",
+                    pass_name="trace",
+                )
+            if (
+                isinstance(op, (func.CallOp, *REQUESTS))
+                and (name := op.callee.root_reference.data) not in seen
+            ):
+                seen.add(name)
+                pending.append(functions[name])
 
 
 def _is_arithmetic(op: Operation) -> bool:

@@ -250,3 +250,40 @@ def test_cotangents_of_named_extents():
     same(push(np.ones(3), np.ones(3)), (np.sin(np.ones(3)), np.cos(np.ones(3))))
     with pytest.raises(ValueError, match="another shape"):
         push(np.ones(3), np.ones(4))
+
+
+def test_what_calls_python_does_not_run_twice():
+    def chosen(x):
+        n = da.host_callback(lambda x: 2, 0, x)
+        return x[:n]
+
+    def shown(x):
+        n = 0
+        for v in x:
+            da.print("{}", v)
+            n += v > 0
+        return x[:n]
+
+    for function in (chosen, shown):
+        with pytest.raises(CompileError, match="where the shape of a result is computed") as caught:
+            da.jit(function)(X[0])
+        assert caught.value.location is not None
+
+
+def test_an_extent_after_a_write():
+    def positive(x):
+        x[0] = 5.0
+        return x[x > 1.0]
+
+    ours, theirs = np.array([0.5, 2.0, -1.0]), np.array([0.5, 2.0, -1.0])
+    same(da.jit(positive)(ours), positive(theirs))
+    same(ours, theirs)
+
+
+def test_prints_beside_an_extent_happen_once(capsys):
+    def shown(x):
+        da.print("{}", x[0])
+        return x[x > 0]
+
+    same(da.jit(shown)(np.array([1.0, -2.0])), np.array([1.0]))
+    assert capsys.readouterr().out == "1.0\n"
