@@ -45,7 +45,7 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) ->
     Raises
     ------
     CompileError
-        When called, if the axes differ in length, or there is none.
+        When called, if the axes differ in length, there is none, or the length is known only at run time.
 
     Examples
     --------
@@ -131,12 +131,18 @@ def _length(axes: Sequence[int | None], leaves: Sequence[Any]) -> int:
     lengths = [leaf.extents[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None]
     if not lengths:
         raise error("there is nothing to map over", hint="in_axes should name an axis", kind=ShapeError)
-    known = {n for n in lengths if isinstance(n, int)}
-    if len(known) != 1 or len(known) != len(set(lengths)):
+    known = [n for n in lengths if isinstance(n, int)]
+    if len(known) != len(lengths):
         raise error(
-            f"the axes that are mapped over differ in length: {', '.join(map(str, lengths))}", kind=ShapeError
+            "an axis whose length is known only at run time can't be mapped over",
+            hint="write it as a loop over the slices",
+            kind=ShapeError,
         )
-    return known.pop()
+    if len(set(known)) != 1:
+        raise error(
+            f"the axes that are mapped over differ in length: {', '.join(map(str, known))}", kind=ShapeError
+        )
+    return known[0]
 
 
 def _typical(leaf: Any, axis: int | None) -> Any:
