@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dialectad.comparison.arguments import Arguments
+from dialectad.runtime import collector
 
 ROUNDS = 31
 """Samples of a contender that is fast enough."""
@@ -81,16 +82,11 @@ def interleaved(contenders: Mapping[str, Contender], seconds: float) -> dict[str
         rounds[name] = min(ROUNDS, 1 + int(seconds / max(once, 1e-9)))
     order = list(contenders)
     shuffle = random.Random(0).shuffle
-    enabled = gc.isenabled()
     gc.collect()
-    gc.disable()
-    try:
+    with collector.paused():
         for round_ in range(ROUNDS):
             shuffle(order)
             for name in order:
                 if round_ < rounds[name]:
                     samples[name].append(contenders[name].sample(counts[name]))
-    finally:
-        if enabled:
-            gc.enable()
     return {name: Timing(tuple(values)) for name, values in samples.items()}

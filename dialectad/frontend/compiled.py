@@ -29,7 +29,7 @@ from dialectad.frontend.program import (
 )
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
-from dialectad.runtime import abi, cache, callbacks, dispatch, engine
+from dialectad.runtime import abi, cache, callbacks, collector, dispatch, engine
 
 _OUT_OF_MEMORY = -1
 
@@ -320,6 +320,7 @@ FALLBACK = "linalg"
 """What the level `auto` means where the one that was chosen can't do a program."""
 
 
+@collector.paused()
 def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
     """Compile at a level, or at what `auto` says that stands for the level `auto`."""
     pipeline = program.pipeline(level, auto=auto)

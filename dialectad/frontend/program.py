@@ -41,6 +41,7 @@ from dialectad.frontend.signs import erase_signs
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
 from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
 from dialectad.levels import Level, pipeline
+from dialectad.runtime import collector
 from dialectad.runtime.callbacks import Callback
 
 
@@ -417,6 +418,7 @@ def _argument_attributes(body: Body, first: int) -> ArrayAttr[DictionaryAttr] | 
     return ArrayAttr(map(DictionaryAttr, attributes))
 
 
+@collector.paused()
 def trace_program(function: Callable[..., Any], signature: Signature, name: str) -> Program:
     """Trace `function` for arguments of this signature.
 

@@ -40,6 +40,7 @@ from dialectad.frontend.program import (
 )
 from dialectad.levels import Level
 from dialectad.rewrite import constants
+from dialectad.runtime import collector
 from dialectad.tape.kinds import Mode
 from dialectad.tape.printing import Printer, Spelling, Unprintable
 from dialectad.tape.printing.text import Text
@@ -90,6 +91,7 @@ class Kernel:
     """Whether it is compiled, and so has seen to broadcasting."""
 
 
+@collector.paused()
 def kernel(application: Application, spelling: Spelling) -> Kernel:
     """The derivative of an application.
 
