@@ -6,8 +6,8 @@
     %b = tensor.extract_slice %a[2] [3] [1]
     %r = math.exp %b : tensor<3xf64>
 
-Several slices of one tensor may overlap, so then the computation must be cheap. It doesn't move into a loop,
-nor behind a write to what it reads (`Note [Late reads]` in `fusion_plan`).
+Several slices of one tensor may overlap, so then the computation must be cheap, with all that would move with
+it. It doesn't move into a loop, nor behind a write to what it reads (`Note [Late reads]` in `fusion_plan`).
 """
 
 from __future__ import annotations
@@ -26,21 +26,36 @@ _COST_TO_DUPLICATE = 4
 def push_slices(function: Operation) -> None:
     """Move slices from the results of elementwise ops to their operands."""
     # first in, first out: all slices of a tensor come before those of what it is computed from
-    pending = deque(op for op in function.walk() if isinstance(op, tensor.ExtractSliceOp))
+    pending: deque[tensor.ExtractSliceOp] = deque()
+    costs: dict[Operation, int] = {}
+    for op in function.walk():
+        if isinstance(op, tensor.ExtractSliceOp):
+            pending.append(op)
+        elif type(op) in elementwise.ELEMENTWISE:
+            costs[op] = _chain_cost(op, costs)
     while pending:
         op = pending.popleft()
-        if op.parent is not None and _is_worthwhile(op):
-            pending += _push(op)
+        if op.parent is not None and _is_worthwhile(op, costs):
+            pending += _push(op, costs)
 
 
-def _is_worthwhile(op: tensor.ExtractSliceOp) -> bool:
+def _chain_cost(op: Operation, costs: dict[Operation, int]) -> int:
+    """What an element costs, with the elements that are computed for it alone."""
+    total = elementwise.cost(op)
+    for operand in op.operands:
+        if operand.has_one_use() and isinstance(operand.owner, Operation):
+            total += costs.get(operand.owner, 0)
+    return total
+
+
+def _is_worthwhile(op: tensor.ExtractSliceOp, costs: dict[Operation, int]) -> bool:
     source = op.source.owner
     if not isinstance(source, Operation) or type(source) not in elementwise.ELEMENTWISE:
         return False
     users = [use.operation for use in op.source.uses]
     if any(not isinstance(user, tensor.ExtractSliceOp) or user.parent is not source.parent for user in users):
         return False
-    if len(users) > 1 and elementwise.cost(source) > _COST_TO_DUPLICATE:
+    if len(users) > 1 and costs[source] > _COST_TO_DUPLICATE:
         return False
     return not any(_is_written(o) for o in source.operands if isinstance(o.type, TensorType))
 
@@ -50,7 +65,7 @@ def _is_written(value: SSAValue) -> bool:
     return any(whole in elementwise.destinations(use.operation) for use in whole.uses)
 
 
-def _push(op: tensor.ExtractSliceOp) -> list[tensor.ExtractSliceOp]:
+def _push(op: tensor.ExtractSliceOp, costs: dict[Operation, int]) -> list[tensor.ExtractSliceOp]:
     source = op.source.owner
     assert isinstance(source, Operation)
     slices: dict[SSAValue, tensor.ExtractSliceOp] = {}
@@ -66,6 +81,7 @@ def _push(op: tensor.ExtractSliceOp) -> list[tensor.ExtractSliceOp]:
     )
     structure.insert_before(op, computed)
     computed.location = source.location
+    costs[computed] = costs[source]
     structure.replace(op, computed.results)
     if source.results[0].first_use is None:
         structure.erase(source)

@@ -169,3 +169,20 @@ func.func @slices(%a: tensor<8xf64>, %b: tensor<8xf64>) -> (tensor<3xf64>, tenso
   %v = math.exp %t : tensor<3xf64>
   func.return %v, %u : tensor<3xf64>, tensor<5xf64>
 }
+
+// A longer chain is computed once, and its slices are read where it is stored.
+// CHECK-LABEL: func.func @slices_of_a_chain
+// CHECK:         [[S:%.*]] = linalg.generic
+// CHECK:         -> tensor<8xf64>
+// CHECK:         tensor.extract_slice [[S]][0] [7] [1]
+func.func @slices_of_a_chain(%a: tensor<8xf64>, %b: tensor<8xf64>) -> tensor<7xf64> {
+  %0 = arith.addf %a, %b : tensor<8xf64>
+  %1 = arith.mulf %0, %b : tensor<8xf64>
+  %2 = arith.subf %1, %a : tensor<8xf64>
+  %3 = arith.mulf %2, %b : tensor<8xf64>
+  %4 = arith.addf %3, %a : tensor<8xf64>
+  %t = tensor.extract_slice %4[0] [7] [1] : tensor<8xf64> to tensor<7xf64>
+  %u = tensor.extract_slice %4[1] [7] [1] : tensor<8xf64> to tensor<7xf64>
+  %v = arith.subf %u, %t : tensor<7xf64>
+  func.return %v : tensor<7xf64>
+}
