@@ -38,7 +38,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         ("linalg", "differentiate"),
         ("mixed", "augment-calls"),
         (None, "inline"),
-        (None, f"{_CLEAN},hoist,fuse-elementwise,cse,dce"),
+        (None, f"{_CLEAN},hoist,batch-products,canonicalize,fuse-elementwise,cse,dce"),
     ),
     "loop": (
         (None, "bufferize"),

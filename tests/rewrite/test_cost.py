@@ -32,7 +32,9 @@ def seconds(module: ModuleOp, name: str) -> float:
     return time.process_time() - start
 
 
-@pytest.mark.parametrize("name", ["canonicalize", "cse", "dce", "raise-to-blas", "hoist", "fuse-elementwise"])
+@pytest.mark.parametrize(
+    "name", ["canonicalize", "cse", "dce", "raise-to-blas", "hoist", "batch-products", "fuse-elementwise"]
+)
 @pytest.mark.parametrize("type_", [f64, TensorType(f64, [8])], ids=["scalar", "tensor"])
 def test_time_grows_with_the_program(name: str, type_: Attribute) -> None:
     short = min(seconds(chain(500, type_), name) for _ in range(3))

@@ -18,7 +18,10 @@ from tests.evaluate import evaluate
 from tests.rewrite.programs import Programs, inputs
 
 EXACT = ["canonicalize", "cse", "dce", "hoist", "fuse-elementwise"]
-ALL = "canonicalize,cse,dce,raise-to-blas,canonicalize,cse,dce,raise-to-blas,hoist,fuse-elementwise,cse,dce"
+ALL = (
+    "canonicalize,cse,dce,raise-to-blas,canonicalize,cse,dce,raise-to-blas,hoist,batch-products,"
+    "fuse-elementwise,cse,dce"
+)
 
 
 def run(module: ModuleOp, pipeline: str) -> ModuleOp:
