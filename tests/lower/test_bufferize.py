@@ -516,7 +516,7 @@ def test_stock_mlir_takes_the_text() -> None:
     assert_valid_mlir(texts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), k=st.integers(0, 2), p=st.booleans())
 def test_random_programs(seed: int, k: int, p: bool) -> None:
     text = program(seed)

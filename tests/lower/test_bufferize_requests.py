@@ -79,7 +79,7 @@ def program(seed: int) -> str:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_random_programs(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(requests, "_STEP", 1.0)

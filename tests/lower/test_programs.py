@@ -71,7 +71,7 @@ def test_cases_of_bufferization(name: str) -> None:
     agrees(CASES[name][0], CLEANED, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), k=st.integers(0, 2), p=st.booleans(), clean=st.booleans())
 def test_random_programs(seed: int, k: int, p: bool, clean: bool) -> None:
     pipeline = CLEANED if clean else f"{TO_LOOPS},{TO_LLVM}"
