@@ -33,7 +33,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "linalg": (
         ("auto", "choose-level"),
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
-        (None, "canonicalize,hoist,cse,dce,raise-to-blas"),
+        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
         ("mixed", "augment-calls"),

@@ -38,7 +38,7 @@ def named(op: Operation) -> Contraction | None:
     """What `linalg.matmul`, `matvec`, `vecmat` or `dot` is; None for a matmul with other maps."""
     assert isinstance(op, LinalgStructuredOperation)
     maps = [_dims(m.data) for m in op.get_indexing_maps()]
-    return _classify(op.inputs[0], op.inputs[1], op.outputs[0], maps)
+    return classify(op.inputs[0], op.inputs[1], op.outputs[0], maps)
 
 
 def generic(op: linalg.GenericOp) -> Contraction | None:
@@ -46,7 +46,7 @@ def generic(op: linalg.GenericOp) -> Contraction | None:
     if len(op.inputs) != 2 or len(op.outputs) != 1 or not _multiplies_and_adds(op.body.block):
         return None
     maps = [_dims(m.data) for m in op.indexing_maps]
-    return _classify(op.inputs[0], op.inputs[1], op.outputs[0], maps)
+    return classify(op.inputs[0], op.inputs[1], op.outputs[0], maps)
 
 
 def reduction(op: linalg.ReduceOp) -> Contraction | None:
@@ -58,7 +58,7 @@ def reduction(op: linalg.ReduceOp) -> Contraction | None:
     rank = op.input.type.get_num_dims()
     (lhs, a), (rhs, b) = (_unbroadcast(value, tuple(range(rank))) for value in product.operands)
     reduced = op.dimensions.get_values()
-    found = _classify(lhs, rhs, op.init, (a, b, tuple(d for d in range(rank) if d not in reduced)))
+    found = classify(lhs, rhs, op.init, (a, b, tuple(d for d in range(rank) if d not in reduced)))
     # what has fewer dimensions is bound by memory, so it pays to fuse it with what computes the operands
     return found if found is not None and found.kind == "gemm" else None
 
@@ -106,7 +106,8 @@ def _dims(map_: AffineMap) -> Dims | None:
     return dims if len(dims) == len(map_.results) == len(set(dims)) else None
 
 
-def _classify(lhs: SSAValue, rhs: SSAValue, out: SSAValue, maps: Sequence[Dims | None]) -> Contraction | None:
+def classify(lhs: SSAValue, rhs: SSAValue, out: SSAValue, maps: Sequence[Dims | None]) -> Contraction | None:
+    """Which product has operands that follow these loops."""
     a, b, c = maps
     if a is None or b is None or c is None:
         return None
@@ -119,7 +120,7 @@ def _classify(lhs: SSAValue, rhs: SSAValue, out: SSAValue, maps: Sequence[Dims |
     match len(m), len(n), len(k):
         case 1, 1, 1:
             if c == (n[0], m[0]):
-                return _classify(rhs, lhs, out, (b, a, c))
+                return classify(rhs, lhs, out, (b, a, c))
             return Contraction("gemm", lhs, rhs, out, a == (k[0], m[0]), b == (n[0], k[0]))
         case 1, 0, 1:
             return Contraction("gemv", lhs, rhs, out, a == (k[0], m[0]))

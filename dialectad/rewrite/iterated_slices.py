@@ -62,7 +62,7 @@ class IteratedSlices:
             return None
         (dim,) = dropped
         offset = slices.offsets(op)[dim]
-        place = _affine(offset, trips.loop.body.block.args[0]) if isinstance(offset, SSAValue) else None
+        place = affine(offset, trips.loop.body.block.args[0]) if isinstance(offset, SSAValue) else None
         if place is None or place[0] not in (1, -1):
             return None
         ends = [place[0] * i + place[1] for i in (trips.first, trips.first + trips.count - 1)]
@@ -71,7 +71,7 @@ class IteratedSlices:
         return IteratedSlices(op.source, dim, min(ends), place[0] < 0)
 
 
-def _affine(value: SSAValue, variable: SSAValue) -> tuple[int, int] | None:
+def affine(value: SSAValue, variable: SSAValue) -> tuple[int, int] | None:
     """(a, b) where `value` = a `variable` + b."""
     if value is variable:
         return 1, 0
@@ -79,10 +79,10 @@ def _affine(value: SSAValue, variable: SSAValue) -> tuple[int, int] | None:
         return 0, number
     op = value.owner
     if isinstance(op, arith.IndexCastOp):
-        return _affine(op.operands[0], variable)
+        return affine(op.operands[0], variable)
     if not isinstance(op, arith.AddiOp | arith.SubiOp):
         return None
-    lhs, rhs = _affine(op.lhs, variable), _affine(op.rhs, variable)
+    lhs, rhs = affine(op.lhs, variable), affine(op.rhs, variable)
     if lhs is None or rhs is None:
         return None
     sign = -1 if isinstance(op, arith.SubiOp) else 1
