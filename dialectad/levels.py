@@ -33,12 +33,12 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "linalg": (
         ("auto", "choose-level"),
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
-        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas"),
+        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,order-products"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
         ("mixed", "augment-calls"),
         (None, "inline"),
-        (None, f"{_CLEAN},hoist,batch-products,canonicalize,fuse-elementwise,cse,dce"),
+        (None, f"{_CLEAN},hoist,order-products,batch-products,canonicalize,fuse-elementwise,cse,dce"),
     ),
     "loop": (
         (None, "bufferize"),

@@ -33,7 +33,17 @@ def seconds(module: ModuleOp, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    "name", ["canonicalize", "cse", "dce", "raise-to-blas", "hoist", "batch-products", "fuse-elementwise"]
+    "name",
+    [
+        "canonicalize",
+        "cse",
+        "dce",
+        "raise-to-blas",
+        "hoist",
+        "order-products",
+        "batch-products",
+        "fuse-elementwise",
+    ],
 )
 @pytest.mark.parametrize("type_", [f64, TensorType(f64, [8])], ids=["scalar", "tensor"])
 def test_time_grows_with_the_program(name: str, type_: Attribute) -> None:

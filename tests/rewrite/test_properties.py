@@ -19,7 +19,7 @@ from tests.rewrite.programs import Programs, inputs
 
 EXACT = ["canonicalize", "cse", "dce", "hoist", "fuse-elementwise"]
 ALL = (
-    "canonicalize,cse,dce,raise-to-blas,canonicalize,cse,dce,raise-to-blas,hoist,batch-products,"
+    "canonicalize,cse,dce,raise-to-blas,canonicalize,cse,dce,raise-to-blas,hoist,order-products,batch-products,"
     "fuse-elementwise,cse,dce"
 )
 
