@@ -11,7 +11,7 @@ program goes through one pipeline, which has the points that its requests name:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
 from dialectad.dialects.ad import point_of
@@ -60,14 +60,17 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "tape": ("compile_trace",),
-    "graph": (),
-    "linalg": ("optimize_first",),
-    "loop": ("blas_rules",),
-    "llvm": ("optimize_first",),
-    "mixed": (),
-    "auto": ("tune",),
+    "graph": ("without",),
+    "linalg": ("optimize_first", "without"),
+    "loop": ("blas_rules", "without"),
+    "llvm": ("optimize_first", "without"),
+    "mixed": ("without",),
+    "auto": ("tune", "without"),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
+
+OPTIONAL = ("hoist", "raise-loops", "raise-to-blas", "order-products", "batch-products")
+"""Passes that a program can do without."""
 
 _MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
 """Points that others are chosen for."""
@@ -106,6 +109,9 @@ class Level:
     """Whether the record of a run is compiled, to be played back where control flow takes the same path."""
     tune: bool = False
     """Whether the level is chosen by measuring."""
+    without: tuple[str, ...] = ()
+    """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products" and
+    "batch-products"."""
 
     def __post_init__(self):
         if self.name not in _OPTIONS:
@@ -118,6 +124,10 @@ class Level:
                     f"the level {self.name!r} has no option {option.name!r}",
                     hint=f"it belongs to: {', '.join(takers) or 'no level'}",
                 )
+        if unknown := [name for name in self.without if name not in OPTIONAL]:
+            raise CompileError(
+                f"the pass {unknown[0]!r} can't be left out", hint=f"what can: {', '.join(OPTIONAL)}"
+            )
 
     @property
     def point(self) -> str:
@@ -131,7 +141,7 @@ class Level:
 
     def pipeline(self, stage: str = "llvm") -> str:
         """The passes, in the syntax of `dialectad-opt -p`, from the traced program to the end of a rung."""
-        return pipeline([self.point], stage)
+        return pipeline([self.point], stage, without=self.without)
 
     def __str__(self) -> str:
         options = [
@@ -164,10 +174,13 @@ def levels() -> tuple[Level, ...]:
     return tuple(Level(name) for name in _OPTIONS)
 
 
-def pipeline(points: Iterable[str], stage: str = "llvm", auto: str = "") -> str:
+def pipeline(
+    points: Iterable[str], stage: str = "llvm", auto: str = "", without: Collection[str] = ()
+) -> str:
     """The passes up to the end of a stage, for a program whose requests name these points.
 
-    `auto` is the level that stands for `auto`; without one it is chosen for each request.
+    `auto` is the level that stands for `auto`; without one it is chosen for each request. The passes
+    `without` are left out.
     """
     if stage not in STAGES:
         raise ValueError(f"stage {stage!r}: one of {', '.join(STAGES)} expected")
@@ -177,7 +190,7 @@ def pipeline(points: Iterable[str], stage: str = "llvm", auto: str = "") -> str:
         wanted |= {point, point_of(point), *chosen, *map(point_of, chosen)}
     choose = f"choose-level{{only={auto}}}" if auto else "choose-level"
     parts = [
-        choose if point == "auto" else passes
+        choose if point == "auto" else ",".join(p for p in passes.split(",") if p not in without)
         for name in STAGES[: STAGES.index(stage) + 1]
         for point, passes in _PASSES[name]
         if point in wanted

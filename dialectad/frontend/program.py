@@ -196,7 +196,7 @@ class Program:
         if points & {"mixed", "auto"}:
             found = [op.attributes.get(ad.LEVEL) for op in self.module.ops]
             points |= {level.data for level in found if isinstance(level, StringAttr)}
-        return pipeline(points, stage, auto)
+        return pipeline(points, stage, auto, level.without)
 
 
 @dataclass

@@ -44,6 +44,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad.dialects import blas
+from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 from dialectad.rewrite.iterated_slices import IteratedSlices, Trips
 
@@ -176,6 +177,7 @@ def _move_ahead(op: blas.GemmOp | blas.GemvOp, trips: Trips) -> None:
         return
     if not _pays(right, prod(_shape(op.results[0])[:-1])):
         return
+    remark("batch-products", op, f"{trips.count} products in a loop are one before it")
     batch = _Batch(trips, trips.loop)
     rows = batch.rows(turn, op)
     shape, element = _shape(op.results[0]), constants.element_type(op.results[0].type)
@@ -249,6 +251,7 @@ def _move_behind(trips: Trips) -> None:
     totals = list[SSAValue](loop.results)
     for sum_ in sums:
         op, total = sum_.product, totals[sum_.index]
+        remark("batch-products", op, f"the sum of {trips.count} products in a loop is one product after it")
         factors = [
             batch.rows(s, op) if s is not None else batch.flat(stacks[factor], op)
             for factor, s in zip((op.lhs, op.rhs), sum_.rows, strict=True)

@@ -22,6 +22,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad.dialects import blas
+from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 
 _Product = blas.GemmOp | blas.GemvOp
@@ -132,8 +133,11 @@ def _reorder(op: _Product) -> None:
     if not chain.inner or not chain.is_static():
         return
     cost, where = chain.splits()
-    if cost >= chain.cost_as_written():
+    before = chain.cost_as_written()
+    if cost >= before:
         return
+    factors = len(chain.factors)
+    remark("order-products", op, f"{cost:,} multiplications for {factors} factors instead of {before:,}")
     count = len(chain.factors)
     split = where[0, count]
     left, right = _build(chain, where, 0, split), _build(chain, where, split, count)

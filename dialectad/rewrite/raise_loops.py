@@ -28,6 +28,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.passes import ModulePass
 
 from dialectad.dialects.destination import has_routines
+from dialectad.remarks import remark
 from dialectad.rewrite import constants, contractions, structure
 from dialectad.rewrite.iterated_slices import Trips, affine
 
@@ -211,7 +212,11 @@ def _raise(outer: scf.ForOp) -> None:
         stored = len(nest.loops) - nest.scalar_loops
         _require(set(out.kept_dims()) == set(range(stored)))
     maps = [tuple(box.kept_dims()) for box in (*boxes, out)]
-    _require(contractions.classify(boxes[0].tensor, boxes[1].tensor, out.tensor, maps) is not None)
+    found = contractions.classify(boxes[0].tensor, boxes[1].tensor, out.tensor, maps)
+    _require(found is not None)
+    assert found is not None
+    work = prod(trips.count for trips in nest.loops)
+    remark("raise-loops", store, f"{len(nest.loops)} loops are a {found.kind} now ({work:,} multiplications)")
     _emit(outer, nest, boxes, out)
 
 
