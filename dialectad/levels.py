@@ -91,8 +91,8 @@ class Level:
     Examples
     --------
     >>> import dialectad as da
-    >>> da.Level("linalg").pipeline("linalg").split(",")[5]
-    'differentiate'
+    >>> da.Level("linalg").pipeline("linalg").split(",")[13:16]
+    ['hoist', 'order-products', 'batch-products']
     >>> da.Level("linalg", optimize_first=False).pipeline("linalg").split(",")[0]
     'differentiate{level=linalg-unoptimized}'
     """
