@@ -19,6 +19,7 @@ from dialectad.frontend.numpy import (
     complex_ufuncs,
     math_module,
     methods,
+    refused,
     ufunc_methods,
     ufuncs,
 )
@@ -67,6 +68,19 @@ def _unsupported_ufuncs() -> list[str]:
     return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.REFUSED - special.FOUND.keys()})
 
 
+def _reasons() -> str:
+    rows = ["| why not | functions | instead |", "|---|---|---|"]
+    for reason in refused.REASONS:
+        rows.append(f"| {reason.why} | {_listed(reason.names)} | {reason.instead} |")
+    return "\n".join(rows)
+
+
+def unexplained() -> set[str]:
+    """The functions of NumPy that are neither supported nor in the table of what isn't."""
+    missing = {*_functions(np)[1], *(f"linalg.{name}" for name in _functions(np.linalg)[1])}
+    return missing - refused.WHY.keys() - set(refused.AS_THEY_ARE)
+
+
 def _name(function: Callable[..., Any]) -> str:
     """The name by which a function is called."""
     module = function.__module__.removeprefix("numpy").lstrip(".")
@@ -75,17 +89,17 @@ def _name(function: Callable[..., Any]) -> str:
 
 def page() -> str:
     """The text of the page."""
-    functions, missing = _functions(np)
-    linear, linear_missing = _functions(np.linalg)
+    functions, _ = _functions(np)
+    linear, _ = _functions(np.linalg)
     transforms, _ = _functions(np.fft)
     numbers = [u.__name__ for u in (*complex_ufuncs.FORMULAS, *complex_ufuncs.MULTILINEAR)]
     tables = (complex_functions.LINEAR, complex_functions.MULTILINEAR, complex_functions.FORMULAS)
     complex_ = [_name(function) for table in tables for function in table]
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
-    refused = set(methods.REFUSED)
-    own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - refused - {"flat", "view"}
+    hidden = set(methods.REFUSED)
+    own = {name for name in _public(np.ndarray) if hasattr(Array, name)} - hidden - {"flat", "view"}
     mathematics = [f.__name__ for f in math_module.FUNCTIONS]
-    unknown = [n for n, f in _public(math).items() if callable(f) and n not in mathematics]
+    assert not [n for n, f in _public(math).items() if callable(f) and n not in mathematics]
     python = [f.__name__ for f in (*builtins_.FUNCTIONS, len, isinstance)]
     assert all(hasattr(builtins, name) for name in python)
     scipy_special = (*special.ELEMENTWISE, *special.WHOLE, "digamma")
@@ -102,6 +116,8 @@ concrete values it is NumPy's own function, called once, while the function is c
 
 While a function is compiled these give arrays of the compiled function, which it can write into,
 also from concrete arguments: {_listed(creators)}
+
+Calls of `numpy.vectorize` objects are compiled, too (without a signature).
 
 `numpy.linalg`: {_listed(linear)}
 
@@ -140,10 +156,15 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 - dtypes: float16, longdouble, datetime, strings, objects
 - ufuncs: {_listed(_unsupported_ufuncs())}
-- functions: {_listed(missing)}
-- `numpy.linalg`: {_listed(linear_missing)}
-- `math`: {_listed(unknown)}
-- methods: {_listed(refused)}
+
+Functions, of values that are known only at run time:
+
+{_reasons()}
+
+NumPy's own are called, while the function is compiled, for what depends on nothing else:
+{_listed(refused.AS_THEY_ARE)}
+
+Methods: {_listed(hidden)}
 
 ## Where results differ from NumPy's
 
@@ -155,6 +176,8 @@ Built-in functions on values known only at run time: {_listed(python)}
 - `bincount` with `minlength=n` is for numbers below n; a larger one is a `ValueError`. Without `minlength`
   its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time,
   which level graph can't do.
+- `unique_values` is in ascending order. `polymul` raises ValueError for a polynomial
+  that starts with a zero, which NumPy leaves out. `trim_zeros` takes vectors.
 - The residuals of `linalg.lstsq` are NaN where NumPy gives an empty array, since the rank is too low.
 - `hypot(inf, nan)` is NaN, and so is `abs` of such a complex number. The sign of a zero that `%` gives may
   differ.

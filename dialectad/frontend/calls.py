@@ -134,6 +134,10 @@ def call(function: Any) -> Any:
             return types.MethodType(_converted(function.__func__), function.__self__)
         _check_builtin(function)
         return function
+    if isinstance(function, np.vectorize):
+        from dialectad.frontend.numpy import mapping
+
+        return mapping.vectorized(function)
     if isinstance(function, functools.partial):
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, types.BuiltinFunctionType):

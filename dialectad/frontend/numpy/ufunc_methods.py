@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.frontend import dtypes, emit, tracers
 from dialectad.frontend.numpy import reductions, scans
-from dialectad.frontend.numpy.reductions import _NONE
+from dialectad.frontend.numpy.reductions import NONE
 from dialectad.frontend.numpy.support import array, dtype_of, operand
 from dialectad.frontend.tracers import Array, lift
 from dialectad.frontend.tracing import error
@@ -43,7 +43,7 @@ def reduce(
     axis: Any = 0,
     dtype: Any = None,
     keepdims: bool = False,
-    initial: Any = _NONE,
+    initial: Any = NONE,
     where: Any = True,
 ) -> Any:
     """ufunc.reduce: over the first axis, unless told otherwise"""
@@ -58,7 +58,7 @@ def reduce(
         a = array(a).astype(dtype)
     if where is not True:
         options["where"] = where
-    if initial is not _NONE:
+    if initial is not NONE:
         options["initial"] = initial
     return REDUCERS[ufunc](a, axis, **options)
 
