@@ -10,6 +10,7 @@ import numpy as np
 
 from dialectad.errors import ShapeError
 from dialectad.frontend.dtypes import FLOAT64
+from dialectad.frontend.numpy.creation import array as fresh_array
 from dialectad.frontend.numpy.creation import asarray
 from dialectad.frontend.numpy.scans import cumsum, diff
 from dialectad.frontend.numpy.support import (
@@ -58,7 +59,7 @@ def i0(x: Any) -> Any:
 for _window in (np.bartlett, np.blackman, np.hamming, np.hanning):
 
     def _of_points(M: Any, window: Callable[[int], Any] = _window) -> Any:
-        return asarray(window(concrete_int(M, "the number of points")))
+        return fresh_array(window(concrete_int(M, "the number of points")))
 
     intercepts(_window)(_of_points)
 
