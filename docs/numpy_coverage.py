@@ -23,6 +23,7 @@ from dialectad.frontend.numpy import (
     ufunc_methods,
     ufuncs,
 )
+from dialectad.frontend.random.generator import REFUSED, SUPPORTED
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Array
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -143,6 +144,17 @@ What has an order (`<`, `max`, `sort`, ...) is refused for complex numbers.
 ## Attributes and methods of arrays
 
 {_listed(own)}
+
+## Random numbers
+
+`rng = numpy.random.default_rng(seed)`, or any generator of the kind PCG64, made in the function or passed
+as an argument: {_listed(SUPPORTED)}
+
+The numbers are those that NumPy draws from the same state, and an argument has the state afterwards that it
+has with NumPy. What is drawn has no derivative; `normal`, `uniform` and `exponential` have one by their
+parameters. Not supported: {_listed(REFUSED)}, choices with probabilities and without replacement, integers
+of 8 and 16 bits or between arrays, the functions of `numpy.random` itself, and the levels `graph` and, for
+parameters with a derivative, `tape`.
 
 ## Python
 

@@ -162,7 +162,7 @@ def _check_builtin(function: types.BuiltinFunctionType | types.MethodType) -> No
     elif isinstance(owner, np.random.RandomState | np.random.Generator | random.Random):
         raise error(
             "random numbers would be drawn only once, while the function is compiled",
-            hint="draw them outside, and pass them as an argument",
+            hint="pass the generator (a numpy.random.Generator) as an argument, or make it in the function",
         )
     elif function in _CLOCKS:
         raise error("the time would be read only once, while the function is compiled")
