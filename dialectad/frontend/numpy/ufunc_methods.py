@@ -1,4 +1,4 @@
-"""The methods of ufuncs: `reduce`, `accumulate`, `outer`, `at`."""
+"""The methods of ufuncs: `reduce`, `accumulate`, `reduceat`, `outer`, `at`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from dialectad.frontend import dtypes, emit, tracers
-from dialectad.frontend.numpy import reductions, scans
+from dialectad.frontend.numpy import folds, reductions, scans
 from dialectad.frontend.numpy.reductions import NONE
 from dialectad.frontend.numpy.support import array, dtype_of, operand
 from dialectad.frontend.tracers import Array, lift
@@ -47,10 +47,10 @@ def reduce(
     where: Any = True,
 ) -> Any:
     """ufunc.reduce: over the first axis, unless told otherwise"""
-    if ufunc in (np.logaddexp, np.logaddexp2):
+    if ufunc in (np.logaddexp, np.logaddexp2) and initial is NONE and where is True and dtype is None:
         return _log_sum_exp(ufunc, a, axis, keepdims)
     if ufunc not in REDUCERS:
-        raise error(f"numpy.{ufunc.__name__}.reduce is not supported", hint="write it as a loop")
+        return folds.reduce(ufunc, a, axis, dtype, keepdims, initial, where)
     options: dict[str, Any] = {"keepdims": keepdims}
     if ufunc in (np.add, np.multiply):
         options["dtype"] = dtype
@@ -91,7 +91,7 @@ def accumulate(ufunc: np.ufunc, a: Any, axis: Any = 0, dtype: Any = None) -> Any
         case np.logical_or if kind == "b":
             return scans.accumulate(a, axis, found, arith.OrIOp, False)
         case _:
-            raise error(f"numpy.{ufunc.__name__}.accumulate is not supported", hint="write it as a loop")
+            return folds.accumulate(ufunc, a, axis, dtype)
 
 
 def outer(ufunc: np.ufunc, a: Any, b: Any, **kwargs: Any) -> Any:
@@ -143,6 +143,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
 _METHODS: dict[str, Callable[..., Any]] = {
     "reduce": reduce,
     "accumulate": accumulate,
+    "reduceat": folds.reduceat,
     "outer": outer,
     "at": at,
 }
