@@ -91,7 +91,7 @@ def words_of(generator: np.random.Generator) -> np.ndarray[Any, np.dtype[np.uint
     return np.array([*halves, found["has_uint32"], found["uinteger"]], np.uint64)
 
 
-def _as_dict(words: Sequence[Any]) -> Any:
+def _as_dict(words: Any) -> Any:
     upper, lower, first, second, has, rest = map(int, words)
     numbers = {"state": upper << 64 | lower, "inc": first << 64 | second}
     return {"bit_generator": "PCG64", "state": numbers, "has_uint32": has, "uinteger": rest}

@@ -124,13 +124,22 @@ def compare(function: Callable[..., Any], *args: Any, tolerance: float = 1e-10) 
     same(mine, theirs, tolerance)
 
 
+BY_DTYPE = "cov geomspace i0 linspace logspace nan polyfit polyint sinc unwrap vander vectorize".split()
+"""Cases in which NumPy decides on a dtype."""
+
+
 @pytest.mark.parametrize("case", FLOATING)
 def test_values(case: str) -> None:
-    compare(FLOATING[case], floats(3, 4))
-    compare(FLOATING[case], floats(6, 8, dtype=np.float32)[::2, ::2].T.copy().T, tolerance=1e-4)
+    compare(FLOATING[case], floats(6, 8)[::2, ::2].T.copy().T)
+    if case in BY_DTYPE:
+        compare(FLOATING[case], floats(3, 4, dtype=np.float32), tolerance=1e-4)
 
 
-@pytest.mark.parametrize("case", sorted(FLOATING.keys() - {"astype"}))
+MOVED = "apply_over_axes astype delete fromfunction ix_ linspace polyadd resize unstack windows".split()
+"""Cases that only move numbers, as others do."""
+
+
+@pytest.mark.parametrize("case", sorted(FLOATING.keys() - {*MOVED, "indices from"}))
 def test_gradients(case: str) -> None:
     a = np.array([[0.3, -1.2, 0.9, 1.4], [0.7, 0.2, -0.6, 1.1], [-0.4, 1.3, 0.5, -0.8]])
     check_gradient(FLOATING[case], a)
@@ -209,10 +218,12 @@ INTEGRAL: dict[str, Callable[[Any], Any]] = {
 }
 
 
+NARROW = ("in place", "polynomials", "statistics", "unique", "unravel", "vectorize")
+
+
 @pytest.mark.parametrize("case", INTEGRAL)
 def test_integers(case: str) -> None:
-    compare(INTEGRAL[case], integers(3, 9))
-    compare(INTEGRAL[case], integers(3, 9, dtype=np.int16)[::-1, ::-1])
+    compare(INTEGRAL[case], integers(3, 9, dtype=np.int16 if case in NARROW else np.int64)[::-1, ::-1])
 
 
 FAILING: dict[str, tuple[Callable[[Any], Any], type[Exception]]] = {
@@ -258,3 +269,8 @@ def test_what_is_refused_says_what_to_do() -> None:
         da.jit(lambda a: np.roots(a))(np.ones(3))
     with pytest.raises(CompileError, match="symmetric"):
         da.jit(lambda a: np.poly(a))(np.ones((2, 2)))
+
+
+def test_sinc_has_derivatives_at_zero() -> None:
+    np.testing.assert_allclose(da.grad(np.sinc)(0.0), 0.0)
+    np.testing.assert_allclose(da.grad(da.grad(np.sinc))(0.0), -(np.pi**2) / 3)
