@@ -116,7 +116,7 @@ def drawn(x):
 
 def unknown_function(x):
     """A function of NumPy has no implementation for compiled code."""
-    return np.packbits(x > 2.0)  # here
+    return np.real_if_close(x)  # here
 
 
 def unknown_method(x):
@@ -192,7 +192,9 @@ MISTAKES = (
     Mistake(growing, (X, 3), "Create an array before the loop, and write into it."),
     Mistake(one_way_only, (X, 1.0), "Assign it on every way, or before."),
     Mistake(counting, (X,), "Return the value."),
-    Mistake(drawn, (X,), "Draw outside, and pass the numbers as an argument."),
+    Mistake(
+        drawn, (X,), "Draw from a `numpy.random.Generator`: the numbers are NumPy's, in compiled code, too."
+    ),
     Mistake(unknown_function, (X,), "Use what [is there](numpy_coverage.md), or `da.host_callback`."),
     Mistake(unknown_method, (X,), "Do it outside of the compiled function."),
     Mistake(text, (X,), "Pass an argument that is no number as it is: then it is part of the signature."),

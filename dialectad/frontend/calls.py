@@ -134,6 +134,10 @@ def call(function: Any) -> Any:
             return types.MethodType(_converted(function.__func__), function.__self__)
         _check_builtin(function)
         return function
+    if isinstance(function, np.vectorize):
+        from dialectad.frontend.numpy import mapping
+
+        return mapping.vectorized(function)
     if isinstance(function, functools.partial):
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, types.BuiltinFunctionType):
@@ -158,7 +162,7 @@ def _check_builtin(function: types.BuiltinFunctionType | types.MethodType) -> No
     elif isinstance(owner, np.random.RandomState | np.random.Generator | random.Random):
         raise error(
             "random numbers would be drawn only once, while the function is compiled",
-            hint="draw them outside, and pass them as an argument",
+            hint="pass the generator (a numpy.random.Generator) as an argument, or make it in the function",
         )
     elif function in _CLOCKS:
         raise error("the time would be read only once, while the function is compiled")

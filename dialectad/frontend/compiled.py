@@ -27,6 +27,7 @@ from dialectad.frontend.program import (
     Static,
     plain,
 )
+from dialectad.frontend.random.generator import State, closed, holds_generators
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import abi, cache, callbacks, collector, dispatch, engine
@@ -139,6 +140,9 @@ class Compiled:
             self.fail(status)
         for target, source in back:
             target[...] = source
+        for leaf in leaves:
+            if isinstance(leaf, State):
+                leaf.store()
         return self._assemble(leaves, results)
 
     def _extents(self, inputs: Sequence[Any]) -> list[int]:
@@ -165,7 +169,8 @@ class Compiled:
                     made.append(value.item() if result.weak else value)
                 case ArrayType():
                     made.append(next(rest))
-        return pytrees.unflatten(self.program.structure, made)
+        found = pytrees.unflatten(self.program.structure, made)
+        return closed(found) if holds_generators(self.program.structure) else found
 
     def entry(self, slow: Callable[..., Any], name: str, doc: str | None) -> Callable[..., Any] | None:
         """The native callable, which passes calls that don't fit to `slow`; None if it can't be made so."""

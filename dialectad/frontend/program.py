@@ -36,6 +36,7 @@ from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.environment import Environment
 from dialectad.frontend.iterators import Steps
+from dialectad.frontend.random import generator
 from dialectad.frontend.result_extents import function_of_extents
 from dialectad.frontend.signs import erase_signs
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
@@ -94,9 +95,10 @@ class Signature:
         leaves: list[Any] = []
         structures = []
         for arg in (*args, *kwargs.values()):
-            found, structure = pytrees.flatten(arg)
+            found, structure = pytrees.flatten(generator.opened(arg))
             leaves += found
             structures.append(structure)
+        generator.check_distinct(leaves)
         return cls(tuple(structures), tuple(kwargs), tuple(map(leaf_type, leaves))), leaves
 
 
@@ -283,7 +285,7 @@ def trace_body(
             raise error(
                 "a function that is differentiated, or calls itself, writes into an array of the surrounding"
                 " function",
-                hint="pass the array as an argument",
+                hint="pass the array as an argument, or the random generator whose state it is",
             )
         for storage in (*own, *trace.given):
             if (stale := trace.stale.get(storage)) is not None:

@@ -59,10 +59,11 @@ class Tracer:
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         if function not in FUNCTIONS:
-            raise error(
-                f"numpy function {function.__name__!r} is not supported",
-                hint=_AS_PYTHON,
-            )
+            from dialectad.frontend.numpy import refused
+
+            module = function.__module__.removeprefix("numpy").lstrip(".")
+            name = f"{module}.{function.__name__}" if module == "linalg" else function.__name__
+            raise error(f"numpy function {name!r} is not supported", hint=refused.hint(name) or _AS_PYTHON)
         return FUNCTIONS[function](*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:

@@ -279,7 +279,8 @@ def _random(name: str) -> Callable[..., Any]:
     def refused(*_: Any, **__: Any) -> Any:
         raise error(
             f"numpy.random.{name} would be called once, while the function is compiled, not when it runs",
-            hint="draw the numbers outside, and pass them as an argument",
+            hint="draw from a generator, rng = numpy.random.default_rng(seed): make it in the function, or"
+            " pass it as an argument",
         )
 
     return refused

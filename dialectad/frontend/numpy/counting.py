@@ -33,7 +33,7 @@ from dialectad.frontend.tracers import Array, Tracer
 from dialectad.frontend.tracing import error
 
 
-def _tally(numbers: Array, weights: Any, length: Extent) -> Array:
+def tally(numbers: Array, weights: Any, length: Extent) -> Array:
     """For every number below `length` the sum of the weights that belong to it, or how often it is there."""
     dtype = INT64 if weights is None else array(weights).dtype
     value = emit.cast(numbers.ssa(), INDEX)
@@ -69,22 +69,22 @@ def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Array:
         message = "The weights and list don't have the same length."
         require_same(weights.extents[0], numbers.extents[0], message)
     if numbers.shape[0] == 0:
-        return _tally(numbers, weights, least)
+        return tally(numbers, weights, least)
     positive = operand(np.all(numbers >= 0))
     emit.check(positive.ssa(), "ValueError: 'list' argument must have no negative elements")  # pyright: ignore
     most: Any = np.max(numbers, initial=-1)
     if least == 0:
-        return _tally(numbers, weights, extent(most + 1))
+        return tally(numbers, weights, extent(most + 1))
     fits = operand(most < least)
     message = f"ValueError: numpy.bincount with minlength={least} is compiled for numbers below {least}"
     emit.check(fits.ssa(), message)  # pyright: ignore[reportAttributeAccessIssue]
-    return _tally(numbers, weights, least)
+    return tally(numbers, weights, least)
 
 
 # --- histograms --------------------------------------------------------------------------------
 
 
-def _edges(a: Array, bins: Any, limits: Any) -> Any:
+def edges_of(a: Array, bins: Any, limits: Any) -> Any:
     """The edges of the bins: an array, concrete if nothing of it depends on traced values."""
     if isinstance(bins, str):
         raise error("the number of bins depends on the data", hint="give a number, or edges")
@@ -138,7 +138,7 @@ def _source(a: Any) -> Any:
 @implements(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """numpy.histogram_bin_edges"""
-    edges = _edges(_source(a), bins, range)
+    edges = edges_of(_source(a), bins, range)
     return edges if isinstance(edges, Tracer) else array(edges)
 
 
@@ -153,7 +153,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
         for n, m in zip(given.extents, array(a).extents, strict=True):
             require_same(n, m, "weights should have the same shape as a.")
         weights = np.ravel(given)
-    edges = _edges(source, bins, range)
+    edges = edges_of(source, bins, range)
     count = edges.shape[0] - 1
     if not isinstance(count, int):
         raise error("the number of bins must be known while the function is compiled")
@@ -161,7 +161,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     numbers = np.minimum(array(searched(edges, source, "right")) - 1, count - 1)
     outside = count
     places: Any = np.where(inside, numbers, outside)
-    found: Any = _tally(places, weights, count + 1)[:count]
+    found: Any = tally(places, weights, count + 1)[:count]
     edges = edges if isinstance(edges, Tracer) else array(edges)
     if density:
         found = found / np.diff(edges).astype(FLOAT64) / np.sum(found)

@@ -387,13 +387,17 @@ def linspace(
     dtype: Any = None,
     axis: Any = 0,
 ) -> Any:
-    """numpy.linspace, between numbers: start + i * step, and exactly stop at the end."""
+    """numpy.linspace: start + i * step, and exactly stop at the end"""
     count = concrete_int(num, "the number of points")
     if count < 0:
         raise error(f"Number of samples, {count}, must be non-negative.", kind=ShapeError)
     bounds = [operand(start), operand(stop)]
     if any(isinstance(x, Array) for x in bounds):
-        raise error("numpy.linspace between arrays is not supported", hint="use a + (b - a) * t[:, None]")
+        made, step = _between(bounds[0], bounds[1], count, count - 1 if endpoint else count)
+        if dtype is not None:
+            made = (np.floor(made) if np.dtype(dtype).kind in "iu" else made).astype(dtype)
+        made = made if concrete_int(axis, "an axis") == 0 else np.moveaxis(made, 0, axis)
+        return (made, step) if retstep else made
     found = result_dtype(*bounds, 1.0)
     element_type = dtypes.to_ir(found)
     first, last = (scalar_value(x, found) for x in bounds)
@@ -426,14 +430,64 @@ def linspace(
     return (Array.fresh(value), Scalar(step)) if retstep else Array.fresh(value)
 
 
+def _between(start: Any, stop: Any, count: int, intervals: int) -> tuple[Any, Any]:
+    """Arrays along a new first axis, from one to the other; and by how much they differ."""
+    dtype = result_dtype(start, stop, 1.0)
+    first, width = lift(start).astype(dtype), np.subtract(stop, start, dtype=dtype)
+    rank = np.ndim(width)
+    numbers = np.arange(count, dtype=dtype).reshape((-1,) + (1,) * rank)
+    step = width / intervals if intervals > 0 else np.full_like(width, np.nan)
+    made = numbers * (step if intervals > 0 else width) + first
+    if count > 1 and intervals == count - 1:
+        made[-1] = stop
+    return made, step
+
+
 @implements(np.logspace)
 def logspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: Any = 0,
 ) -> Any:
     """numpy.logspace"""
-    exponents = linspace(start, stop, num, endpoint)
+    if np.ndim(base):
+        rank = max(map(np.ndim, (start, stop, base)))
+        start, stop, base = (x if np.ndim(x) == rank else asarray(x)[(None,) * (rank - np.ndim(x))]
+                             for x in (start, stop, base))  # fmt: skip
+        base = np.expand_dims(base, axis)
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
     result = np.power(base, exponents)
     return result if dtype is None else result.astype(dtype)
+
+
+@implements(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: Any = 0
+) -> Any:
+    """numpy.geomspace"""
+    count, bounds = concrete_int(num, "the number of points"), [operand(start), operand(stop)]
+    message = "Geometric sequence cannot include zero"
+    for bound in bounds:
+        if isinstance(bound, Tracer):
+            fine = operand(np.all(np.not_equal(bound, 0)))
+            emit.check(fine.ssa(), f"ValueError: {message}")  # pyright: ignore[reportAttributeAccessIssue]
+        elif bound == 0:
+            raise error(message, kind=ShapeError)
+    found = joined_dtype(*bounds, FLOAT64.type(0) if dtype is None else supported(dtype).type(0))
+    first, last = (lift(x).astype(found) for x in bounds)
+    sign: Any = np.sign(first)
+    exponents = linspace(np.log10(first / sign), np.log10(last / sign), count, endpoint)
+    made = np.power(10.0, exponents) * sign
+    if count > 0:
+        made[0] = first
+    if count > 1 and endpoint:
+        made[-1] = last
+    made = made if concrete_int(axis, "an axis") == 0 else np.moveaxis(made, 0, axis)
+    return made if dtype is None else made.astype(dtype)
 
 
 @implements(np.meshgrid)
@@ -472,3 +526,17 @@ def indices(dimensions: Any, dtype: Any = int, sparse: bool = False) -> Any:
 
     grids = [Array.fresh(grid(axis)) for axis in range(len(shape))]
     return tuple(grids) if sparse else Array.fresh(stacked(grids, found))
+
+
+@intercepts(np.require)
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Array:
+    """numpy.require: compiled code has its own memory, which fulfils whatever is required"""
+    return asarray(a, dtype)
+
+
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """numpy.astype"""
+    if not isinstance(x, Array):
+        raise error("Input should be a NumPy array.", kind=UnsupportedTypeError)
+    return x.astype(dtype, copy=copy)

@@ -142,7 +142,7 @@ def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Array:
     return concatenate(items, 0 if items[0].ndim == 1 else 1, dtype=dtype)
 
 
-@implements(np.vstack)
+@implements(np.vstack, np.row_stack)
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Array:
     """numpy.vstack"""
     return concatenate([np.atleast_2d(array(x)) for x in _sequence(tup)], 0, dtype=dtype)
@@ -188,28 +188,6 @@ def block(arrays: Any) -> Array:
     return build(arrays, levels)
 
 
-@implements(np.insert)
-def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
-    """numpy.insert, at one known place"""
-    source = array(arr)
-    if axis is None:
-        source, axis = source.ravel(), 0
-    axis = normalize_axis(axis, source.ndim)
-    at = concrete_int(obj, "the place of insertion")
-    size = len(source) if axis == 0 else source.shape[axis]
-    if not -size <= at <= size:
-        raise error(f"index {at} is out of bounds for axis {axis} with size {size}", kind=ShapeError)
-    at = at + size if at < 0 else at
-    head, tail = (source[(*[slice(None)] * axis, s)] for s in (slice(None, at), slice(at, None)))
-    new = array(values)
-    shape = list(source.extents)
-    shape[axis] = 1
-    if new.ndim == source.ndim:
-        shape[axis] = new.extents[axis]
-    middle = emit.broadcast(tensor(new, source.dtype), shape)
-    return concatenate([head, Array.fresh(middle), tail], axis)
-
-
 # --- taking apart ------------------------------------------------------------------------------
 
 
@@ -234,6 +212,15 @@ def _sections(source: Array, where: Any, axis: int, *, uneven: bool) -> list[Arr
             starts = [i * each for i in range(count)]
         ends = [*starts[1:], size]
     return [source[(*[slice(None)] * axis, slice(a, b))] for a, b in zip(starts, ends, strict=True)]
+
+
+@implements(np.unstack)
+def unstack(x: Any, /, *, axis: Any = 0) -> tuple[Any, ...]:
+    """numpy.unstack"""
+    source = array(x)
+    if source.ndim == 0:
+        raise error("Input array must be at least 1-d.", kind=ShapeError)
+    return tuple(np.moveaxis(source, normalize_axis(axis, source.ndim), 0))
 
 
 @implements(np.split)

@@ -8,10 +8,13 @@ import numpy as np
 
 from dialectad.frontend.dtypes import INT64
 from dialectad.frontend.numpy.methods import cast_scalar
-from dialectad.frontend.tracers import lift
+from dialectad.frontend.tracers import Array, lift
 
-_LEAST = 5e-324
-_DIGITS, _LEAST_EXPONENT = 53, -1074
+
+def _form(x: Any) -> tuple[Any, Any, int, int]:
+    """Of a float's dtype: one, the least number, how many digits, and the exponent of the least number."""
+    info = np.finfo(x.dtype)
+    return info.dtype.type(1), info.smallest_subnormal, info.nmant + 1, int(info.minexp) - info.nmant
 
 
 def split(x: Any) -> tuple[Any, Any]:
@@ -27,7 +30,8 @@ def split(x: Any) -> tuple[Any, Any]:
 
 
 def _integer(x: Any) -> Any:
-    return cast_scalar(lift(x), INT64, weak=True)  # pyright: ignore[reportArgumentType]
+    tracer = lift(x)
+    return tracer.astype(INT64) if isinstance(tracer, Array) else cast_scalar(tracer, INT64, weak=True)  # pyright: ignore[reportArgumentType]
 
 
 def frexp(x: Any) -> tuple[Any, Any]:
@@ -39,8 +43,9 @@ def frexp(x: Any) -> tuple[Any, Any]:
 def ulp(x: Any) -> Any:
     """math.ulp"""
     _, exponent = split(x)
-    unit = np.ldexp(1.0, _integer(np.maximum(exponent - _DIGITS, _LEAST_EXPONENT)))
-    return np.where(np.isfinite(x), np.where(x == 0.0, _LEAST, unit), np.abs(x))
+    one, least, digits, lowest = _form(x)
+    unit = np.ldexp(one, _integer(np.maximum(exponent - digits, lowest)))
+    return np.where(np.isfinite(x), np.where(x == 0.0, least, unit), np.abs(x))
 
 
 def nextafter(x: Any, y: Any) -> Any:
@@ -48,10 +53,11 @@ def nextafter(x: Any, y: Any) -> Any:
     fraction, exponent = split(x)
     outwards = np.where(x < y, 1.0, -1.0) == np.sign(x)
     finer = np.where((np.abs(fraction) == 0.5) & ~outwards, 1.0, 0.0)  # below a power of two
-    step = np.ldexp(1.0, _integer(np.maximum(exponent - finer - _DIGITS, _LEAST_EXPONENT)))
+    one, least, digits, lowest = _form(x)
+    step = np.ldexp(one, _integer(np.maximum(exponent - finer - digits, lowest)))
     moved = x + np.where(x < y, step, -step)
-    moved = np.where(x == 0.0, np.copysign(_LEAST, y), moved)
-    moved = np.where(np.isinf(x), np.copysign(np.finfo(float).max, x), moved)
+    moved = np.where(x == 0.0, np.copysign(least, y), moved)
+    moved = np.where(np.isinf(x), np.copysign(np.finfo(x.dtype).max, x), moved)
     moved = np.where((moved == 0.0) & (x != 0.0), np.copysign(0.0, x), moved)
     return np.where(np.isnan(x) | np.isnan(y), np.nan, np.where(x == y, y, moved))
 

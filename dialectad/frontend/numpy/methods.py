@@ -13,6 +13,7 @@ from dialectad.frontend.complexes import is_complex_dtype
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, UINT64
 from dialectad.frontend.numpy import (
     complex_methods,
+    editing,
     products,
     reductions,
     scans,
@@ -194,6 +195,7 @@ def compress(self: Array, condition: Any, axis: Any = None) -> Any:
     return searching.compress(condition, self, axis)
 
 
+Array.put = editing.put  # pyright: ignore[reportAttributeAccessIssue]
 Array.compress = compress  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.copy = lambda self, order="C": self  # pyright: ignore[reportAttributeAccessIssue]
 Scalar.T = property(lambda self: self)  # pyright: ignore[reportAttributeAccessIssue]

@@ -366,6 +366,18 @@ def einsum(
     return wrapped(_single(value, labels, output))
 
 
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, optimize: Any = "greedy") -> Any:
+    """numpy.einsum_path: it depends on the shapes alone"""
+    shapes = [
+        np.broadcast_to(0.0, [concrete_int(n, "an extent of an operand of einsum_path") for n in x.shape])
+        if isinstance(x, tracers.Tracer)
+        else x
+        for x in operands
+    ]
+    return np.einsum_path(*shapes, optimize=optimize)
+
+
 def _labels(subscripts: str, parts: Sequence[Array]) -> tuple[list[str], str]:
     """The labels of the inputs and the output, the ellipses replaced by capital Greek letters."""
     text_ = subscripts.replace(" ", "")

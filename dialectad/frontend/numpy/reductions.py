@@ -38,7 +38,7 @@ class _NoValue:
     """The default of arguments for which None means something."""
 
 
-_NONE: Any = _NoValue()
+NONE: Any = _NoValue()
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _kept(value: SSAValue, shape: Sequence[Extent], axes: Sequence[int]) -> SSAV
 
 def _masked(value: SSAValue, where: Any, otherwise: Any) -> SSAValue:
     """`value` with its elements replaced where the mask doesn't hold."""
-    if where is True or where is _NONE:
+    if where is True or where is NONE:
         return value
     (mask,) = values([operand(where)], [BOOL], emit.shape(value))
     return emit.select(mask, value, emit.like(value, otherwise))
@@ -138,14 +138,14 @@ def _reduce(
     keepdims: Any,
     dtype: DType,
     monoid: _Monoid,
-    initial: Any = _NONE,
+    initial: Any = NONE,
     where: Any = True,
 ) -> Any:
     value = tensor(a, dtype)
     shape = emit.shape(value)
     axes = normalize_axes(axis, len(shape))
     value = _masked(value, where, monoid.start)
-    start = None if initial is _NONE or initial is None else scalar_value(operand(initial), dtype)
+    start = None if initial is NONE or initial is None else scalar_value(operand(initial), dtype)
     return finish(reduced(value, axes, monoid, start), shape, axes, keepdims)
 
 
@@ -168,7 +168,7 @@ def sum_(
     dtype: Any = None,
     *,
     keepdims: Any = False,
-    initial: Any = _NONE,
+    initial: Any = NONE,
     where: Any = True,
 ) -> Any:
     """numpy.sum"""
@@ -183,7 +183,7 @@ def prod(
     dtype: Any = None,
     *,
     keepdims: Any = False,
-    initial: Any = _NONE,
+    initial: Any = NONE,
     where: Any = True,
 ) -> Any:
     """numpy.prod"""
@@ -219,7 +219,7 @@ def _mean(value: SSAValue, axes: Sequence[int], dtype: DType, where: Any = True)
     """The mean over axes and the number of elements it is of."""
     shape = emit.shape(value)
     summed = reduced(_masked(value, where, 0), axes, sum_of(dtype))
-    if where is True or where is _NONE:
+    if where is True or where is NONE:
         count = _count(shape, axes, dtype)
     else:
         (mask,) = values([operand(where)], [dtype], shape)
@@ -237,20 +237,27 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, 
     return finish(average, emit.shape(value), axes, keepdims)
 
 
-def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any) -> Any:
+def _variance(
+    a: Any, axis: Any, dtype: Any, ddof: Any, where: Any, given: Any
+) -> tuple[SSAValue, Sequence[Extent], Sequence[int]]:
+    """The variance by its mean, which may be given."""
     found = supported(dtype) if dtype is not None else floating(_dtype(a))
     value = tensor(a, found)
     shape = emit.shape(value)
     axes = normalize_axes(axis, len(shape))
     average, count = _mean(value, axes, found, where)
-    if len(axes) < len(shape):
-        average = emit.reshape(average, kept_shape(shape, axes))
-    average = emit.broadcast(average, shape) if shape else emit.splat(_scalar(average), ())
+    if given is not NONE:
+        (average,) = values([operand(given)], [found], shape)
+    elif shape:
+        kept = emit.reshape(average, kept_shape(shape, axes)) if len(axes) < len(shape) else average
+        average = emit.broadcast(kept, shape)
+    else:
+        average = emit.splat(_scalar(average), ())
     deviation = emit.op(arith.SubfOp(value, average))
     squares = _masked(emit.op(arith.MulfOp(deviation, deviation)), where, 0)
     summed = reduced(squares, axes, sum_of(found))
     known = total(shape[d] for d in axes)
-    if isinstance(known, int) and (where is True or where is _NONE) and isinstance(ddof, int | float):
+    if isinstance(known, int) and (where is True or where is NONE) and isinstance(ddof, int | float):
         count = emit.constant(max(known - ddof, 0), dtypes.to_ir(found))
     else:
         less = emit.op(arith.SubfOp(count, _matching(count, scalar_value(operand(ddof), found))))
@@ -263,7 +270,7 @@ def _matching(like: SSAValue, value: SSAValue) -> SSAValue:
 
 
 def _ddof(ddof: Any, correction: Any) -> Any:
-    return ddof if correction is _NONE or correction is None else correction
+    return ddof if correction is NONE or correction is None else correction
 
 
 @implements(np.var)
@@ -275,10 +282,11 @@ def var(
     *,
     keepdims: Any = False,
     where: Any = True,
-    correction: Any = _NONE,
+    mean: Any = NONE,
+    correction: Any = NONE,
 ) -> Any:
     """numpy.var"""
-    value, shape, axes = _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where)
+    value, shape, axes = _variance(a, axis, dtype, _ddof(ddof, correction), where, mean)
     return finish(value, shape, axes, keepdims)
 
 
@@ -291,10 +299,11 @@ def std(
     *,
     keepdims: Any = False,
     where: Any = True,
-    correction: Any = _NONE,
+    mean: Any = NONE,
+    correction: Any = NONE,
 ) -> Any:
     """numpy.std"""
-    value, shape, axes = _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where)
+    value, shape, axes = _variance(a, axis, dtype, _ddof(ddof, correction), where, mean)
     return finish(emit.op(math.SqrtOp(value)), shape, axes, keepdims)
 
 
@@ -335,22 +344,22 @@ def _require_elements(shape: Sequence[Extent], axes: Sequence[int], name: str) -
 
 def _extreme(name: str, monoid: Any, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
     found = _dtype(a)
-    if initial is _NONE or initial is None:
+    if initial is NONE or initial is None:
         shape = emit.shape(tensor(a))
         _require_elements(shape, normalize_axes(axis, len(shape)), name)
-        if where is not True and where is not _NONE:
+        if where is not True and where is not NONE:
             raise error(f"reduction operation {name!r} does not have an identity, so `where` needs `initial`")
     return _reduce(a, axis, keepdims, found, monoid(found), initial, where)
 
 
 @implements(np.max, np.amax)
-def max_(a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = _NONE, where: Any = True) -> Any:
+def max_(a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = NONE, where: Any = True) -> Any:
     """numpy.max"""
     return _extreme("maximum", _maximum, a, axis, keepdims, initial, where)
 
 
 @implements(np.min, np.amin)
-def min_(a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = _NONE, where: Any = True) -> Any:
+def min_(a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = NONE, where: Any = True) -> Any:
     """numpy.min"""
     return _extreme("minimum", _minimum, a, axis, keepdims, initial, where)
 
@@ -436,33 +445,6 @@ def argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 
 # --- without NaN -------------------------------------------------------------------------------
-
-
-def _without_nan(a: Any, otherwise: Any) -> Any:
-    value = tensor(a)
-    if emit.dtype(value).kind != "f":
-        return array(a)
-    nan = emit.compare("uno", value, value)
-    return Array.fresh(emit.select(nan, emit.like(value, otherwise), value))
-
-
-@implements(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False) -> Any:
-    """numpy.nansum"""
-    return sum_(_without_nan(a, 0), axis, dtype, keepdims=keepdims)
-
-
-@implements(np.nanprod)
-def nanprod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False) -> Any:
-    """numpy.nanprod"""
-    return prod(_without_nan(a, 1), axis, dtype, keepdims=keepdims)
-
-
-@implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False) -> Any:
-    """numpy.nanmean"""
-    present = np.logical_not(np.isnan(array(a)))
-    return mean(_without_nan(a, 0), axis, dtype, keepdims=keepdims, where=present)
 
 
 def _nan_extreme(function: Any, fold: Any, a: Any, axis: Any, keepdims: Any) -> Any:

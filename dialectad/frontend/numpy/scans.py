@@ -198,17 +198,6 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
     return np.sum(width * pairs / 2.0, axis=d)
 
 
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    """numpy.polyval: by Horner's rule"""
-    coefficients = array(p)
-    at = operand(x)
-    result: Any = np.zeros_like(x) if isinstance(at, Array) else 0
-    for i in range(len(coefficients)):
-        result = coefficients[i] if i == 0 and not isinstance(at, Array) else result * x + coefficients[i]
-    return result
-
-
 @implements(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     """numpy.convolve: a shifted copy of the longer one per element of the shorter one"""

@@ -94,13 +94,9 @@ def isin(
     kind: Any = None,
 ) -> Any:
     """numpy.isin"""
-    wanted, known = array(element), np.ravel(array(test_elements))
-    if known.shape[0] == 0:
-        found: Any = np.zeros(wanted.shape, bool)
-    else:
-        ascending = sort(known)
-        places = np.minimum(array(searched(ascending, wanted, "left")), known.shape[0] - 1)
-        found = np.equal(take(ascending, places), wanted)
+    wanted, ascending = array(element), sort(np.ravel(array(test_elements)))
+    after, before = (array(searched(ascending, wanted, side)) for side in ("right", "left"))
+    found: Any = np.logical_and(after > before, wanted == wanted)  # a NaN is in no array
     return np.logical_not(found) if invert else found
 
 

@@ -117,12 +117,6 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     write_out(dst, lift(src), where, casting)
 
 
-@implements(np.putmask)
-def putmask(a: Any, /, mask: Any, values: Any) -> None:
-    """numpy.putmask, with values that broadcast"""
-    write_out(a, lift(values), mask, "unsafe")
-
-
 # --- closeness ---------------------------------------------------------------------------------
 
 
@@ -161,6 +155,28 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     if equal_nan and _is_float(a):
         equal = np.logical_or(equal, np.logical_and(np.isnan(a), np.isnan(b)))
     return _python_bool(np.all(lift(equal)))
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> Any:
+    """numpy.array_equiv"""
+    try:
+        equal = np.equal(array(a1), array(a2))
+    except ShapeError:
+        return False
+    return _python_bool(np.all(equal))
+
+
+@implements(np.isposinf)
+def isposinf(x: Any) -> Any:
+    """numpy.isposinf"""
+    return np.logical_and(np.isinf(x), np.logical_not(np.signbit(x)))
+
+
+@implements(np.isneginf)
+def isneginf(x: Any) -> Any:
+    """numpy.isneginf"""
+    return np.logical_and(np.isinf(x), np.signbit(x))
 
 
 # --- positions ---------------------------------------------------------------------------------

@@ -93,3 +93,15 @@ def shares_memory(a: Any, b: Any, max_work: Any = None) -> bool:
 def min_scalar_type(a: Any) -> np.dtype[Any]:
     """numpy.min_scalar_type"""
     return a.dtype
+
+
+@implements(np.common_type)
+def common_type(*arrays: Any) -> type:
+    """numpy.common_type"""
+    return np.common_type(*(np.empty(0, x.dtype) for x in arrays))
+
+
+@implements(np.iterable)
+def iterable(y: Any) -> bool:
+    """numpy.iterable"""
+    return not isinstance(y, Tracer) or y.ndim > 0

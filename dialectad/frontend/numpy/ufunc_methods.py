@@ -1,4 +1,4 @@
-"""The methods of ufuncs: `reduce`, `accumulate`, `outer`, `at`."""
+"""The methods of ufuncs: `reduce`, `accumulate`, `reduceat`, `outer`, `at`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from dialectad.frontend import dtypes, emit, tracers
-from dialectad.frontend.numpy import reductions, scans
-from dialectad.frontend.numpy.reductions import _NONE
+from dialectad.frontend.numpy import folds, reductions, scans
+from dialectad.frontend.numpy.reductions import NONE
 from dialectad.frontend.numpy.support import array, dtype_of, operand
 from dialectad.frontend.tracers import Array, lift
 from dialectad.frontend.tracing import error
@@ -43,14 +43,14 @@ def reduce(
     axis: Any = 0,
     dtype: Any = None,
     keepdims: bool = False,
-    initial: Any = _NONE,
+    initial: Any = NONE,
     where: Any = True,
 ) -> Any:
     """ufunc.reduce: over the first axis, unless told otherwise"""
-    if ufunc in (np.logaddexp, np.logaddexp2):
+    if ufunc in (np.logaddexp, np.logaddexp2) and initial is NONE and where is True and dtype is None:
         return _log_sum_exp(ufunc, a, axis, keepdims)
     if ufunc not in REDUCERS:
-        raise error(f"numpy.{ufunc.__name__}.reduce is not supported", hint="write it as a loop")
+        return folds.reduce(ufunc, a, axis, dtype, keepdims, initial, where)
     options: dict[str, Any] = {"keepdims": keepdims}
     if ufunc in (np.add, np.multiply):
         options["dtype"] = dtype
@@ -58,7 +58,7 @@ def reduce(
         a = array(a).astype(dtype)
     if where is not True:
         options["where"] = where
-    if initial is not _NONE:
+    if initial is not NONE:
         options["initial"] = initial
     return REDUCERS[ufunc](a, axis, **options)
 
@@ -91,7 +91,7 @@ def accumulate(ufunc: np.ufunc, a: Any, axis: Any = 0, dtype: Any = None) -> Any
         case np.logical_or if kind == "b":
             return scans.accumulate(a, axis, found, arith.OrIOp, False)
         case _:
-            raise error(f"numpy.{ufunc.__name__}.accumulate is not supported", hint="write it as a loop")
+            return folds.accumulate(ufunc, a, axis, dtype)
 
 
 def outer(ufunc: np.ufunc, a: Any, b: Any, **kwargs: Any) -> Any:
@@ -143,6 +143,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
 _METHODS: dict[str, Callable[..., Any]] = {
     "reduce": reduce,
     "accumulate": accumulate,
+    "reduceat": folds.reduceat,
     "outer": outer,
     "at": at,
 }

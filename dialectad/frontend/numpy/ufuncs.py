@@ -559,6 +559,37 @@ def modf(x: Any) -> tuple[Any, Any]:
     return wrapped(part), wrapped(whole)
 
 
+# --- divisors ----------------------------------------------------------------------------------
+
+
+def _size(x: SSAValue) -> SSAValue:
+    return x if dtypes.is_unsigned(x.type) else _absolute_int(x)
+
+
+def _gcd(a: SSAValue, b: SSAValue) -> SSAValue:
+    """By Euclid's algorithm, in as many steps as numbers of that width may take."""
+    from dialectad.frontend.numpy.support import loop
+
+    element = emit.element(a)
+    width = element.width.data if isinstance(element, IntegerType) else 64
+
+    def body(_: SSAValue, x: SSAValue, y: SSAValue) -> Sequence[SSAValue]:
+        done = compare("eq", y, like(y, 0))
+        rest = emit.op(arith.RemUIOp(x, select(done, like(y, 1), y)))
+        return select(done, x, y), select(done, y, rest)
+
+    return loop(3 * width // 2, [_size(a), _size(b)], body)[0]
+
+
+def _lcm(a: SSAValue, b: SSAValue) -> SSAValue:
+    common, _ = _nonzero(_gcd(a, b))
+    return emit.op(arith.MuliOp(emit.op(arith.DivUIOp(_size(a), common)), _size(b)))
+
+
+define(np.gcd, None, _gcd)
+define(np.lcm, None, _lcm)
+
+
 # --- comparisons and logic ---------------------------------------------------------------------
 
 define(np.maximum, arith.MaximumfOp, arith.MaxSIOp, arith.OrIOp)
@@ -713,7 +744,6 @@ def _refused(ufunc: np.ufunc, hint: str) -> None:
     REFUSED.add(ufunc)
 
 
-for _ufunc in (np.nextafter, np.spacing, np.frexp):
-    _refused(_ufunc, "it depends on the bits of the number; compute it outside of the compiled function")
-for _ufunc in (np.gcd, np.lcm):
-    _refused(_ufunc, "write Euclid's algorithm as a `while` loop")
+_refused(
+    np.isnat, "dates have no dtype in compiled code; pass numbers: dates.astype('datetime64[D]').astype(int)"
+)

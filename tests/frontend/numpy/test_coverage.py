@@ -23,3 +23,4 @@ def test_the_page_is_up_to_date() -> None:
     generator = _generator()
     if np.__version__.startswith("2.4"):  # it lists what this NumPy has
         assert generator.PAGE.read_text() == generator.page()
+        assert not generator.unexplained()

@@ -167,7 +167,7 @@ def test_what_numpy_refuses_is_refused() -> None:
         (lambda x: x - x, (np.array([True]),)),
         (lambda x: -x, (np.array([True]),)),
         (lambda x: x + 300, (integers(2, dtype=np.int8),)),
-        (np.nextafter, (floats(2), floats(2))),
+        (np.isnat, (floats(2),)),
         (lambda x: x & 1, (floats(2),)),
         (lambda x, y: x + y, (floats(2), floats(3))),
         (lambda x: np.exp(x, foo=1), (floats(2),)),
@@ -217,7 +217,4 @@ def test_methods_of_ufuncs() -> None:
         np.multiply.at(a, (i, 1), 2.0)
 
     check(scatter, x, np.array([0, 2, 0, 0]), floats(4, 4))
-    with pytest.raises(CompileError):
-        run(lambda a: np.add.reduceat(a, [0, 2]), x)
-    with pytest.raises(CompileError):
-        run(lambda a: np.arctan2.reduce(a), x)
+    check(lambda a: np.add.reduceat(a, [0, 2]), x)
