@@ -157,7 +157,8 @@ Built-in functions on values known only at run time: {_listed(python)}
 - `bincount` with `minlength=n` is for numbers below n; a larger one is a `ValueError`. Without `minlength`
   its result, like that of `unique`, `nonzero` and `a[mask]`, has a length that is known only at run time,
   which level graph can't do.
-- `linalg.eig` and `linalg.eigvals` (of SciPy, too) give complex results, even if all of them are real.
+- `linalg.eig` and `linalg.eigvals` (of SciPy, too) give complex results, even if all of them are real; at
+  level tape their derivative is known of complex matrices only.
 - `linalg.qr` has no `mode="raw"`; of `hermitian=True` of `svd`, `pinv` and `matrix_rank` there is no need.
 - `scipy.linalg`: errors don't say which row or minor is to blame, and there is no warning of matrices that
   are nearly singular; `lu` takes square matrices, `solve` no bands, `eigh` and `eig` no second matrix.
