@@ -87,8 +87,8 @@ class ComplexAt(At):
         return self.div(self.div(self.mul(a, self.conjugate(scaled)), size), high)
 
     def _larger(self, b: Parts) -> SSAValue:
-        sizes = [self.emitter.emit(math.AbsFOp(x)) for x in b]
-        return self.emitter.emit(arith.MaximumfOp(*sizes))
+        re, im = (self.emitter.emit(math.AbsFOp(x)) for x in b)
+        return self.emitter.emit(arith.MaximumfOp(re, im))
 
     def select(self, condition: SSAValue, a: Number, b: Number) -> Number:
         if not isinstance(a, Parts) and not isinstance(b, Parts):
@@ -99,12 +99,13 @@ class ComplexAt(At):
     def is_zero(self, a: Number) -> SSAValue:
         if not isinstance(a, Parts):
             return super().is_zero(a)
-        return self.emitter.emit(arith.AndIOp(*(super(ComplexAt, self).is_zero(x) for x in a)))
+        re, im = (super(ComplexAt, self).is_zero(x) for x in a)
+        return self.emitter.emit(arith.AndIOp(re, im))
 
     def real(self, a: Number) -> SSAValue:
         return self._parts(a).re
 
-    def imaginary(self, a: Number) -> SSAValue | None:
+    def imaginary(self, a: Number) -> SSAValue:
         return self._parts(a).im
 
     def with_imaginary(self, re: SSAValue, im: SSAValue | None) -> Number:
@@ -241,7 +242,7 @@ class ComplexMatrices(Matrices):
                 element = Parts(next(given), next(given)) if isinstance(source, Pair) else next(given)
                 elements.append(at.conjugate(element) if map_ is ACROSS else element)
             value = body(at, *elements)
-            self.emitter.insert(linalg.YieldOp(at.imaginary(value) if k else at.real(value)))
+            self.emitter.insert(linalg.YieldOp((at.real, at.imaginary)[k](value)))
         return self._put(generic_of(flat, out, SAME, (PARALLEL, PARALLEL), block))
 
     def dot(self, a: Matrix, b: Matrix) -> SSAValue:

@@ -169,9 +169,13 @@ def inverse_or_nan(matrix: Numbers) -> Any:
         factors, pivots, _ = _factors(x)
         inverse = adjoint(factored_solve(x, factors, identity_like(x)))
         regular: Any = np.all(pivots != 0)
-        return by_parts(lambda part: np.where(regular, part, np.nan).astype(part.dtype), inverse)
+        return by_parts(lambda part: _where_regular(regular, part), inverse)
 
     return each_matrix(stack, [matrix], (n, n), one)
+
+
+def _where_regular(regular: Any, inverse: Any) -> Any:
+    return np.where(regular, inverse, np.nan).astype(inverse.dtype)
 
 
 def _sign_and_log(a: Any) -> tuple[Any, Any]:

@@ -17,7 +17,8 @@ def finite(check_finite: Any, *arguments: Any) -> list[Numbers]:
     arrays = operands(*arguments)
     if check_finite:
         for x in arrays:
-            emit.check(np.all(np.isfinite(x)).ssa(), "ValueError: array must not contain infs or NaNs")
+            holds: Any = np.all(np.isfinite(x))
+            emit.check(holds.ssa(), "ValueError: array must not contain infs or NaNs")
     return arrays
 
 
