@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import dialectad.frontend.numpy
-from dialectad.frontend import special
+from dialectad.frontend import scipy_linalg, special
 from dialectad.frontend.numpy import (
     builtins_,
     complex_functions,
@@ -162,6 +162,8 @@ Built-in functions on values known only at run time: {_listed(python)}
 
 `scipy.special`, if it is installed (compiled code doesn't need it): {_listed(scipy_special)}
 
+`scipy.linalg`, likewise: {_listed(scipy_linalg.LINALG)}
+
 ## Not supported
 
 - dtypes: float16, longdouble, datetime, strings, objects
@@ -188,6 +190,11 @@ Methods: {_listed(hidden)}
   which level graph can't do.
 - `unique_values` is in ascending order. `polymul` raises ValueError for a polynomial
   that starts with a zero, which NumPy leaves out. `trim_zeros` takes vectors.
+- `linalg.eig` and `linalg.eigvals` (of SciPy, too) give complex results, even if all of them are real; at
+  level tape their derivative is known of complex matrices only.
+- `linalg.qr` has no `mode="raw"`; of `hermitian=True` of `svd`, `pinv` and `matrix_rank` there is no need.
+- `scipy.linalg`: errors don't say which row or minor is to blame, and there is no warning of matrices that
+  are nearly singular; `lu` takes square matrices, `solve` no bands, `eigh` and `eig` no second matrix.
 - The residuals of `linalg.lstsq` are NaN where NumPy gives an empty array, since the rank is too low.
 - `hypot(inf, nan)` is NaN, and so is `abs` of such a complex number. The sign of a zero that `%` gives may
   differ.

@@ -7,13 +7,15 @@ end. A rule says
     with Matrices.of(sweep, op) as m:
         inner = m.map(half, m.product(factor, d, trans_a=True))
 
-and doesn't know which of the two it is.
+and doesn't know which of the two it is, nor whether the numbers are complex (`complex_matrices.py`): ^T is
+the conjugate transpose then. Elements are real or complex, too, and `At` says what to do with both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from xdsl.dialects import arith, math, memref, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, TensorType
@@ -34,13 +36,19 @@ from dialectad.dialects import blas
 from dialectad.dialects.destination import DestinationOp, element, shape
 from dialectad.dialects.rows import Extent, rows_of
 
-Element = Callable[..., SSAValue]
+Matrix = Any
+"""A tensor, or memory; a `Pair` of them for complex numbers."""
+
+Number = Any
+"""A value; a pair of them for a complex number that needn't be real."""
+
+Element = Callable[..., Number]
 """`body(at, *elements)` gives an element of a matrix."""
 
 _I, _J = AffineDimExpr(0), AffineDimExpr(1)
 SAME = AffineMap.identity(2)
 ACROSS = AffineMap(2, 0, (_J, _I))
-"""Element (j, i) of a square matrix."""
+"""Element (j, i) of a square matrix, conjugate."""
 BY_COLUMN = AffineMap(2, 0, (AffineConstantExpr(0), _J))
 """Element j of a single row."""
 BY_ROW = AffineMap(2, 0, (AffineConstantExpr(0), _I))
@@ -62,29 +70,39 @@ class At:
         row, column = self.emitter.emit(linalg.IndexOp(0)), self.emitter.emit(linalg.IndexOp(1))
         return self.emitter.emit(arith.CmpiOp(column, row, predicate))
 
-    def add(self, a: SSAValue, b: SSAValue) -> SSAValue:
+    def add(self, a: Number, b: Number) -> Number:
         return self.emitter.emit(arith.AddfOp(a, b))
 
-    def sub(self, a: SSAValue, b: SSAValue) -> SSAValue:
+    def sub(self, a: Number, b: Number) -> Number:
         return self.emitter.emit(arith.SubfOp(a, b))
 
-    def mul(self, a: SSAValue, b: SSAValue) -> SSAValue:
+    def mul(self, a: Number, b: Number) -> Number:
         return self.emitter.emit(arith.MulfOp(a, b))
 
-    def div(self, a: SSAValue, b: SSAValue) -> SSAValue:
+    def div(self, a: Number, b: Number) -> Number:
         return self.emitter.emit(arith.DivfOp(a, b))
 
-    def select(self, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
+    def select(self, condition: SSAValue, a: Number, b: Number) -> Number:
         return self.emitter.emit(arith.SelectOp(condition, a, b))
 
-    def is_zero(self, a: SSAValue) -> SSAValue:
+    def is_zero(self, a: Number) -> SSAValue:
         return self.emitter.emit(arith.CmpfOp(a, self.number(0.0), "oeq"))
 
+    def real(self, a: Number) -> SSAValue:
+        """The real part."""
+        return a
 
-def extents_of(sweep: Reverse | Forward, value: SSAValue) -> list[Extent]:
-    """The extents of an operand, which itself may be gone."""
-    found = iter(sweep.primals.sizes(value) if isinstance(sweep, Reverse) else extents(value))
-    return [next(found) if n == DYNAMIC_INDEX else n for n in shape(value)]
+    def imaginary(self, a: Number) -> SSAValue | None:
+        """The imaginary part; None where there is none."""
+        return None
+
+    def with_imaginary(self, re: SSAValue, im: SSAValue | None) -> Number:
+        """The number of these parts."""
+        assert im is None
+        return re
+
+    def conjugate(self, a: Number) -> Number:
+        return a
 
 
 class Matrices:
@@ -98,15 +116,37 @@ class Matrices:
     @contextmanager
     def of(sweep: Reverse | Forward, op: Operation) -> Iterator[Matrices]:
         """Matrices in the form that the operands of `op` have."""
+        from dialectad.ad.complex_matrices import ComplexMatrices
+
         like = op.operands[0]
-        built = Matrices(sweep.emitter, element(like), in_memory=is_memory(like))
+        kind = ComplexMatrices if "complex" in op.properties else Matrices
+        built = kind(sweep.emitter, element(like), in_memory=is_memory(like))
         yield built
         for temporary in built.temporaries:
             sweep.emitter.insert(memref.DeallocOp.get(temporary))
 
+    # From and to operands
+
+    def take(self, value: SSAValue) -> Matrix:
+        """The matrix that an operand or a result is."""
+        return value
+
+    def extents_of(self, sweep: Reverse | Forward, value: SSAValue) -> list[Extent]:
+        """The extents of an operand, which itself may be gone."""
+        found = iter(sweep.primals.sizes(value) if isinstance(sweep, Reverse) else extents(value))
+        return [next(found) if n == DYNAMIC_INDEX else n for n in shape(value)]
+
+    def real(self, matrix: Matrix) -> SSAValue:
+        """The real parts of a matrix, the others being 0."""
+        return matrix
+
+    def result(self, matrix: Matrix) -> SSAValue:
+        """A matrix as it is the result of an op."""
+        return matrix
+
     # Sizes and places
 
-    def extent(self, value: SSAValue, axis: int) -> Extent:
+    def extent(self, value: Matrix, axis: int) -> Extent:
         if (n := shape(value)[axis]) != DYNAMIC_INDEX:
             return n
         dim = memref.DimOp if self.in_memory else tensor.DimOp
@@ -122,10 +162,10 @@ class Matrices:
         self.temporaries.append(new)
         return new
 
-    def empty_like(self, value: SSAValue) -> SSAValue:
+    def empty_like(self, value: Matrix) -> Matrix:
         return self.empty(self.extent(value, 0), self.extent(value, 1))
 
-    def rows(self, value: SSAValue, start: Extent, count: Extent) -> SSAValue:
+    def rows(self, value: Matrix, start: Extent, count: Extent) -> Matrix:
         """Some rows of a matrix: in memory, a view of it."""
         columns = self.extent(value, 1)
         if self.in_memory:
@@ -134,18 +174,22 @@ class Matrices:
         static = [n if isinstance(n, int) else DYNAMIC_INDEX for n in (count, columns)]
         return self.emitter.emit(tensor.ExtractSliceOp(value, *place, TensorType(self.type, static)))
 
-    def split(self, value: SSAValue, *counts: Extent) -> list[SSAValue]:
+    def split(self, value: Matrix, *counts: Extent) -> list[Matrix]:
         """The parts of a matrix with so many rows each."""
-        parts: list[SSAValue] = []
+        parts: list[Matrix] = []
         start: Extent = 0
         for count in counts:
             parts.append(self.rows(value, start, count))
             start = self.plus(start, count)
         return parts
 
-    def stack(self, like: SSAValue, *parts: SSAValue) -> SSAValue:
+    def stack(self, like: Matrix, *parts: Matrix) -> Matrix:
         """Parts below one another, as a matrix of the shape of `like`."""
-        whole, start = self.empty_like(like), 0
+        return self.stacked(self.empty_like(like), parts)
+
+    def stacked(self, whole: SSAValue, parts: Sequence[SSAValue]) -> SSAValue:
+        """Parts below one another, written over a matrix of their size."""
+        start: Extent = 0
         for part in parts:
             count = self.extent(part, 0)
             if self.in_memory:
@@ -165,7 +209,7 @@ class Matrices:
         return self.emitter.integer(value) if isinstance(value, int) else value
 
     @staticmethod
-    def is_square(value: SSAValue) -> bool:
+    def is_square(value: Matrix) -> bool:
         """Whether a matrix is known to be square."""
         n, m = shape(value)
         return n == m != DYNAMIC_INDEX
@@ -173,26 +217,26 @@ class Matrices:
     # Steps
 
     def product(
-        self, a: SSAValue, b: SSAValue, *, trans_a: bool = False, trans_b: bool = False, alpha: float = 1.0
-    ) -> SSAValue:
+        self, a: Matrix, b: Matrix, *, trans_a: bool = False, trans_b: bool = False, alpha: float = 1.0
+    ) -> Matrix:
         """alpha op(a) op(b)."""
         dest = self.empty(self.extent(a, int(trans_a)), self.extent(b, int(not trans_b)))
         return self._put(product(blas.GemmOp, (a, b), dest, alpha, 0.0, trans_a=trans_a, trans_b=trans_b))
 
     def add_product(
-        self, to: SSAValue, a: SSAValue, b: SSAValue, *, trans_a: bool = False, trans_b: bool = False,
+        self, to: Matrix, a: Matrix, b: Matrix, *, trans_a: bool = False, trans_b: bool = False,
         alpha: float = 1.0,
-    ) -> SSAValue:  # fmt: skip
+    ) -> Matrix:  # fmt: skip
         """to + alpha op(a) op(b), over `to`, which is one of these matrices."""
         return self._put(product(blas.GemmOp, (a, b), to, alpha, 1.0, trans_a=trans_a, trans_b=trans_b))
 
     def solve(
-        self, kind: type[DestinationOp], matrices: Sequence[SSAValue], rows: SSAValue, *, trans: bool
-    ) -> SSAValue:
+        self, kind: type[DestinationOp], matrices: Sequence[Matrix], rows: Matrix, *, trans: bool
+    ) -> Matrix:
         """`getrs` or `trtrs` of right-hand sides that stay what they are."""
         return self._put(kind(*matrices, self.copy(rows), trans=trans))  # pyright: ignore[reportArgumentType, reportCallIssue]
 
-    def copy(self, value: SSAValue) -> SSAValue:
+    def copy(self, value: Matrix) -> Matrix:
         """A matrix that may be written over."""
         if not self.in_memory:
             return value
@@ -201,31 +245,33 @@ class Matrices:
         return new
 
     def map(
-        self, body: Element, *sources: SSAValue | tuple[SSAValue, AffineMap], like: SSAValue | None = None
-    ) -> SSAValue:
+        self, body: Element, *sources: Matrix | tuple[Matrix, AffineMap], like: Matrix | None = None
+    ) -> Matrix:
         """A matrix of the shape of `like`, or of the first source, whose elements `body` gives."""
         ins = [source if isinstance(source, tuple) else (source, SAME) for source in sources]
         return self._filled(self.empty_like(ins[0][0] if like is None else like), body, ins)
 
-    def _filled(
-        self, out: SSAValue, body: Element, ins: Sequence[tuple[SSAValue, AffineMap]] = ()
-    ) -> SSAValue:
+    def _filled(self, out: Matrix, body: Element, ins: Sequence[tuple[Matrix, AffineMap]] = ()) -> Matrix:
         block = Block(arg_types=[self.type] * (len(ins) + 1))
         with self.emitter.inside(block):
             value = body(At(self.emitter, self.type), *block.args[:-1])
             self.emitter.insert(linalg.YieldOp(value))
         return self._put(generic_of(ins, out, SAME, (PARALLEL, PARALLEL), block))
 
-    def transpose(self, value: SSAValue) -> SSAValue:
+    def transpose(self, value: Matrix) -> Matrix:
         """The transpose of a square matrix."""
         return self.map(lambda _, x: x, (value, ACROSS), like=value)
 
-    def diagonal(self, value: SSAValue, like: SSAValue) -> SSAValue:
+    def diagonal(self, value: Matrix, like: Matrix) -> Matrix:
         """The diagonal, as a row of the shape of `like`."""
         return self.map(lambda _, x: x, (value, _ON_DIAGONAL), like=like)
 
-    def dot(self, a: SSAValue, b: SSAValue) -> SSAValue:
-        """The sum of the products of elements, a scalar."""
+    def real_diagonal(self, value: Matrix, like: Matrix) -> Matrix:
+        """The real parts of the diagonal, likewise."""
+        return self.map(lambda at, x: at.real(x), (value, _ON_DIAGONAL), like=like)
+
+    def dot(self, a: Matrix, b: Matrix) -> SSAValue:
+        """The sum of the products of elements, a scalar: of complex ones the real part of conj(a) b."""
         if not self.in_memory:
             return full_sum(self.emitter, self.map(lambda at, x, y: at.mul(x, y), a, b))
         total = self.emitter.emit(memref.AllocOp([], [], MemRefType(self.type, [])))
@@ -239,20 +285,20 @@ class Matrices:
         self._put(generic_of([(a, SAME), (b, SAME)], total, number, (REDUCTION, REDUCTION), block))
         return self.emitter.emit(memref.LoadOp.get(total, []))
 
-    def magnitudes(self, value: SSAValue, *, trans: bool = False) -> SSAValue:
+    def magnitudes(self, value: Matrix, *, trans: bool = False) -> SSAValue:
         """The sums of absolute values of the columns, or rows, as a row."""
         size = self.map(lambda at, x: at.emitter.emit(math.AbsFOp(x)), value)
         ones = self.empty(1, self.extent(value, int(trans)))
         ones = self._filled(ones, lambda at: at.number(1.0))
         return self.product(ones, size, trans_b=trans)
 
-    def identity(self, like: SSAValue) -> SSAValue:
+    def identity(self, like: Matrix) -> Matrix:
         return self.map(lambda at: at.select(at.column("eq"), at.number(1.0), at.number(0.0)), like=like)
 
-    def add(self, a: SSAValue, b: SSAValue) -> SSAValue:
+    def add(self, a: Matrix, b: Matrix) -> Matrix:
         return self.map(lambda at, x, y: at.add(x, y), a, b)
 
-    def sub(self, a: SSAValue, b: SSAValue) -> SSAValue:
+    def sub(self, a: Matrix, b: Matrix) -> Matrix:
         return self.map(lambda at, x, y: at.sub(x, y), a, b)
 
     def _put(self, op: Operation) -> SSAValue:
@@ -264,7 +310,7 @@ class Matrices:
 
     # Where they go
 
-    def accumulate(self, sweep: Reverse, to: SSAValue, term: SSAValue) -> None:
+    def accumulate(self, sweep: Reverse, to: SSAValue, term: Matrix) -> None:
         """Add to the cotangent of `to`."""
         if not sweep.active(to):
             return
@@ -277,13 +323,13 @@ class Matrices:
         sweep.accumulate(to, term)
 
     def accumulate_product(
-        self, sweep: Reverse, to: SSAValue, a: SSAValue, b: SSAValue, alpha: float = 1.0, **trans: bool
+        self, sweep: Reverse, to: SSAValue, a: Matrix, b: Matrix, alpha: float = 1.0, **trans: bool
     ) -> None:
         """Add alpha op(a) op(b) to the cotangent of `to`."""
         if sweep.active(to):
             contribute(sweep, to, blas.GemmOp, a, b, alpha, **trans)
 
-    def set(self, memory: SSAValue, value: SSAValue | None) -> None:
+    def set(self, memory: SSAValue, value: Matrix | None) -> None:
         """Write a matrix, or zeros, over memory."""
         if value is None:
             clear(self.emitter, memory)

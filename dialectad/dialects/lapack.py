@@ -15,6 +15,8 @@ of what memory holds: LAPACK needs no copies.
     %x = "lapack.trtrs"(%l, %b) : (tensor<3x3xf64>, tensor<2x3xf64>) -> tensor<2x3xf64>
     // log |det A|; %f are the factors of %a
     %s = "lapack.logdet"(%a, %f) : (tensor<3x3xf64>, tensor<4x3xf64>) -> f64
+    // The destination holds the factors L and U of a square %a = L U, which has no row exchanges
+    %f = "lapack.lu"(%a, %f) : (tensor<3x3xf64>, tensor<3x3xf64>) -> tensor<3x3xf64>
     // The destination holds the pseudoinverse of %a, however it was computed
     %p = "lapack.pinv"(%a, %p) : (tensor<4x3xf64>, tensor<3x4xf64>) -> tensor<3x4xf64>
 
@@ -28,6 +30,16 @@ of what memory holds: LAPACK needs no copies.
     // Q R for m >= n: m rows of Q and n rows of R^T. `complete` says that the last columns of %a are zeros,
     // put there to have Q square, and nothing that could be differentiated
     %q = "lapack.geqrf"(%a, %q) <{complete}> : (tensor<4x3xf64>, tensor<7x3xf64>) -> tensor<7x3xf64>
+
+    // V diag(w) V^-1 of any square matrix: the rows of V, whose columns are eigenvectors, and the row w. They
+    // are complex, and weren't found if w[0] is infinite. `real` says that the matrix has no imaginary part
+    %e = "lapack.geev"(%a, %e) <{complex, real}> : (tensor<6x3xf64>, tensor<8x3xf64>) -> tensor<8x3xf64>
+
+With `complex` each operand holds two matrices of its shape, the real parts above the imaginary ones. Then a
+row stands for the conjugate of a column, ^T for the conjugate transpose, and L has a real diagonal; all else
+stays what it is. What is real by nature (s, w of `syevd`, row exchanges) has zeros below. `logdet` with
+`imaginary` gives the imaginary part of log det A, which is an angle. With `values` only the row of values is
+computed, and the rest of the destination is anything: what differentiates the op takes that away.
 
 `getrs` and `logdet` don't look at the elements of %a. They have it as an operand because that is what they
 are functions of: the factors are a by-product, through which no derivative flows. Nor does any flow
@@ -56,6 +68,8 @@ from dialectad.dialects.destination import (
 class MatrixOp(DestinationOp):
     """What writes over a matrix."""
 
+    complex = opt_prop_def(UnitAttr)
+
     def verify_(self) -> None:
         _check_matrices(self)
         super().verify_()
@@ -69,16 +83,26 @@ def _check_matrices(op: IRDLOperation) -> None:
         raise VerifyException(f"{op.name}: matrices of f32 or of f64 expected")
 
 
+def _size(op: IRDLOperation, value: SSAValue) -> tuple[int, int]:
+    """The shape of a matrix, of which a complex one takes twice the rows."""
+    rows, columns = shape(value)
+    if "complex" in op.properties and rows != DYNAMIC_INDEX:
+        if rows % 2:
+            raise VerifyException(f"{op.name}: real and imaginary parts expected, got {value.type}")
+        rows //= 2
+    return rows, columns
+
+
 def _square(op: IRDLOperation, value: SSAValue) -> int:
     """The order of a square matrix."""
-    n, m = shape(value)
+    n, m = _size(op, value)
     if n != m:
         raise VerifyException(f"{op.name}: a square matrix expected, got {value.type}")
     return n
 
 
 def _factors(op: IRDLOperation, value: SSAValue, n: int) -> None:
-    same_shape(op.name, shape(value), (n if n < 0 else n + 1, n))
+    same_shape(op.name, _size(op, value), (n if n < 0 else n + 1, n))
 
 
 @irdl_op_definition
@@ -88,8 +112,8 @@ class GetrfOp(MatrixOp):
     name = "lapack.getrf"
     dest = operand_def(SHAPED)
 
-    def __init__(self, dest: SSAValue):
-        super().__init__([dest])
+    def __init__(self, dest: SSAValue, *, complex: bool = False):
+        super().__init__([dest], flags(complex=complex))
 
     def verify_(self) -> None:
         super().verify_()
@@ -106,8 +130,16 @@ class GetrsOp(MatrixOp):
     dest = operand_def(SHAPED)
     trans = opt_prop_def(UnitAttr)
 
-    def __init__(self, matrix: SSAValue, factors: SSAValue, dest: SSAValue, *, trans: bool = False):
-        super().__init__([matrix, factors, dest], flags(trans=trans))
+    def __init__(
+        self,
+        matrix: SSAValue,
+        factors: SSAValue,
+        dest: SSAValue,
+        *,
+        trans: bool = False,
+        complex: bool = False,
+    ):
+        super().__init__([matrix, factors, dest], flags(trans=trans, complex=complex))
 
     def verify_(self) -> None:
         super().verify_()
@@ -123,8 +155,8 @@ class PotrfOp(MatrixOp):
     name = "lapack.potrf"
     dest = operand_def(SHAPED)
 
-    def __init__(self, dest: SSAValue):
-        super().__init__([dest])
+    def __init__(self, dest: SSAValue, *, complex: bool = False):
+        super().__init__([dest], flags(complex=complex))
 
     def verify_(self) -> None:
         super().verify_()
@@ -140,8 +172,8 @@ class TrtrsOp(MatrixOp):
     dest = operand_def(SHAPED)
     trans = opt_prop_def(UnitAttr)
 
-    def __init__(self, matrix: SSAValue, dest: SSAValue, *, trans: bool = False):
-        super().__init__([matrix, dest], flags(trans=trans))
+    def __init__(self, matrix: SSAValue, dest: SSAValue, *, trans: bool = False, complex: bool = False):
+        super().__init__([matrix, dest], flags(trans=trans, complex=complex))
 
     def verify_(self) -> None:
         super().verify_()
@@ -150,19 +182,29 @@ class TrtrsOp(MatrixOp):
 
 @irdl_op_definition
 class LogdetOp(IRDLOperation):
-    """The logarithm of the absolute value of a determinant, from the LU factors."""
+    """The logarithm of the absolute value of a determinant, or its angle, from the LU factors."""
 
     name = "lapack.logdet"
     matrix = operand_def(SHAPED)
     factors = operand_def(SHAPED)
+    complex = opt_prop_def(UnitAttr)
+    imaginary = opt_prop_def(UnitAttr)
     result = result_def(AnyFloatConstr)
     traits = traits_def(ReadsMemref())
 
-    def __init__(self, matrix: SSAValue, factors: SSAValue):
-        super().__init__(operands=[matrix, factors], result_types=[element(matrix)])
+    def __init__(
+        self, matrix: SSAValue, factors: SSAValue, *, complex: bool = False, imaginary: bool = False
+    ):
+        super().__init__(
+            operands=[matrix, factors],
+            result_types=[element(matrix)],
+            properties=flags(complex=complex, imaginary=imaginary),
+        )
 
     def verify_(self) -> None:
         _check_matrices(self)
+        if self.imaginary is not None and self.complex is None:
+            raise VerifyException(f"{self.name}: an imaginary part is that of complex matrices")
         _factors(self, self.factors, _square(self, self.matrix))
         if self.result.type != element(self.matrix):
             raise VerifyException(f"{self.name}: the result is not of the matrix's element type")
@@ -186,9 +228,9 @@ class DecompositionOp(MatrixOp):
 
     def verify_(self) -> None:
         super().verify_()
-        m, n = shape(self.matrix)
+        m, n = _size(self, self.matrix)
         if DYNAMIC_INDEX not in (m, n):
-            same_shape(self.name, shape(self.dest), self.parts(m, n))
+            same_shape(self.name, _size(self, self.dest), self.parts(m, n))
 
 
 @irdl_op_definition
@@ -197,10 +239,29 @@ class SyevdOp(DecompositionOp):
 
     name = "lapack.syevd"
     upper = opt_prop_def(UnitAttr)
+    values = opt_prop_def(UnitAttr)
 
     def parts(self, m: int, n: int) -> tuple[int, int]:
         same_shape(self.name, (m,), (n,))
         return n + 1, n
+
+
+@irdl_op_definition
+class GeevOp(DecompositionOp):
+    """Eigenvectors and eigenvalues of any square matrix, which are complex."""
+
+    name = "lapack.geev"
+    real = opt_prop_def(UnitAttr)
+    values = opt_prop_def(UnitAttr)
+
+    def parts(self, m: int, n: int) -> tuple[int, int]:
+        same_shape(self.name, (m,), (n,))
+        return n + 1, n
+
+    def verify_(self) -> None:
+        if self.complex is None:
+            raise VerifyException(f"{self.name}: complex matrices expected")
+        super().verify_()
 
 
 @irdl_op_definition
@@ -209,6 +270,7 @@ class GesddOp(DecompositionOp):
 
     name = "lapack.gesdd"
     full = opt_prop_def(UnitAttr)
+    values = opt_prop_def(UnitAttr)
 
     def parts(self, m: int, n: int) -> tuple[int, int]:
         return m + n + 1, min(m, n) if self.full is None else max(m, n)
@@ -233,15 +295,32 @@ class PinvOp(MatrixOp):
     matrix = operand_def(SHAPED)
     dest = operand_def(SHAPED)
 
-    def __init__(self, matrix: SSAValue, dest: SSAValue):
-        super().__init__([matrix, dest])
+    def __init__(self, matrix: SSAValue, dest: SSAValue, *, complex: bool = False):
+        super().__init__([matrix, dest], flags(complex=complex))
 
     def verify_(self) -> None:
         super().verify_()
-        same_shape(self.name, shape(self.dest), shape(self.matrix)[::-1])
+        same_shape(self.name, _size(self, self.dest), _size(self, self.matrix)[::-1])
+
+
+@irdl_op_definition
+class LuOp(MatrixOp):
+    """The LU factors of `matrix`, which the destination holds already."""
+
+    name = "lapack.lu"
+    matrix = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
+
+    def __init__(self, matrix: SSAValue, dest: SSAValue, *, complex: bool = False):
+        super().__init__([matrix, dest], flags(complex=complex))
+
+    def verify_(self) -> None:
+        super().verify_()
+        n = _square(self, self.matrix)
+        same_shape(self.name, _size(self, self.dest), (n, n))
 
 
 LAPACK = Dialect(
     "lapack",
-    [GetrfOp, GetrsOp, PotrfOp, TrtrsOp, SyevdOp, GesddOp, GeqrfOp, PinvOp, LogdetOp],
+    [GetrfOp, GetrsOp, PotrfOp, TrtrsOp, SyevdOp, GeevOp, GesddOp, GeqrfOp, PinvOp, LuOp, LogdetOp],
 )

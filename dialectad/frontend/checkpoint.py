@@ -24,6 +24,8 @@ from dialectad.frontend.function import Function
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import Call, begin_call
 from dialectad.frontend.tracing import active, current
+from dialectad.levels import Level
+from dialectad.levels import of as level_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,16 +77,23 @@ def checkpoint(function: F) -> F:
     return cast(F, checkpointed)
 
 
-def _emit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def differentiated_at(level: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call `function` in what is differentiated at another level; it is a checkpoint, of that level."""
+    return _emit(function, args, {}, level_of(level))
+
+
+def _emit(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], level: Level | None = None
+) -> Any:
     trace = current()
     before = trace.prints
-    call = again = begin_call(function, args, kwargs)
+    call = again = begin_call(function, args, kwargs, level)
     call.finish()
     if trace.prints != before:  # once is enough
         with trace.silenced():
-            again = begin_call(function, args, kwargs)
+            again = begin_call(function, args, kwargs, level)
             again.finish()
-    primal, parts = _parts(call, again, trace.levels[-1])
+    primal, parts = _parts(call, again, trace.levels[-1] if level is None else level.point)
     for part in (primal, *parts.values()):
         part.finish(())
     op = trace.insert(func.CallOp(primal.name, call.operands, call.result_types))

@@ -29,7 +29,17 @@ import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functi
 from dialectad.dialects import ad
 from dialectad.dialects.extents import NAMES
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import complexes, dtypes, emit, mutation, pytrees, regions, special, staging
+from dialectad.frontend import (
+    complexes,
+    dtypes,
+    emit,
+    mutation,
+    pytrees,
+    regions,
+    scipy_linalg,
+    special,
+    staging,
+)
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
@@ -432,6 +442,7 @@ def trace_program(function: Callable[..., Any], signature: Signature, name: str)
     from dialectad.frontend import outlining
 
     special.register()
+    scipy_linalg.register()
     trace = Trace(ModuleOp([]), definition=_definition(function))
     with tracing(trace):
         symbol = trace.symbol(name)

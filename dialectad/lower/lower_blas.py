@@ -24,12 +24,15 @@ from dialectad import locations
 from dialectad.dialects import blas
 from dialectad.dialects.destination import has_routines
 from dialectad.errors import CompileError
-from dialectad.lower import lapack_calls, order_calls
+from dialectad.lower import complex_lapack_calls, lapack_calls, order_calls
 from dialectad.lower.blas_calls import CALLS, Caller
 from dialectad.lower.blas_loops import LOOPS, element_type
 
 _ALWAYS = {**lapack_calls.CALLS, **order_calls.CALLS}
 """Ops that are called whatever their size."""
+
+_COMPLEX = complex_lapack_calls.CALLS
+"""The same, of complex numbers."""
 
 CALL_ABOVE: dict[type[Operation], int] = {
     blas.GemmOp: 600,
@@ -72,10 +75,11 @@ class LowerBlasPass(ModulePass):
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         caller = Caller()
-        for inner in [o for o in op.walk() if type(o) in LOOPS or type(o) in _ALWAYS]:
+        for inner in [o for o in op.walk() if any(type(o) in kinds for kinds in (LOOPS, _ALWAYS, _COMPLEX))]:
             builder = Builder(InsertPoint.before(inner))
             caller.builder = builder
-            if (call := _ALWAYS.get(type(inner))) is not None:
+            always = _COMPLEX if "complex" in inner.properties else _ALWAYS
+            if (call := always.get(type(inner))) is not None:
                 _shape(inner, -1)
                 call(inner, caller)
             elif not (self._pays(inner) and CALLS[type(inner)](inner, caller)):

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dialectad.frontend import special, staging
+from dialectad.frontend import scipy_linalg, special, staging
 from dialectad.frontend.calls import stand_in
 from dialectad.frontend.rewriting import is_rewritten, rewrite, rewrite_calls
 from dialectad.frontend.tracers import CALLS, FUNCTIONS, UFUNCS, Tracer
@@ -313,10 +313,11 @@ def _with_key(function: Any) -> Callable[..., Any]:
     return either
 
 
-def register_special() -> None:
-    """Enter the functions of `scipy.special`, if it has been imported."""
+def register_scipy() -> None:
+    """Enter SciPy's functions, if it has been imported."""
     special.register()
-    for function in special.FOUND:
+    scipy_linalg.register()
+    for function in (*special.FOUND, *scipy_linalg.FOUND):
         if function not in TABLE:
             TABLE[function] = _ufunc(function) if isinstance(function, np.ufunc) else _function(function)
 

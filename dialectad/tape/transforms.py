@@ -14,7 +14,7 @@ from dialectad.frontend.complexes import flatten_whole, no_jacobian
 from dialectad.frontend.request import Argnums
 from dialectad.frontend.tracers import ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
-from dialectad.tape.calls import register_special
+from dialectad.tape.calls import register_scipy
 from dialectad.tape.errors import error
 from dialectad.tape.kinds import Kind, Mode
 from dialectad.tape.tape import Tape, hosting, recording
@@ -54,7 +54,7 @@ def run(
     function: Function, args: Sequence[Any], kwargs: dict[str, Any], numbers: Sequence[int], mode: Mode
 ) -> Run:
     """Run `function`, recording what becomes of the arguments of these `numbers`."""
-    register_special()
+    register_scipy()
     with recording(mode) as tape:
         active: dict[int, list[Any]] = {}
         structures = {}

@@ -79,7 +79,7 @@ def levels(text: str) -> list[Level]:
         for option in filter(None, options.split(",")):
             key, _, value = option.partition("=")
             given[key] = value
-        known = {field.name for field in fields(Level)} - {"name"}
+        known = {field.name for field in fields(Level) if isinstance(field.default, bool)}
         for option, value in given.items():
             if option not in known or value not in ("True", "False"):
                 raise CompileError(

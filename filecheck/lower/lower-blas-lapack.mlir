@@ -75,3 +75,31 @@ func.func @triangle(%a: memref<4x3xf64>, %q: memref<7x3xf64>, %p: memref<3x4xf64
 // CHECK:         func.call @LAPACKE_dgeqrf_work(
 // CHECK:         func.call @LAPACKE_dorgqr_work(
 // CHECK-NOT:     lapack.
+
+// -----
+
+// LAPACK gets the parts side by side. Rows stand for the conjugates of columns.
+func.func @complex_solve(%a: memref<6x3xf64>, %f: memref<8x3xf64>, %b: memref<4x3xf64>) {
+  "lapack.getrs"(%a, %f, %b) <{complex, trans}> : (memref<6x3xf64>, memref<8x3xf64>, memref<4x3xf64>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @complex_solve
+// CHECK:         memref.alloc({{.*}}) : memref<?x?x?xf64>
+// CHECK:         arith.negf
+// CHECK:         arith.constant 67 : i32
+// CHECK:         func.call @LAPACKE_zgetrs_work(
+// CHECK:         arith.negf
+
+// -----
+
+// No vectors, if only values are asked for.
+func.func @values(%a: memref<6x3xf32>, %e: memref<8x3xf32>) {
+  "lapack.geev"(%a, %e) <{complex, real, values}> : (memref<6x3xf32>, memref<8x3xf32>) -> ()
+  func.return
+}
+
+// CHECK-LABEL: func.func @values
+// CHECK:         arith.constant 78 : i32
+// CHECK-NEXT:    arith.constant 78 : i32
+// CHECK:         func.call @LAPACKE_sgeev_work(

@@ -68,3 +68,47 @@ func.func @rows_for_columns(%a: tensor<4x3xf64>) {
   %p = "lapack.pinv"(%a, %a) : (tensor<4x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
   func.return
 }
+
+// -----
+
+func.func @complex_matrices(%a: tensor<6x3xf64>, %m: tensor<8x3xf64>, %b: tensor<4x3xf64>, %f: tensor<3x3xf32>, %q: tensor<14x3xf64>, %r: tensor<8x3xf64>) {
+  %0 = "lapack.getrf"(%m) <{complex}> : (tensor<8x3xf64>) -> tensor<8x3xf64>
+  %1 = "lapack.getrs"(%a, %0, %b) <{complex, trans}> : (tensor<6x3xf64>, tensor<8x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
+  %2 = "lapack.logdet"(%a, %0) <{complex, imaginary}> : (tensor<6x3xf64>, tensor<8x3xf64>) -> f64
+  %3 = "lapack.geev"(%a, %m) <{complex, real, values}> : (tensor<6x3xf64>, tensor<8x3xf64>) -> tensor<8x3xf64>
+  %4 = "lapack.geqrf"(%r, %q) <{complex}> : (tensor<8x3xf64>, tensor<14x3xf64>) -> tensor<14x3xf64>
+  %5 = "lapack.lu"(%f, %f) : (tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x3xf32>
+  func.return
+}
+
+// -----
+
+func.func @half_a_row(%a: tensor<3x3xf64>) {
+  // expected-error@+1 {{lapack.potrf: real and imaginary parts expected, got tensor<3x3xf64>}}
+  %l = "lapack.potrf"(%a) <{complex}> : (tensor<3x3xf64>) -> tensor<3x3xf64>
+  func.return
+}
+
+// -----
+
+func.func @not_square_if_complex(%a: tensor<4x3xf64>) {
+  // expected-error@+1 {{lapack.potrf: a square matrix expected, got tensor<4x3xf64>}}
+  %l = "lapack.potrf"(%a) <{complex}> : (tensor<4x3xf64>) -> tensor<4x3xf64>
+  func.return
+}
+
+// -----
+
+func.func @real_eigenvalues(%a: tensor<3x3xf64>, %e: tensor<4x3xf64>) {
+  // expected-error@+1 {{lapack.geev: complex matrices expected}}
+  %l = "lapack.geev"(%a, %e) : (tensor<3x3xf64>, tensor<4x3xf64>) -> tensor<4x3xf64>
+  func.return
+}
+
+// -----
+
+func.func @angle_of_a_real_number(%a: tensor<3x3xf64>, %f: tensor<4x3xf64>) {
+  // expected-error@+1 {{lapack.logdet: an imaginary part is that of complex matrices}}
+  %l = "lapack.logdet"(%a, %f) <{imaginary}> : (tensor<3x3xf64>, tensor<4x3xf64>) -> f64
+  func.return
+}

@@ -256,8 +256,11 @@ def multi_dot(arrays: Any) -> Any:
 
 @_formula(np.linalg.matrix_power)
 def matrix_power(a: Any, n: Any) -> Any:
-    if not isinstance(n, int) or n < 0:
-        raise error("numpy.linalg.matrix_power of a complex matrix takes a known exponent of at least 0")
+    from dialectad.frontend.numpy.support import concrete_int
+
+    n = concrete_int(n, "the exponent")
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
     result: Any = FUNCTIONS[np.eye](a.shape[-1], dtype=a.dtype) + 0 * a
     while n:
         result, a, n = (result @ a if n & 1 else result), (a @ a if n > 1 else a), n >> 1
@@ -427,11 +430,6 @@ def var(a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, *, keepdims:
 @_formula(np.std)
 def std(a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, *, keepdims: Any = False, where: Any = True) -> Any:  # fmt: skip  # noqa: E501
     return np.sqrt(var(a, axis, dtype, ddof, keepdims=keepdims, where=where))
-
-
-@_formula(np.linalg.norm, np.linalg.vector_norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
-    return FUNCTIONS[np.linalg.norm](abs(x), ord, axis, keepdims)
 
 
 def _rows(function: Function, z: Any, axis: int) -> Any:

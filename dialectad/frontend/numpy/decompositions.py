@@ -7,24 +7,32 @@ from typing import Any
 
 import numpy as np
 from numpy.linalg import _linalg
-from xdsl.ir import SSAValue
 
 from dialectad.dialects import lapack
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import FLOAT64
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.numpy.stacks import (
+    Numbers,
+    adjoint,
+    by_parts,
+    cast,
     each_matrix,
-    mirrored,
+    hermitian,
+    implements,
     operands,
+    packed,
     part,
+    real_dtype,
+    real_part,
     require,
     smaller,
     square,
     stacked,
+    unpacked,
 )
-from dialectad.frontend.numpy.support import implements
 from dialectad.frontend.tracers import Array
 from dialectad.frontend.tracing import error
 
@@ -33,79 +41,83 @@ SVDResult: Any = _linalg.SVDResult  # pyright: ignore[reportAttributeAccessIssue
 QRResult: Any = _linalg.QRResult  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _transposed(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
 def decomposed(
-    matrices: SSAValue,
+    matrices: Numbers,
     rows: Extent,
     columns: Extent,
-    op: Callable[[SSAValue, SSAValue], lapack.DecompositionOp],
+    op: Callable[..., lapack.DecompositionOp],
     converged: Callable[[Any], Any] = lambda _: None,
     message: str = "",
-) -> SSAValue:
+    **on: bool,
+) -> Numbers:
     """The parts of the decompositions of a stack; `converged` says of those of one whether they were found.
 
     NumPy computes them in float64, whatever the result's dtype is.
     """
-    dtype = emit.element(matrices)
+    is_complex = isinstance(matrices, Complex)
 
-    def one(x: SSAValue) -> SSAValue:
-        parts = emit.op(op(x, emit.empty([rows, columns], emit.element(x))))
-        if (holds := converged(Array.fresh(parts))) is not None:
+    def one(x: Numbers) -> Numbers:
+        high = emit.add_index(rows, rows) if is_complex else rows
+        room = emit.empty([high, columns], dtypes.to_ir(FLOAT64))
+        found = unpacked(
+            emit.op(op(packed(x), room, complex=is_complex, **on)), rows, columns, is_complex=is_complex
+        )
+        if (holds := converged(real_part(found))) is not None:
             require(holds, message)
-        return parts
+        return found
 
-    wide = emit.cast(matrices, dtypes.to_ir(FLOAT64))
-    return emit.cast(each_matrix(emit.shape(matrices)[:-2], [wide], [rows, columns], one), dtype)
+    made = each_matrix(matrices.extents[:-2], [cast(matrices, FLOAT64)], (rows, columns), one)
+    return cast(made, real_dtype(matrices))
 
 
 # --- symmetric matrices ------------------------------------------------------------------------
 
 
-def _eigen(a: Any, triangle: Any) -> tuple[SSAValue, Extent]:
+def _eigen(a: Any, triangle: Any, *, values: bool = False) -> tuple[Numbers, Extent]:
     if not isinstance(triangle, str) or triangle.upper() not in ("L", "U"):
         raise error("UPLO argument must be 'L' or 'U'", kind=ShapeError)
     upper = triangle.upper() == "U"
     (matrix,) = operands(a)
     matrix = square(matrix)
-    *stack, n, _ = emit.shape(matrix)
-    symmetric = each_matrix(stack, [matrix], [n, n], lambda x: mirrored(x, upper=upper))
+    *stack, n, _ = matrix.extents
+    symmetric = each_matrix(stack, [matrix], (n, n), lambda x: hermitian(x, upper=upper))
     found = decomposed(
         symmetric,
         emit.add_index(n, 1),
         n,
-        lambda x, dest: lapack.SyevdOp(x, dest, upper=upper),
+        lapack.SyevdOp,
         lambda parts: ~np.any(parts[:1, :1] == 2),
         "Eigenvalues did not converge",
+        upper=upper,
+        values=values,
     )
     return found, n
 
 
-def _last_row(packed: SSAValue, at: Extent, n: Extent) -> Any:
-    return part(packed, (at, 0), (1, n))[..., 0, :]
+def _last_row(parts: Numbers, at: Extent, n: Extent) -> Any:
+    """The row of real values."""
+    return part(real_part(parts), (at, 0), (1, n))[..., 0, :]
 
 
 @implements(np.linalg.eigh)
 def eigh(a: Any, UPLO: Any = "L") -> Any:
     """numpy.linalg.eigh, which reads one triangle: the other doesn't count in derivatives either"""
-    packed, n = _eigen(a, UPLO)
-    return EighResult(_last_row(packed, n, n), _transposed(part(packed, (0, 0), (n, n))))
+    parts, n = _eigen(a, UPLO)
+    return EighResult(_last_row(parts, n, n), adjoint(part(parts, (0, 0), (n, n))))
 
 
 @implements(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
     """numpy.linalg.eigvalsh"""
-    packed, n = _eigen(a, UPLO)
-    return _last_row(packed, n, n)
+    parts, n = _eigen(a, UPLO, values=True)
+    return _last_row(parts, n, n)
 
 
 # --- singular values ---------------------------------------------------------------------------
 
 
 def singular_parts(
-    a: Any, *, full: bool = False, message: str = "SVD did not converge"
+    a: Any, *, full: bool = False, values: bool = False, message: str = "SVD did not converge"
 ) -> tuple[Any, Any, Any]:
     """U, the singular values, and V, of stacks."""
     (matrix,) = operands(a)
@@ -114,17 +126,19 @@ def singular_parts(
     full = full and not emit.same_extent(m, n)
     columns = emit.sub_index(emit.add_index(m, n), k) if full else k
     last = emit.add_index(m, n)
-    packed = decomposed(
+    parts = decomposed(
         matrix,
         emit.add_index(last, 1),
         columns,
-        lambda x, dest: lapack.GesddOp(x, dest, full=full),
-        lambda parts: ~np.any(_last_row(parts.ssa(), last, k) == -1),
+        lapack.GesddOp,
+        lambda found: ~np.any(_last_row(found, last, k) == -1),
         message,
+        full=full,
+        values=values,
     )
     left, right = (m, n) if full else (k, k)
-    u, v = part(packed, (0, 0), (m, left)), part(packed, (m, 0), (n, right))
-    return u, _last_row(packed, last, k), v
+    u, v = part(parts, (0, 0), (m, left)), part(parts, (m, 0), (n, right))
+    return u, _last_row(parts, last, k), v
 
 
 def require_general(name: str, hermitian: Any) -> None:
@@ -143,13 +157,13 @@ def svd(a: Any, full_matrices: Any = True, compute_uv: Any = True, hermitian: An
     if not compute_uv:
         return svdvals(a)
     u, s, v = singular_parts(a, full=bool(full_matrices))
-    return SVDResult(u, s, _transposed(v))
+    return SVDResult(u, s, adjoint(v))
 
 
 @implements(np.linalg.svdvals)
 def svdvals(x: Any, /) -> Any:
     """numpy.linalg.svdvals"""
-    return singular_parts(x)[1]
+    return singular_parts(x, values=True)[1]
 
 
 # --- QR ----------------------------------------------------------------------------------------
@@ -172,15 +186,15 @@ def qr(a: Any, mode: Any = "reduced") -> Any:
     if mode == "complete" and not emit.same_extent(k, m):
         return _complete(matrix, m, n)
     first = part(matrix, (0, 0), (m, k))
-    packed = decomposed(first.ssa(), emit.add_index(m, k), k, lapack.GeqrfOp)
-    q, r = part(packed, (0, 0), (m, k)), _transposed(part(packed, (m, 0), (k, k)))
+    parts = decomposed(first, emit.add_index(m, k), k, lapack.GeqrfOp)
+    q, r = part(parts, (0, 0), (m, k)), adjoint(part(parts, (m, 0), (k, k)))
     if not emit.same_extent(k, n):
         rest = part(matrix, (0, k), (m, emit.sub_index(n, k)))
-        r = np.concatenate([r, np.matmul(_transposed(q), rest)], axis=-1)
+        r = np.concatenate([r, np.matmul(adjoint(q), rest)], axis=-1)
     return r if mode == "r" else QRResult(q, r)
 
 
-def _complete(matrix: SSAValue, m: Extent, n: Extent) -> Any:
+def _complete(matrix: Numbers, m: Extent, n: Extent) -> Any:
     """Columns of zeros are appended until Q is square."""
     if not isinstance(m, int) or not isinstance(n, int):
         raise error(
@@ -188,8 +202,10 @@ def _complete(matrix: SSAValue, m: Extent, n: Extent) -> Any:
             hint="use mode='reduced'",
             kind=UnsupportedTypeError,
         )
-    stack = emit.shape(matrix)[:-2]
-    zeros = emit.full([*stack, m, m - n], 0, emit.element(matrix))
-    padded: Any = np.concatenate([Array.fresh(matrix), Array.fresh(zeros)], axis=-1)
-    packed = decomposed(padded.ssa(), 2 * m, m, lambda x, dest: lapack.GeqrfOp(x, dest, complete=True))
-    return QRResult(part(packed, (0, 0), (m, m)), _transposed(part(packed, (m, 0), (n, m))))
+
+    def wide(x: Array) -> Array:
+        zeros = emit.full([*x.extents[:-2], m, m - n], 0, dtypes.to_ir(x.dtype))
+        return np.concatenate([x, Array.fresh(zeros)], axis=-1)  # pyright: ignore
+
+    parts = decomposed(by_parts(wide, matrix), 2 * m, m, lapack.GeqrfOp, complete=True)
+    return QRResult(part(parts, (0, 0), (m, m)), adjoint(part(parts, (m, 0), (n, m))))

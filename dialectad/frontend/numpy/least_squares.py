@@ -9,17 +9,32 @@ from typing import Any
 
 import numpy as np
 from numpy._globals import _NoValue
-from xdsl.ir import SSAValue
 
 from dialectad.dialects import lapack
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit
+from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import FLOAT64, INT64
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.numpy.decompositions import require_general, singular_parts, svdvals
-from dialectad.frontend.numpy.stacks import MatrixError, each_matrix, operands, smaller, stacked
-from dialectad.frontend.numpy.support import array, implements, require_same
-from dialectad.frontend.tracers import Array, Scalar
+from dialectad.frontend.numpy.stacks import (
+    MatrixError,
+    Numbers,
+    adjoint,
+    cast,
+    each_matrix,
+    implements,
+    numbers,
+    operands,
+    packed,
+    real_dtype,
+    smaller,
+    squared_sizes,
+    stacked,
+    unpacked,
+)
+from dialectad.frontend.numpy.support import array, require_same
+from dialectad.frontend.tracers import Scalar
 from dialectad.frontend.tracing import error
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -31,15 +46,20 @@ def _larger(m: Extent, n: Extent) -> Any:
     return extent if isinstance(extent, int) else Scalar(emit.cast(extent, dtypes.to_ir(INT64)))
 
 
-def _pseudoinverse(matrix: SSAValue, limit: Any, parts: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+def _pseudoinverse(matrix: Numbers, limit: Any, parts: tuple[Any, Any, Any]) -> tuple[Any, Any]:
     """The pseudoinverse, and which singular values count: more than `limit` times the largest."""
-    *stack, m, n = emit.shape(matrix)
+    *stack, m, n = matrix.extents
     u, s, v = parts
     large = s > 0 if s.shape[-1] == 0 else s > limit * np.max(s, axis=-1, keepdims=True)
     inverse: Any = np.where(large, 1 / np.where(large, s, 1), 0).astype(s.dtype)
-    product: Any = np.matmul(v * inverse[..., None, :], np.swapaxes(u, -1, -2))
-    found = each_matrix(stack, [matrix, product.ssa()], [n, m], lambda x, p: emit.op(lapack.PinvOp(x, p)))
-    return Array.fresh(found), large
+    product: Any = np.matmul(v * inverse[..., None, :], adjoint(u))
+    is_complex = isinstance(matrix, Complex)
+
+    def one(x: Numbers, p: Numbers) -> Numbers:
+        found = emit.op(lapack.PinvOp(packed(x), packed(p), complex=is_complex))
+        return unpacked(found, n, m, is_complex=is_complex)
+
+    return each_matrix(stack, [matrix, product], (n, m), one), large
 
 
 @implements(np.linalg.pinv)
@@ -53,7 +73,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: Any = False, *, rtol: Any = _NoVa
     if rcond is None:
         rcond = 1e-15 if rtol is _NoValue else rtol
     if rcond is None:
-        rcond = _larger(m, n) * float(np.finfo(emit.dtype(matrix)).eps)
+        rcond = _larger(m, n) * float(np.finfo(real_dtype(matrix)).eps)
     limit = rcond if isinstance(rcond, float | int) else array(rcond)[..., None]
     return _pseudoinverse(matrix, limit, singular_parts(a))[0]
 
@@ -62,15 +82,15 @@ def pinv(a: Any, rcond: Any = None, hermitian: Any = False, *, rtol: Any = _NoVa
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """numpy.linalg.lstsq; residuals are NaN where NumPy gives none because the rank is too low"""
     matrix, rhs = operands(a, b)
-    dtype = emit.element(matrix)
+    dtype = real_dtype(matrix)
     # NumPy computes them in float64, whatever the result's dtype is.
-    matrix, rhs = (emit.cast(x, dtypes.to_ir(FLOAT64)) for x in (matrix, rhs))
+    matrix, rhs = (cast(x, FLOAT64) for x in (matrix, rhs))
     for x, ranks in ((matrix, (2,)), (rhs, (1, 2))):
-        if emit.rank(x) not in ranks:
+        if len(x.extents) not in ranks:
             raise error(
-                f"{emit.rank(x)}-dimensional array given. Array must be two-dimensional", kind=MatrixError
+                f"{len(x.extents)}-dimensional array given. Array must be two-dimensional", kind=MatrixError
             )
-    (m, n), rows = emit.shape(matrix), emit.shape(rhs)[0]
+    (m, n), rows = matrix.extents, rhs.extents[0]
     if isinstance(m, int) and isinstance(rows, int) and m != rows:
         raise error("Incompatible dimensions", kind=MatrixError)
     require_same(m, rows, "Incompatible dimensions")
@@ -78,15 +98,15 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
         rcond = _larger(m, n) * _EPSILON
     elif rcond < 0:
         rcond = _EPSILON
-    parts = singular_parts(Array.fresh(matrix), message="SVD did not converge in Linear Least Squares")
+    parts = singular_parts(matrix, message="SVD did not converge in Linear Least Squares")
     inverse, large = _pseudoinverse(matrix, rcond, parts)
     rank: Any = np.sum(large)
-    solution = np.matmul(inverse, Array.fresh(rhs))
-    misses: Any = Array.fresh(rhs) - np.matmul(Array.fresh(matrix), solution)
-    squares: Any = np.sum(misses * misses, axis=0, keepdims=emit.rank(rhs) == 1)
-    result = np.dtype(dtypes.from_ir(dtype))
-    residuals = _residuals(squares, m, n, rank).astype(result)
-    return solution.astype(result), residuals, rank.astype(np.int32), parts[1].astype(result)
+    solution = np.matmul(inverse, rhs)
+    squares: Any = np.sum(
+        squared_sizes(rhs - np.matmul(matrix, solution)), axis=0, keepdims=len(rhs.extents) == 1
+    )
+    residuals = _residuals(squares, m, n, rank).astype(dtype)
+    return cast(solution, dtype), residuals, rank.astype(np.int32), parts[1].astype(dtype)
 
 
 def _residuals(squares: Any, m: Extent, n: Extent, rank: Any) -> Any:
@@ -106,7 +126,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: Any = False, *, rtol: Any = 
     require_general("matrix_rank", hermitian)
     if rtol is not None and tol is not None:
         raise error("`tol` and `rtol` can't be both set.", kind=ShapeError)
-    source = array(A)
+    source = numbers(A)
     if source.ndim < 2:
         return np.where(np.any(source != 0), 1, 0)
     *_, m, n = source.extents

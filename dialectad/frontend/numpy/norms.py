@@ -8,20 +8,28 @@ from typing import Any
 import numpy as np
 
 from dialectad.errors import ShapeError
-from dialectad.frontend import emit
 from dialectad.frontend.dtypes import BOOL, FLOAT64
 from dialectad.frontend.numpy.decompositions import svdvals
 from dialectad.frontend.numpy.linear import inverse_or_nan
 from dialectad.frontend.numpy.reductions import max_, min_, sum_
-from dialectad.frontend.numpy.stacks import MatrixError, operands, square, stacked
-from dialectad.frontend.numpy.support import array, implements, normalize_axes, operand, tensor
+from dialectad.frontend.numpy.stacks import (
+    MatrixError,
+    implements,
+    numbers,
+    operands,
+    real_dtype,
+    square,
+    squared_sizes,
+    stacked,
+)
+from dialectad.frontend.numpy.support import array, normalize_axes, operand, tensor
 from dialectad.frontend.tracers import Array
 from dialectad.frontend.tracing import error
 
 
 def _floats(x: Any) -> Any:
-    source = array(x)
-    return source if source.dtype.kind == "f" else source.astype(FLOAT64)
+    source = numbers(x)
+    return source if source.dtype.kind in "fc" else source.astype(FLOAT64)
 
 
 @implements(np.linalg.norm)
@@ -55,14 +63,14 @@ def _vector_norm(source: Any, ord: Any, axes: Sequence[int], keepdims: Any) -> A
     if isinstance(ord, str):
         raise error(f"Invalid norm order {ord!r} for vectors", kind=ShapeError)
     if ord == 2:
-        return np.sqrt(sum_(source * source, axes, keepdims=keepdims))
+        return np.sqrt(sum_(squared_sizes(source), axes, keepdims=keepdims))
     size = np.abs(source)
     if ord == np.inf:
         return _largest(size, axes, keepdims)
     if ord == -np.inf:
         return min_(size, axes, keepdims=keepdims)
     if ord == 0:
-        return sum_(Array.fresh(tensor(source, BOOL)).astype(source.dtype), axes, keepdims=keepdims)
+        return sum_(Array.fresh(tensor(size, BOOL)).astype(size.dtype), axes, keepdims=keepdims)
     if ord == 1:
         return sum_(size, axes, keepdims=keepdims)
     return sum_(size**ord, axes, keepdims=keepdims) ** (1.0 / ord)
@@ -70,7 +78,7 @@ def _vector_norm(source: Any, ord: Any, axes: Sequence[int], keepdims: Any) -> A
 
 def _matrix_norm(source: Any, ord: Any, axes: Sequence[int], keepdims: Any) -> Any:
     if ord in ("fro", "f"):
-        return np.sqrt(sum_(source * source, axes, keepdims=keepdims))
+        return np.sqrt(sum_(squared_sizes(source), axes, keepdims=keepdims))
     if ord in (1, -1, np.inf, -np.inf):
         summed, compared = axes if abs(ord) == 1 else tuple(reversed(axes))
         sums = sum_(np.abs(source), summed, keepdims=True)
@@ -105,13 +113,13 @@ def cond(x: Any, p: Any = None) -> Any:
     if any(isinstance(n, int) and n == 0 for n in stacked(matrix)[-2:]):
         raise error("cond is not defined on empty arrays", kind=MatrixError)
     if p is None or p in (2, -2):
-        values = svdvals(Array.fresh(matrix))
+        values = svdvals(matrix)
         first, last = values[..., 0], values[..., -1]
         found = last / first if p == -2 else first / last
     else:
         matrix = square(matrix)
         inverse = inverse_or_nan(matrix)
-        found = norm(Array.fresh(matrix), p, (-2, -1)) * norm(inverse, p, (-2, -1))
-    is_missing: Any = np.isnan(Array.fresh(matrix))
+        found = norm(matrix, p, (-2, -1)) * norm(inverse, p, (-2, -1))
+    is_missing: Any = np.isnan(matrix)
     unknown: Any = np.isnan(found) & ~np.any(is_missing, axis=(-2, -1))
-    return np.where(unknown, np.inf, found).astype(emit.dtype(matrix))
+    return np.where(unknown, np.inf, found).astype(real_dtype(matrix))

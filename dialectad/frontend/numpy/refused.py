@@ -51,9 +51,9 @@ REASONS = (
         "asmatrix bmat",
     ),
     _reason(
-        "eigenvalues of a matrix that isn't symmetric may be complex or not, and have no order",
-        "numpy.linalg.eigh, eigvalsh; or da.host_callback",
-        "roots linalg.eig linalg.eigvals",
+        "how many roots there are depends on which of the first coefficients are zero",
+        "numpy.linalg.eigvals of the companion matrix",
+        "roots",
     ),
     _reason(
         "complex numbers have no order in compiled code",

@@ -388,10 +388,13 @@ define(np.deg2rad, _scaled(pi / 180))
 
 
 def _hypot(x: SSAValue, y: SSAValue) -> SSAValue:
-    """m sqrt(1 + (n/m)^2) for m >= n: no overflow. Where m = n, n/m is 1, also for zeros and infinities."""
-    x, y = emit.op(math.AbsFOp(x)), emit.op(math.AbsFOp(y))
-    high, low = emit.op(arith.MaximumfOp(x, y)), emit.op(arith.MinimumfOp(x, y))
-    equal, one = compare("oeq", high, low), like(x, 1)
+    """m sqrt(1 + (n/m)^2) for m >= |n|: no overflow. Where m = |n|, n/m is 1, also for zeros and infinities.
+
+    n keeps its sign, for the second derivative at n = 0.
+    """
+    a, b = emit.op(math.AbsFOp(x)), emit.op(math.AbsFOp(y))
+    high, low = emit.op(arith.MaximumfOp(a, b)), select(compare("oge", a, b), y, x)
+    equal, one = compare("oeq", a, b), like(x, 1)
     ratio = select(equal, one, emit.op(arith.DivfOp(low, select(equal, one, high))))
     under = emit.op(arith.AddfOp(emit.op(arith.MulfOp(ratio, ratio)), one))
     return emit.op(arith.MulfOp(high, emit.op(math.SqrtOp(under))))

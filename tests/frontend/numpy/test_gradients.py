@@ -82,3 +82,10 @@ def test_gradients_at_equal_infinities_and_zeros() -> None:
     gradient = da.grad(lambda a: np.hypot(a[0], a[1]), level="linalg")
     np.testing.assert_array_equal(gradient(np.array([0.0, 0.0])), [0.0, 0.0])
     np.testing.assert_allclose(gradient(np.array([3.0, 4.0])), [0.6, 0.8])
+
+
+def test_second_derivative_of_hypot_on_an_axis() -> None:
+    for x, y in ((3.0, 0.0), (0.0, -2.0)):
+        across = 1 if y == 0.0 else 0
+        curvature = da.grad(da.grad(lambda x, y: np.hypot(x, y), argnums=across), argnums=across)
+        assert curvature(x, y) == pytest.approx(1 / max(abs(x), abs(y)))

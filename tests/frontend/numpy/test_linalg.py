@@ -249,12 +249,21 @@ def test_cholesky_reads_one_triangle() -> None:
 
 
 @pytest.mark.parametrize("case", ["solve", "cholesky"])
-def test_the_level_without_the_derivatives_says_so(case: str) -> None:
-    args = (matrices(3, 3) + 2 * np.eye(3), matrices(3, 2))
-    with pytest.raises(da.CompileError, match="level loop or linalg") as found:
-        da.grad(_number(case), level="llvm")(*args)
-    assert found.value.location is not None
-    assert "test_linalg" in str(found.value)
+def test_as_parts_of_level_llvm(case: str) -> None:
+    """Their derivatives are those of level linalg, also of a call in a loop."""
+    one = _number(case)
+
+    def function(a: Arrays, b: Arrays) -> Any:
+        total = 0.0
+        for i in range(2):
+            total += one(a + i * np.eye(3), b)
+        return total
+
+    args, along = (matrices(3, 3) + 2 * np.eye(3), matrices(3, 2)), (matrices(3, 3), matrices(3, 2))
+    expected = pytest.approx(_direction(function, args, along), rel=1e-5, abs=1e-6)
+    gradients = da.grad(function, argnums=(0, 1), level="llvm")(*args)
+    assert sum(np.sum(g * t) for g, t in zip(gradients, along, strict=True)) == expected
+    assert da.jvp(function, args, along, level="llvm")[1] == expected
 
 
 def test_at_every_level_where_it_takes_no_part() -> None:
