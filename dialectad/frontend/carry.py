@@ -19,6 +19,7 @@ from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import complexes, dtypes, emit, pytrees
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
+from dialectad.frontend.texts import Text
 from dialectad.frontend.tracers import Array, Scalar, Tracer, is_number, lift
 from dialectad.frontend.tracing import error
 
@@ -211,6 +212,8 @@ def same_static(a: Any, b: Any) -> bool:
     if a is b:
         return True
     if isinstance(a, Tracer | np.ndarray) or isinstance(b, Tracer | np.ndarray) or type(a) is not type(b):
+        return False
+    if isinstance(a, Text):
         return False
     if isinstance(a, float) and a != a:
         return b != b

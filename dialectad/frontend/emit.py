@@ -599,6 +599,10 @@ def compare(predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
     return op(arith.CmpiOp(a, b, predicate))
 
 
+def not_(condition: SSAValue) -> SSAValue:
+    return op(arith.XOrIOp(condition, constant(1, i1)))
+
+
 def select(condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
     return op(arith.SelectOp(condition, a, b))
 

@@ -29,7 +29,7 @@ import dialectad.frontend.numpy  # noqa: F401  (fills the tables of NumPy functi
 from dialectad.dialects import ad
 from dialectad.dialects.extents import NAMES
 from dialectad.errors import CompileError, Location, UnsupportedTypeError
-from dialectad.frontend import complexes, dtypes, emit, mutation, pytrees, regions, special, staging
+from dialectad.frontend import complexes, dtypes, emit, mutation, pytrees, regions, special, staging, texts
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
@@ -525,4 +525,10 @@ def _result(
         return ArrayType(array.dtype, leaf.shape), array.ssa()
     if isinstance(leaf, np.ndarray | staging.Undefined):
         raise error(f"a value of type {type(leaf).__name__} can't be returned", kind=UnsupportedTypeError)
+    if texts.holds_places(leaf):
+        raise error(
+            "text that holds a value known only at run time can't be returned",
+            hint="return the value; such text can be the message of an exception or go to da.print",
+            kind=UnsupportedTypeError,
+        )
     return Constant(leaf), None

@@ -77,7 +77,7 @@ def _check_effects(function: func.FuncOp, needed: Iterable[Operation]) -> None:
     pending = list(needed)
     while pending:
         for op in pending.pop().walk():
-            if isinstance(op, HostCallOp):
+            if isinstance(op, HostCallOp) and op.raises is None:
                 raise CompileError(
                     "a call of Python, or da.print, where the shape of a result is computed",
                     locations.of(op),
@@ -103,4 +103,7 @@ def _is_arithmetic(op: Operation) -> bool:
 
 
 def _may_fail(op: Operation) -> bool:
-    return any(isinstance(inner, cf.AssertOp) for inner in op.walk())
+    return any(
+        isinstance(inner, cf.AssertOp) or (isinstance(inner, HostCallOp) and inner.raises is not None)
+        for inner in op.walk()
+    )

@@ -30,6 +30,7 @@ from dialectad import locations
 from dialectad.dialects.ad import CacheOp, JVPOp, PopOp, PushOp, VJPOp
 from dialectad.dialects.call_rule import has_rule
 from dialectad.dialects.extents import dynamic_dims
+from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.rewrite import constants, effects, structure
 from dialectad.rewrite.gates import Gates
@@ -148,6 +149,15 @@ class StaticGraph:
             new.location = op.location
             self.block.add_op(new)
 
+    def host_call(self, op: HostCallOp) -> None:
+        """One that raises in a branch does so if the branch is taken."""
+        if op.raises is None or self.way is None:
+            self.copy(op)
+            return
+        new = op.clone(self.values)
+        new.operands[0] = self.writer.emit(arith.AndIOp(self.way.taken, new.operands[0]), op)
+        self.block.add_op(new)
+
     def cache(self, op: CacheOp) -> None:
         """Note [Caches of a graph]."""
         self.caches[op.result] = []
@@ -240,6 +250,7 @@ class StaticGraph:
 
 _STRUCTURE: dict[type[Operation], Callable[[StaticGraph, Any], None]] = {
     cf.AssertOp: StaticGraph.assertion,
+    HostCallOp: StaticGraph.host_call,
     CacheOp: StaticGraph.cache,
     PushOp: StaticGraph.push,
     PopOp: StaticGraph.pop,
