@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from dialectad import locations
-from dialectad.dialects.ad import REQUESTS
+from dialectad.dialects.ad import REQUESTS, CacheOp
 from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.rewrite.effects import SCALAR
@@ -65,6 +65,8 @@ def _slice(roots: Iterable[Operation]) -> set[Operation]:
         needed.add(op)
         for inner in op.walk():
             roots += [o.owner for o in inner.operands if isinstance(o.owner, Operation)]
+        if isinstance(op, CacheOp):
+            roots += [use.operation for use in op.result.uses]
     return needed
 
 

@@ -13,7 +13,7 @@ is prevented.
 
 Note [Caches of a graph]: a value that is pushed and popped without control flow is known to be the one that
 was pushed, so there is no cache in a graph. A branch and its reverse depend on the same condition: with both
-made unconditional the stack stays aligned.
+made unconditional the stack stays aligned. Where a branch decides what is popped after it, there is no graph.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from xdsl.dialects.builtin import IntegerAttr, i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad import locations
-from dialectad.dialects.ad import CacheOp, JVPOp, PopOp, PushOp, VJPOp
+from dialectad.dialects.ad import PASSED, CacheOp, JVPOp, PopOp, PushOp, VJPOp
 from dialectad.dialects.call_rule import has_rule
 from dialectad.dialects.extents import dynamic_dims
 from dialectad.dialects.host import HostCallOp
@@ -163,6 +163,8 @@ class StaticGraph:
         self.caches[op.result] = []
 
     def push(self, op: PushOp) -> None:
+        if self.way is not None and PASSED in op.cache.owner.attributes:  # pyright: ignore[reportAttributeAccessIssue]
+            raise refusal("a static graph has no array whose shape depends on the way that is taken", op)
         self.caches[op.cache].append(self.values[op.value])
 
     def pop(self, op: PopOp) -> None:
