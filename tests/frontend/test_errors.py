@@ -77,7 +77,7 @@ def test_loop_carried_types_that_do_not_fit():
     assert error.location is not None
 
 
-def test_branches_of_different_shape():
+def test_branches_of_different_rank():
     def f(x):
         y = x
         if x[0] > 0:  # here

@@ -55,11 +55,18 @@ class Cache(Rule):
         sweep.shadows[op.result] = sweep.emitter.emit(_cache_like(op, op.capacity))
 
 
+def _mark(into: set[Value], cache: Value) -> None:
+    """Mark a cache and everything that is popped from it: its shadow has a push for every pop, and a pop for
+    every push, also for values that no derivative depends on."""
+    popped = (use.operation.result for use in cache.uses if isinstance(use.operation, PopOp))
+    into.update((cache, *popped))
+
+
 class Push(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, PushOp)
         if op.value in activity.varied:
-            activity.varied.add(op.cache)
+            _mark(activity.varied, op.cache)
 
     def use(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, PushOp)
@@ -81,15 +88,12 @@ class Push(Rule):
 
 class Pop(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
-        assert isinstance(op, PopOp)
-        if op.cache in activity.varied:
-            activity.varied.add(op.result)
+        """See `_mark`."""
 
     def use(self, activity: Activity, op: Operation) -> None:
-        """All or none: a cache of which one pop is useful has a shadow, and every pop takes part."""
         assert isinstance(op, PopOp)
-        if op.result in activity.useful or op.cache in activity.useful:
-            activity.useful.update((op.cache, op.result))
+        if op.result in activity.useful:
+            _mark(activity.useful, op.cache)
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         assert isinstance(op, PopOp)
