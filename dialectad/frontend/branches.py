@@ -160,9 +160,7 @@ def _merge(
         if not carry.is_internal(name):
             return lambda _: Undefined(name)
         known = b if a.undefined else a
-        return _merge_leaves(
-            name, *((None, known) if a.undefined else (known, None)), ways, pass_on, chosen
-        )
+        return _merge_leaves(name, *((None, known) if a.undefined else (known, None)), ways, pass_on, chosen)
     a, b = carry.alike(a, b)
     carry.check_same_structure(a, b)
     return _merge_leaves(name, a, b, ways, pass_on, chosen)

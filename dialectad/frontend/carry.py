@@ -4,9 +4,9 @@ Each variable is a pytree. A leaf that is a number or an array becomes an SSA va
 other leaf must be the same on every way.
 
 Note [Arrays that change their shape]
-    What a region op carries or gives is in memory whose size is known before it. An array that hasn't the same
-    shape on all ways, or after each iteration, goes through a stack instead (`ad.cache`), and the region op
-    gives its extents:
+    What a region op carries or gives is in memory whose size is known before it. An array that hasn't the
+    same shape on all ways, or after each iteration, goes through a stack instead (`ad.cache`), and the region
+    op gives its extents:
 
         x = x[x > 0]     =>     ad.push(%c, %positive)  ...  yield %n       %x = ad.pop(%c)[%n]
 """
@@ -48,8 +48,8 @@ def is_dynamic(leaf: Any) -> bool:
 
 
 Extent = int | SSAValue | None
-"""Of an array that crosses a boundary: an extent that is known, also by a value from outside of the region, or
-None where it isn't the same on all ways. See Note [Arrays that change their shape]."""
+"""Of an array that crosses a boundary: an extent that is known, also by a value from outside of the region,
+or None where it isn't the same on all ways. See Note [Arrays that change their shape]."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,12 @@ class Passage:
         """To be made before the op."""
         if not type_.varies:
             return cls(type_, None)
+        if any(point.startswith("llvm") for point in current().levels[:-1]):
+            raise error(
+                "an array that changes its shape in a loop or branch, in what is differentiated twice, at the"
+                " level llvm",
+                hint="choose the level linalg or loop for the outer derivative",
+            )
         stack = ad.CacheOp(type_.ir())
         stack.attributes[ad.PASSED] = UnitAttr()
         return cls(type_, emit.op(stack))

@@ -32,7 +32,9 @@ def _cache(b: Bufferizer, op: ad.CacheOp) -> None:
     assert isinstance(type_, ad.CacheType)
     if isinstance(content := type_.element_type, TensorType):
         passed = ad.PASSED in op.attributes
-        new = b.emit(ad.CacheOp(content.element_type if passed else identity_type(content), op.capacity)).results[0]
+        new = b.emit(
+            ad.CacheOp(content.element_type if passed else identity_type(content), op.capacity)
+        ).results[0]
         op.result.replace_all_uses_with(new)
         b.drop(op)
 
