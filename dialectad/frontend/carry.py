@@ -103,7 +103,11 @@ class LeafType:
         value = emit.cast(value, dtypes.to_ir(self.dtype))
         if not isinstance(value.type, TensorType):
             value = emit.splat(value, ())
-        return value if value.type == self.ir() else emit.op(tensor.CastOp(value, self.ir()))
+        return (
+            value
+            if value.type == self.ir()
+            else emit.retyped(value, [n if isinstance(n, int) else value for n in self.shape])
+        )
 
     def wrap(self, value: SSAValue, shape: Sequence[int | SSAValue] | None = None) -> Tracer:
         """The tracer of an SSA value of this type, and of this shape where the type leaves that open."""

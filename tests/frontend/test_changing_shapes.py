@@ -45,10 +45,7 @@ def doubled(x, n):
 def chosen(x, n):
     y = x[1:] * 2.0 if n > 2 else x
     for _ in range(n):
-        if x[0] > 0.2:
-            x = x[1:] * 1.5
-        else:
-            x = np.append(x, x[0] * x[-1])
+        x = x[1:] * 1.5 if x[0] > 0.2 else np.append(x, x[0] * x[-1])
     return y, x
 
 
@@ -95,7 +92,6 @@ def test_values(function):
     for n in (1, 3):
         expected = function(X, n)
         for found in (compiled(X, n), named(X, n)):
-            assert np.ndim(found) == np.ndim(expected) or isinstance(found, tuple)
             for f, e in zip(_parts(found), _parts(expected), strict=True):
                 assert f.shape == e.shape
                 assert f.dtype == e.dtype
