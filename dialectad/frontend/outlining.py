@@ -550,7 +550,8 @@ def _leaf_type(type_: Any) -> program.LeafType:
         return Static(program.hashable(type_))
     if type_.shape is None:
         return ScalarType(type_.dtype, type_.weak)
-    return ArrayType(type_.dtype, type_.shape)
+    shape = tuple(n if isinstance(n, int) else None for n in type_.shape)
+    return ArrayType(type_.dtype, shape)
 
 
 def _storage(leaf: Any) -> Storage | None:
