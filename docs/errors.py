@@ -69,10 +69,10 @@ def two_types(x, c):
     return np.sum(y)
 
 
-def two_shapes(x, c):
-    """A variable has one shape on one way and another on the other."""
+def two_ranks(x, c):
+    """A variable has one number of axes on one way and another on the other."""
     if c > 0:  # here
-        y = x[1:]
+        y = np.outer(x, x)
     else:
         y = x
     return np.sum(y)
@@ -187,7 +187,7 @@ def evaluated(x):
 MISTAKES = (
     Mistake(chosen_entry, (X, 1), "Choose by `if`, or put numbers into an array. `da.unroll` marks a loop."),
     Mistake(two_types, (X, 1.0), "Give it one shape on both ways: `np.zeros_like(x)`."),
-    Mistake(two_shapes, (X, 1.0), "Make one array before, and write into parts of it."),
+    Mistake(two_ranks, (X, 1.0), "Make one array before, and write into parts of it."),
     Mistake(two_objects, (X, 1.0), "Compute with it on each way: `y = np.tanh(x)`."),
     Mistake(growing, (X, 3), "Create an array before the loop, and write into it."),
     Mistake(one_way_only, (X, 1.0), "Assign it on every way, or before."),

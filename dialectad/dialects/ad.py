@@ -75,6 +75,10 @@ REASON = "dialectad.reason"
 MIRRORED = "dialectad.mirrored"
 """Marks a cache of which every pop is in a loop that mirrors that of the push: it runs equally often."""
 
+PASSED = "dialectad.passed"
+"""Marks a cache by which arrays get from one iteration of a loop to the next, or out of a branch: what is
+popped may be pushed again."""
+
 POINTS = ("linalg-unoptimized", "graph", "linalg", "loop", "llvm")
 """The points of a pipeline at which `differentiate` replaces requests, in their order."""
 

@@ -8,13 +8,15 @@ memory for them as its last operands:
 
     "host.call"(%x, %n, %y) <{callback = 7 : i64}> {dialectad.outs = 1 : i64}
         : (memref<4xf64>, i64, memref<4xf64>) -> ()
+
+One that `raises` gives nothing: it raises an exception if its first operand holds, and does nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, UnitAttr, i64
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -36,12 +38,23 @@ class HostCallOp(IRDLOperation):
     callback = prop_def(IntegerAttr)
     types = opt_prop_def(ArrayAttr)
     """Of the operands, where they are passed by pointer."""
+    raises = opt_prop_def(UnitAttr)
 
-    def __init__(self, callback: int, operands: Sequence[SSAValue], result_types: Sequence[Attribute]):
+    def __init__(
+        self,
+        callback: int,
+        operands: Sequence[SSAValue],
+        result_types: Sequence[Attribute],
+        *,
+        raises: bool = False,
+    ):
         super().__init__(
             operands=[list(operands)],
             result_types=[list(result_types)],
-            properties={"callback": IntegerAttr(callback, i64)},
+            properties={
+                "callback": IntegerAttr(callback, i64),
+                "raises": UnitAttr() if raises else None,
+            },
         )
 
 

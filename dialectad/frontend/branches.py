@@ -14,7 +14,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from dialectad.errors import ShapeError
 from dialectad.frontend import carry, dtypes, emit, pytrees
 from dialectad.frontend.aliasing import Chosen, link_chosen
-from dialectad.frontend.carry import LeafType, Undefined, Variable
+from dialectad.frontend.carry import LeafType, Passage, Undefined, Variable
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.tracers import Array, Scalar, Tracer, lift
 from dialectad.frontend.tracing import Scope, Storage, current, error
@@ -36,6 +36,10 @@ def truth(test: Any) -> Any:
         test = test.item()
     assert isinstance(test, Scalar)
     return emit.cast(test.ssa(), i1)
+
+
+_PassOn = Callable[[LeafType, tuple[SSAValue | None, SSAValue | None]], tuple[Passage, slice]]
+"""Lets the ways give a leaf, of these values; gives where it is among the op's results."""
 
 
 @dataclass
@@ -65,14 +69,15 @@ def branch(
     chosen: list[Chosen] = []
     columns: tuple[list[SSAValue], list[SSAValue]] = ([], [])
 
-    def result_of(type_: LeafType, values: tuple[SSAValue | None, SSAValue | None]) -> int:
+    def pass_on(type_: LeafType, values: tuple[SSAValue | None, SSAValue | None]) -> tuple[Passage, slice]:
+        passage, start = Passage.of(type_), len(columns[0])
         for way, column, value in zip(ways, columns, values, strict=True):
             with _reopened(way.scope):
-                column.append(type_.zero() if value is None else type_.convert(value))
-        return len(columns[0]) - 1
+                column += passage.send(type_.zero() if value is None else value)
+        return passage, slice(start, len(columns[0]))
 
     plans = [
-        _merge(name, ways[0].variables[i], ways[1].variables[i], ways, result_of, chosen) if live[i] else None
+        _merge(name, ways[0].variables[i], ways[1].variables[i], ways, pass_on, chosen) if live[i] else None
         for i, name in enumerate(names)
     ]
     # What is known on one way only stays unknown after both: nobody may read it.
@@ -143,7 +148,7 @@ def _merge(
     a: Variable,
     b: Variable,
     ways: Sequence[_Way],
-    result_of: Callable[[LeafType, tuple[SSAValue | None, SSAValue | None]], int],
+    pass_on: _PassOn,
     chosen: list[Chosen],
 ) -> Callable[[Sequence[SSAValue]], Any]:
     """How to make the variable after the branch from the results of the op."""
@@ -155,12 +160,10 @@ def _merge(
         if not carry.is_internal(name):
             return lambda _: Undefined(name)
         known = b if a.undefined else a
-        return _merge_leaves(
-            name, *((None, known) if a.undefined else (known, None)), ways, result_of, chosen
-        )
+        return _merge_leaves(name, *((None, known) if a.undefined else (known, None)), ways, pass_on, chosen)
     a, b = carry.alike(a, b)
     carry.check_same_structure(a, b)
-    return _merge_leaves(name, a, b, ways, result_of, chosen)
+    return _merge_leaves(name, a, b, ways, pass_on, chosen)
 
 
 def _merge_leaves(
@@ -168,7 +171,7 @@ def _merge_leaves(
     a: Variable | None,
     b: Variable | None,
     ways: Sequence[_Way],
-    result_of: Callable[[LeafType, tuple[SSAValue | None, SSAValue | None]], int],
+    pass_on: _PassOn,
     chosen: list[Chosen],
 ) -> Callable[[Sequence[SSAValue]], Any]:
     known = a or b
@@ -195,15 +198,17 @@ def _merge_leaves(
             with _reopened(way.scope):
                 values.append(way.values[id(leaf)] if isinstance(leaf, Tracer) else lift(leaf).ssa())
                 types.append(LeafType.of(leaf))
-        type_ = types[0] if len(types) == 1 else carry.join(name, *types)
-        position = result_of(type_, (values[0], values[1]))
-        parts.append(lambda results, p=position, t=type_, ls=(x, y): _after(t, results[p], ls, chosen))
+        type_ = types[0].outside() if len(types) == 1 else carry.join(name, *types)
+        passage, part = pass_on(type_, (values[0], values[1]))
+        parts.append(lambda results, p=passage, s=part, ls=(x, y): _after(p, results[s], ls, chosen))
     return lambda results: pytrees.unflatten(known.structure, [part(results) for part in parts])
 
 
-def _after(type_: LeafType, value: SSAValue, leaves: Sequence[Any], chosen: list[Chosen]) -> Tracer:
+def _after(
+    passage: Passage, values: Sequence[SSAValue], leaves: Sequence[Any], chosen: list[Chosen]
+) -> Tracer:
     """The merged leaf; of an array it is noted which memory it might share."""
-    result = type_.wrap(value)
+    result = passage.receive(iter(values))
     if isinstance(result, Array):
         memory = (lift(x).storage if isinstance(x, Array | np.ndarray) else None for x in leaves)  # pyright: ignore
         chosen.append(Chosen(result.storage, tuple(memory)))
@@ -212,7 +217,7 @@ def _after(type_: LeafType, value: SSAValue, leaves: Sequence[Any], chosen: list
             leaf.interval if isinstance(leaf, Scalar) else (leaf, leaf) if type(leaf) is int else None
             for leaf in leaves
         ]
-        if dtypes.is_integral(type_.dtype) and all(intervals):
+        if dtypes.is_integral(result.dtype) and all(intervals):
             known = [i for i in intervals if i is not None]
             result.interval = (min(i[0] for i in known), max(i[1] for i in known))
     return result

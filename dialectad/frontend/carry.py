@@ -2,25 +2,33 @@
 
 Each variable is a pytree. A leaf that is a number or an array becomes an SSA value of the region op; any
 other leaf must be the same on every way.
+
+Note [Arrays that change their shape]
+    What a region op carries or gives is in memory whose size is known before it. An array that hasn't the
+    same shape on all ways, or after each iteration, goes through a stack instead (`ad.cache`), and the region
+    op gives its extents:
+
+        x = x[x > 0]     =>     ad.push(%c, %positive)  ...  yield %n       %x = ad.pop(%c)[%n]
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
-from xdsl.ir import Attribute, SSAValue
+from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType, UnitAttr
+from xdsl.ir import Attribute, Block, SSAValue
 
+from dialectad.dialects import ad
 from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import complexes, dtypes, emit, pytrees
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import DType
+from dialectad.frontend.texts import Text
 from dialectad.frontend.tracers import Array, Scalar, Tracer, is_number, lift
-from dialectad.frontend.tracing import error
+from dialectad.frontend.tracing import current, error
 
 
 class Undefined:
@@ -38,12 +46,17 @@ def is_dynamic(leaf: Any) -> bool:
     return isinstance(leaf, Tracer | np.ndarray) or is_number(leaf)
 
 
+Extent = int | SSAValue | None
+"""Of an array that crosses a boundary: an extent that is known, also by a value from outside of the region,
+or None where it isn't the same on all ways. See Note [Arrays that change their shape]."""
+
+
 @dataclass(frozen=True)
 class LeafType:
     """What a leaf is at run time."""
 
     dtype: DType
-    shape: tuple[Any, ...] | None
+    shape: tuple[Extent, ...] | None
     """None for a scalar."""
     weak: bool
     index: bool = False
@@ -53,20 +66,32 @@ class LeafType:
     def of(cls, leaf: Any) -> LeafType:
         tracer = lift(leaf)
         if isinstance(tracer, Array):
-            return cls(
-                tracer.dtype,
-                tuple(tracer.storage.type.get_shape())
-                if not tracer.view
-                else tuple(n if isinstance(n, int) else DYNAMIC_INDEX for n in tracer.extents),
-                False,
-            )
+            return cls(tracer.dtype, tracer.extents, False)
         assert isinstance(tracer, Scalar)
         return cls(tracer.dtype, None, tracer.weak, tracer.value.type == dtypes.INDEX)
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is an array that hasn't one shape."""
+        return self.shape is not None and None in self.shape
 
     def ir(self) -> Attribute:
         if self.shape is None:
             return dtypes.INDEX if self.index else dtypes.to_ir(self.dtype)
-        return TensorType(dtypes.to_ir(self.dtype), self.shape)
+        shape = [n if isinstance(n, int) else DYNAMIC_INDEX for n in self.shape]
+        return TensorType(dtypes.to_ir(self.dtype), shape)
+
+    def outside(self) -> LeafType:
+        """The type as it is seen from here, where the values of a region are unknown."""
+        if self.shape is None:
+            return self
+        return replace(self, shape=tuple(n if not _is_lost(n) else None for n in self.shape))
+
+    def unknown(self) -> LeafType:
+        """The type with no extents but those that are numbers."""
+        if self.shape is None:
+            return self
+        return replace(self, shape=tuple(n if isinstance(n, int) else None for n in self.shape))
 
     def convert(self, value: SSAValue) -> SSAValue:
         """`value`, of a leaf of another type, as this one."""
@@ -76,34 +101,89 @@ class LeafType:
             return emit.cast(value, self.ir())
         value = emit.cast(value, dtypes.to_ir(self.dtype))
         if not isinstance(value.type, TensorType):
-            value = emit.splat(value, self.shape)
-        type_ = emit.tensor_type(self.shape, dtypes.to_ir(self.dtype))
-        return value if value.type == type_ else emit.op(tensor.CastOp(value, type_))
+            value = emit.splat(value, ())
+        return (
+            value
+            if value.type == self.ir()
+            else emit.retyped(value, [n if isinstance(n, int) else value for n in self.shape])
+        )
 
-    def wrap(self, value: SSAValue) -> Tracer:
-        """The tracer of an SSA value of this type."""
-        return Scalar(value, weak=self.weak) if self.shape is None else Array.fresh(value)
+    def wrap(self, value: SSAValue, shape: Sequence[int | SSAValue] | None = None) -> Tracer:
+        """The tracer of an SSA value of this type, and of this shape where the type leaves that open."""
+        if self.shape is None:
+            return Scalar(value, weak=self.weak)
+        return Array.fresh(value, tuple(n for n in shape or self.shape if n is not None))
 
     def zero(self) -> SSAValue:
         """A value to stand where none is defined."""
         if self.shape is None:
             return emit.constant(0, self.ir())
-        if DYNAMIC_INDEX in self.shape:
+        value = emit.full([n or 0 for n in self.shape], 0, dtypes.to_ir(self.dtype))
+        return self.convert(value)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """How a leaf gets across the boundary of a region op, see Note [Arrays that change their shape]."""
+
+    type: LeafType
+    stack: SSAValue | None
+
+    @classmethod
+    def of(cls, type_: LeafType) -> Passage:
+        """To be made before the op."""
+        if not type_.varies:
+            return cls(type_, None)
+        if any(point.startswith("llvm") for point in current().levels[:-1]):
             raise error(
-                "a variable of a shape that is known only at run time must be assigned before the loop"
+                "an array that changes its shape in a loop or branch, in what is differentiated twice, at the"
+                " level llvm",
+                hint="choose the level linalg or loop for the outer derivative",
             )
-        return emit.full(self.shape, 0, dtypes.to_ir(self.dtype))
+        stack = ad.CacheOp(type_.ir())
+        stack.attributes[ad.PASSED] = UnitAttr()
+        return cls(type_, emit.op(stack))
+
+    def types(self) -> list[Attribute]:
+        """Of the values that the op carries for it."""
+        if self.stack is None:
+            return [self.type.ir()]
+        assert self.type.shape is not None
+        return [dtypes.INDEX] * self.type.shape.count(None)
+
+    def send(self, value: SSAValue) -> list[SSAValue]:
+        """Hand on a leaf's value; gives what the op carries for it."""
+        converted = self.type.convert(value)
+        if self.stack is None:
+            return [converted]
+        assert self.type.shape is not None
+        extents = emit.shape(value)
+        current().insert(ad.PushOp(self.stack, converted))
+        return [emit.index(n) for n, known in zip(extents, self.type.shape, strict=True) if known is None]
+
+    def receive(self, values: Iterator[SSAValue]) -> Tracer:
+        """The leaf where it arrives, of the next of these values."""
+        if self.stack is None:
+            return self.type.wrap(next(values))
+        assert self.type.shape is not None
+        shape = [next(values) if n is None else n for n in self.type.shape]
+        sizes = [n for n in shape if isinstance(n, SSAValue)]
+        return self.type.wrap(emit.op(ad.PopOp(self.stack, sizes)), shape)
+
+
+def _is_lost(n: Extent) -> bool:
+    """Whether an extent is a value of a region that isn't open any more."""
+    if not isinstance(n, SSAValue):
+        return False
+    block = n.owner if isinstance(n.owner, Block) else n.owner.parent
+    return block not in current().open_blocks
 
 
 def join(name: str, a: LeafType, b: LeafType) -> LeafType:
-    """The one type that a variable takes which is an `a` on one way and a `b` on the other.
-
-    It leaves the extents open that one of them leaves open: that they agree is seen when it runs.
-    """
+    """The one type that a variable takes which is an `a` on one way and a `b` on the other."""
     if a == b:
         return a
-    shape = _same_shape(a.shape or (), b.shape or ())
-    if shape is None:
+    if len(a.shape or ()) != len(b.shape or ()):
         raise error(
             f"{_say(name)} is {_describe(a)} on one way and {_describe(b)} on the other",
             hint="give it one shape, for instance by creating the whole array before",
@@ -115,14 +195,8 @@ def join(name: str, a: LeafType, b: LeafType) -> LeafType:
         weak, strong = (a, b) if a.weak else (b, a)
         dtype = np.result_type({"b": bool, "i": int, "f": float}[weak.dtype.kind](1), strong.dtype)
     index = dtype.kind == "i" and (a.index or a.dtype.kind == "b") and (b.index or b.dtype.kind == "b")
+    shape = tuple(m if m == n else None for m, n in zip(a.shape or (), b.shape or (), strict=True))
     return LeafType(dtype, None if a.shape is None else shape, a.weak and b.weak, index)
-
-
-def _same_shape(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The shape of both, as open as either; None if they are known to differ."""
-    if len(a) != len(b) or any(m != n and DYNAMIC_INDEX not in (m, n) for m, n in zip(a, b, strict=True)):
-        return None
-    return tuple(m if m == n else DYNAMIC_INDEX for m, n in zip(a, b, strict=True))
 
 
 def _say(name: str) -> str:
@@ -130,7 +204,10 @@ def _say(name: str) -> str:
 
 
 def _describe(t: LeafType) -> str:
-    return f"a {t.dtype} scalar" if t.shape is None else f"an array of shape {t.shape} and dtype {t.dtype}"
+    if t.shape is None:
+        return f"a {t.dtype} scalar"
+    extents = [str(n) if isinstance(n, int) else "?" for n in t.shape]
+    return f"an array of shape ({', '.join(extents)}{',' * (len(extents) == 1)}) and dtype {t.dtype}"
 
 
 def value_of(leaf: Any) -> SSAValue:
@@ -211,6 +288,8 @@ def same_static(a: Any, b: Any) -> bool:
     if a is b:
         return True
     if isinstance(a, Tracer | np.ndarray) or isinstance(b, Tracer | np.ndarray) or type(a) is not type(b):
+        return False
+    if isinstance(a, Text):
         return False
     if isinstance(a, float) and a != a:
         return b != b

@@ -17,6 +17,7 @@ from dialectad.ad.choose_level import has_parts
 from dialectad.dialects import context
 from dialectad.errors import CompileError
 from dialectad.frontend import dtypes, pytrees, tuning
+from dialectad.frontend.host_calls import placed
 from dialectad.frontend.program import (
     ArrayType,
     Constant,
@@ -226,22 +227,9 @@ class Compiled:
             raise callbacks.exception()
         check = self.checks[status - 1]
         raised = self.program.raised.get(check.message)
-        raise check.exception() if raised is None else _placed(raised, check.location)
-
-
-def _placed(raised: Exception, location: str) -> Exception:
-    """A copy of an exception, which tells where it comes from: in its message if that is all it holds."""
-    new = type(raised).__new__(type(raised), *raised.args)
-    new.__dict__.update(raised.__dict__)
-    match raised.args:
-        case _ if not location:
-            new.args = raised.args
-        case (str() as text,):
-            new.args = (f"{text} (at {location})",)
-        case _:
-            new.args = raised.args
-            new.add_note(f"at {location}")
-    return new
+        if raised is None:
+            raise check.exception()
+        raise placed(type(raised), raised.args, raised.__dict__, check.location)
 
 
 class _NotNative(Exception):

@@ -29,6 +29,7 @@ from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from dialectad import locations
+from dialectad.dialects import ad
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 from dialectad.errors import Location
 from dialectad.frontend import dtypes
@@ -170,6 +171,11 @@ def _dynamic_extent(value: SSAValue, axis: int) -> SSAValue:
             owner.name.startswith(("arith.", "math.", "ad.stop")) and owner.name != "arith.constant"
         ):
             return _dynamic_extent(owner.operands[-1], axis)
+        case tensor.CastOp():
+            return index(shape(owner.source)[axis])
+        case ad.PopOp():
+            sizes = [a for a, n in enumerate(value.type.get_shape()) if n == DYNAMIC_INDEX]  # pyright: ignore
+            return current().resolve(owner.sizes[sizes.index(axis)])
         case _:
             return op(tensor.DimOp(value, constant(axis, INDEX)))
 
@@ -597,6 +603,10 @@ def compare(predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
     if predicate in ("lt", "le", "gt", "ge"):
         predicate = ("u" if dtypes.is_unsigned(a.type) else "s") + predicate
     return op(arith.CmpiOp(a, b, predicate))
+
+
+def not_(condition: SSAValue) -> SSAValue:
+    return op(arith.XOrIOp(condition, constant(1, i1)))
 
 
 def select(condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:

@@ -8,21 +8,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.ir import SSAValue
 
-from dialectad.dialects.host import HostCallOp
 from dialectad.errors import ShapeError, UnsupportedTypeError
-from dialectad.frontend import complexes, dtypes, emit, pytrees
+from dialectad.frontend import complexes, dtypes, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.custom import custom_vjp
-from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.function import Function
+from dialectad.frontend.host_calls import emit_call
 from dialectad.frontend.program import ArrayType, ScalarType, leaf_type
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import leaf_type as traced_type
-from dialectad.frontend.tracers import Tracer, lift, supported, wrap
+from dialectad.frontend.tracers import Tracer, supported
 from dialectad.frontend.tracing import active, current, error
-from dialectad.runtime.callbacks import Callback, Kind
+from dialectad.runtime.callbacks import Kind
 
 LeafType = ArrayType | ScalarType
 Likes = tuple[pytrees.TreeDef, tuple[LeafType | None, ...]]
@@ -38,7 +36,7 @@ def print_(format: str, *args: Any, **kwargs: Any) -> None:
     Parameters
     ----------
     format : str
-        As for `str.format`.
+        As for `str.format`. An f-string has the values of then, too.
     *args, **kwargs
         What is formatted: arrays and numbers have the values that they have then.
 
@@ -53,8 +51,7 @@ def print_(format: str, *args: Any, **kwargs: Any) -> None:
     x = 3.0
     6.0
     """
-    leaves, structure = pytrees.flatten((args, kwargs))
-    for leaf in leaves:
+    for leaf in pytrees.flatten((args, kwargs))[0]:
         if isinstance(leaf, Recorded):
             leaf.observe(functools.partial(print_, format), args, kwargs)
             return
@@ -62,12 +59,14 @@ def print_(format: str, *args: Any, **kwargs: Any) -> None:
         _print(format, args, kwargs)
     elif not current().is_silent:
         current().prints += 1
+        leaves, structure = complexes.flatten((args, kwargs))
 
         def show(values: list[Any]) -> Sequence[Any]:
-            _print(format, *complexes.concrete(pytrees.unflatten(structure, values)))
+            text, *rest = values
+            _print(text, *complexes.concrete(pytrees.unflatten(structure, rest)))
             return ()
 
-        _emit(show, leaves, ())
+        emit_call(show, [format, *leaves], ())
 
 
 def _print(format: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
@@ -206,7 +205,8 @@ def _call(function: Callable[..., Any], likes: Likes, args: Sequence[Any]) -> An
             raise ShapeError("a host callback gives a result of another structure than is asked for")
         return [_conformed(x, type_) for x, type_ in zip(found, types, strict=True) if type_ is not None]
 
-    results = iter(_emit(run, leaves, wanted) if active() else run(leaves))
+    made = emit_call(run, leaves, [_kind(type_) for type_ in wanted]) if active() else run(leaves)
+    results = iter(made)
     return pytrees.unflatten(result_structure, [None if t is None else next(results) for t in types])
 
 
@@ -222,45 +222,7 @@ def _conformed(value: Any, type_: LeafType) -> Any:
     return array.item() if type_.weak else array[()]
 
 
-def _emit(
-    run: Callable[[list[Any]], Sequence[Any]], leaves: Sequence[Any], types: Sequence[LeafType]
-) -> list[Any]:
-    """A call of `run` with the leaves, at run time, which gives what has these types."""
-    tracers = [lift(leaf) if isinstance(leaf, Tracer | np.ndarray) else None for leaf in leaves]
-    operands = [_value(tracer) for tracer in tracers if tracer is not None]
-    kinds = [_kind(traced_type(tracer)) for tracer in tracers if tracer is not None]
-
-    def with_constants(values: list[Any]) -> Sequence[Any]:
-        rest = iter(values)
-        return run([leaf if t is None else next(rest) for t, leaf in zip(tracers, leaves, strict=True)])
-
-    callback = Callback(with_constants, kinds, [_kind(type_) for type_ in types])
-    trace = current()
-    trace.callbacks.append(callback)
-    op = trace.insert(HostCallOp(callback.number, operands, [_ir(type_) for type_ in types]))
-    weak = [isinstance(type_, ScalarType) and type_.weak for type_ in types]
-    return [wrap(result, weak=w) for result, w in zip(op.results, weak, strict=True)]
-
-
-def _value(tracer: Tracer) -> SSAValue:
-    value = tracer.ssa()
-    if not all(isinstance(n, int) for n in emit.shape(value)):
-        raise error(
-            "an array of a shape that is known only at run time can't be passed to a Python function",
-            hint="pass an array of fixed size, and the number of elements that count",
-        )
-    return emit.cast(value, dtypes.to_ir(dtypes.INT64)) if value.type == INDEX else value
-
-
-def _kind(type_: Any) -> Kind:
+def _kind(type_: LeafType) -> Kind:
     if isinstance(type_, ArrayType):
         return Kind(type_.dtype, type_.numbers)
     return Kind(type_.dtype, None, type_.weak)
-
-
-def _ir(type_: LeafType) -> Any:
-    element = dtypes.to_ir(type_.dtype)
-    if not isinstance(type_, ArrayType):
-        return element
-    assert type_.numbers is not None
-    return emit.tensor_type(type_.numbers, element)

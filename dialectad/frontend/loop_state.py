@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from dialectad.frontend import carry, pytrees
-from dialectad.frontend.carry import LeafType, Variable
+from dialectad.frontend.carry import LeafType, Passage, Variable
 from dialectad.frontend.tracers import Array
 from dialectad.frontend.tracing import current, error
 
@@ -28,6 +28,31 @@ class Slot:
     type: LeafType
     entry: Any = None
     """The tracer that stands for it at the start of the body."""
+    held: SSAValue | None = None
+    """What an array holds then."""
+    passage: Passage | None = None
+
+    def send(self, value: SSAValue) -> list[SSAValue]:
+        """Hand on a value of the leaf; gives what the loop carries for it."""
+        assert self.passage is not None
+        return self.passage.send(value)
+
+    def receive(self, values: Iterator[SSAValue]) -> Any:
+        """The leaf where it arrives."""
+        assert self.passage is not None
+        return self.passage.receive(values)
+
+    def skip(self, values: Iterator[SSAValue]) -> None:
+        """Leave the leaf where it is."""
+        assert self.passage is not None
+        self.entry = self.init
+        for _ in self.passage.types():
+            next(values)
+
+    def enter(self, values: Iterator[SSAValue]) -> None:
+        """An iteration begins."""
+        self.entry = self.receive(values)
+        self.held = self.entry.ssa()
 
 
 @dataclass
@@ -47,13 +72,17 @@ class LoopState:
     carried: Sequence[bool]
     get: Getter
     set: Setter
+    tested_after: bool = False
+    """Of a `while`: whether its test is a number that the body leaves."""
     before: list[Variable] = field(init=False)
     slots: list[Slot] = field(init=False)
+    empty: dict[int, tuple[pytrees.TreeDef, list[LeafType]]] = field(init=False, default_factory=dict)
+    """The variables that the body assigns first, to arrays whose shape isn't known before the loop. They have
+    no elements before it."""
 
     def __post_init__(self):
         self.before = [Variable.of(n, v) for n, v in zip(self.names, self.get(), strict=True)]
         self.slots = []
-        self._make_slots()
 
     def _make_slots(self) -> None:
         types = {(slot.variable, slot.leaf): slot.type for slot in self.slots}
@@ -71,13 +100,47 @@ class LoopState:
         """Whether the variable's value matters to the next iteration or after the loop."""
         return self.carried[variable] or self.live[variable]
 
-    def inits(self) -> list[SSAValue]:
-        return [slot.type.convert(carry.value_of(slot.init)) for slot in self.slots]
+    def is_wanted(self, variable: int) -> bool:
+        """Whether a variable that the body assigns first is used after the loop."""
+        return self.live[variable] or (self.carried[variable] and carry.is_internal(self.names[variable]))
 
-    def enter(self, arguments: Sequence[SSAValue]) -> None:
-        """Let the variables stand for the block arguments."""
-        for slot, argument in zip(self.slots, arguments, strict=True):
-            slot.entry = slot.type.wrap(argument)
+    def may_be_unbound(self, late: Sequence[Late]) -> list[str]:
+        """The names of the user's that aren't bound after the loop unless it runs."""
+        found = [*(variable.variable for variable in late), *self.empty]
+        return [self.names[i] for i in found if not carry.is_internal(self.names[i])]
+
+    def inits(self) -> list[SSAValue]:
+        """What the loop starts from; the slots are made here, outside of the loop."""
+        for i in self.empty:
+            if self.before[i].undefined:
+                self._create(i)
+        self._make_slots()
+        values: list[SSAValue] = []
+        for slot in self.slots:
+            slot.passage = Passage.of(slot.type)
+            values += slot.send(carry.value_of(slot.init))
+        return values
+
+    def _create(self, i: int) -> None:
+        """Let a variable have a value before the loop, without elements."""
+        structure, types = self.empty[i]
+        leaves = [type_.wrap(type_.zero(), [n or 0 for n in type_.shape or ()]) for type_ in types]
+        self.before[i] = Variable.of(self.names[i], pytrees.unflatten(structure, leaves))
+        current().rebound |= {(self.site, i, j) for j in range(len(leaves))}
+
+    @property
+    def varies(self) -> bool:
+        """Whether it carries an array that changes its shape."""
+        return any(slot.type.varies for slot in self.slots)
+
+    def enter(self, arguments: Sequence[SSAValue], *, head: bool = False) -> None:
+        """Let the variables stand for the block arguments; at the `head` of a loop only those it looks at."""
+        values = iter(arguments)
+        for slot in self.slots:
+            if head and slot.type.varies:
+                slot.skip(values)
+            else:
+                slot.enter(values)
         self.assign([slot.entry for slot in self.slots])
 
     def restore(self) -> None:
@@ -115,8 +178,6 @@ class LoopState:
             if self.before[i] is not old:
                 self.slots = [slot for slot in self.slots if slot.variable != i]
                 changed = True
-        if changed:
-            self._make_slots()
         return changed
 
     def widen(self, after: list[Variable]) -> bool:
@@ -124,6 +185,10 @@ class LoopState:
         if self._become_complex(after):
             return True
         changed = False
+        for i, (old, new) in enumerate(zip(self.before, after, strict=True)):
+            if old.undefined and self.is_wanted(i) and any(map(_has_open_extents, new.leaves)):
+                self.empty[i] = new.structure, [LeafType.of(leaf).unknown() for leaf in new.leaves]
+                changed = True
         for slot in self.slots:
             leaf = self.leaf_after(slot, after)
             if leaf is slot.entry:
@@ -146,9 +211,11 @@ class LoopState:
                 carry.join(old.name, LeafType.of(x), LeafType.of(y))
                 current().rebound.add((self.site, i, j))
                 changed = True
-        if changed:
-            self._make_slots()
         return changed
+
+
+def _has_open_extents(leaf: Any) -> bool:
+    return isinstance(leaf, Array) and LeafType.of(leaf).unknown().varies
 
 
 @dataclass
@@ -163,8 +230,7 @@ class Late:
 def late_variables(state: LoopState, after: Sequence[Variable]) -> list[Late]:
     found = []
     for i, (old, new) in enumerate(zip(state.before, after, strict=True)):
-        wanted = state.live[i] or (state.carried[i] and carry.is_internal(old.name))
-        if not (old.undefined and not new.undefined and wanted):
+        if not (old.undefined and not new.undefined and state.is_wanted(i)):
             continue
         for leaf in new.leaves:
             if not carry.is_dynamic(leaf):

@@ -23,7 +23,7 @@ from dialectad.frontend.carry import Undefined, Variable
 from dialectad.frontend.dtypes import INDEX
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.loop_state import Late, LoopState, Slot, late_variables
-from dialectad.frontend.tracers import Array, lift
+from dialectad.frontend.tracers import Array, Scalar, lift
 from dialectad.frontend.tracing import Scope, Storage, current, error
 
 
@@ -50,7 +50,7 @@ def discarding() -> Iterator[None]:
 
 
 def _was_written(scope: Scope, slot: Slot) -> bool:
-    return isinstance(slot.entry, Array) and scope.values[slot.entry.storage] not in scope.block.args
+    return isinstance(slot.entry, Array) and scope.values[slot.entry.storage] is not slot.held
 
 
 def _may_share(
@@ -93,12 +93,7 @@ class _Traced:
 def _finish_body(state: LoopState, scope: Scope, after: list[Variable], stale: Iterable[Storage]) -> _Traced:
     """End the body, whose scope is open. Arguments of its block may still be replaced afterwards."""
     late = late_variables(state, after)
-    yields = [
-        slot.type.convert(carry.value_of(state.leaf_after(slot, after)))
-        if state.leaf_after(slot, after) is not slot.entry
-        else slot.type.convert(slot.entry.ssa())
-        for slot in state.slots
-    ]
+    yields = [v for slot in state.slots for v in slot.send(carry.value_of(state.leaf_after(slot, after)))]
     for variable in late:
         leaves = zip(variable.types, variable.value.leaves, strict=True)
         yields += [type_.convert(carry.value_of(leaf)) for type_, leaf in leaves]
@@ -136,12 +131,11 @@ def _leave(state: LoopState, traced: _Traced, results: Sequence[SSAValue], ran: 
             chosen.append(aliasing.Chosen(result.storage, ways, frozenset(also)))
 
     for slot in state.slots:
-        value = next(rest)
+        result = slot.receive(rest)
         leaf = state.leaf_after(slot, traced.after)
         if leaf is slot.entry and not _was_written(traced.scope, slot):
             leaves.append(slot.init)
             continue
-        result = slot.type.wrap(value)
         choose(result, leaf, slot.init)
         leaves.append(result)
     state.assign(leaves)
@@ -151,10 +145,9 @@ def _leave(state: LoopState, traced: _Traced, results: Sequence[SSAValue], ran: 
         for part, leaf in zip(parts, variable.value.leaves, strict=True):
             choose(part, leaf, None)
         values[variable.variable] = pytrees.unflatten(variable.value.structure, parts)
-        name = state.names[variable.variable]
-        if ran is not True and not carry.is_internal(name):
-            assert isinstance(ran, SSAValue)
-            emit.check(ran, f"UnboundLocalError: {name} is assigned only in a loop that did not run")
+    for name in state.may_be_unbound(traced.late) if ran is not True else []:
+        assert isinstance(ran, SSAValue)
+        emit.check(ran, f"UnboundLocalError: {name} is assigned only in a loop that did not run")
     for i, name in enumerate(state.names):
         if not state.crosses(i):
             values[i] = Undefined(name) if state.before[i].undefined else state.before[i].value
@@ -199,7 +192,7 @@ def for_loop(
     storages = [trace.read(s) for s in traced.written]
     op = trace.insert(scf.ForOp(*bounds, [*inits, *late, *storages], Region(block)))
     ran: SSAValue | bool = at_least_once
-    if not at_least_once and any(not carry.is_internal(state.names[v.variable]) for v in traced.late):
+    if not at_least_once and state.may_be_unbound(traced.late):
         ran = emit.compare("slt", bounds[0], bounds[1])
     _leave(state, traced, op.results, ran)
 
@@ -214,12 +207,14 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
     trace = current()
     traced: _Traced | None = None
     for _ in range(_ATTEMPTS):
+        if state.varies and not state.tested_after:
+            return _while_tested_after(state, test, body)
         inits = state.inits()
         stale, traced = dict(trace.stale), None
         before = Block(arg_types=[v.type for v in inits])
         after_block = Block(arg_types=[v.type for v in inits])
         with discarding(), trace.open(before, "loop") as head:
-            state.enter(before.args)
+            state.enter(before.args, head=True)
             condition = test()
             if condition is False or (condition is True and not state.slots):
                 state.restore()
@@ -246,13 +241,13 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
     _drop_unwritten(scope, traced.written, lambda s: head.values[s])
     _drop_unwritten(head, traced.written, trace.read)
     late = _late_inits(traced.late)
-    flag = [emit.constant(0, i1)] if late else []
+    flag = [emit.constant(0, i1)] if late or state.empty else []
     count = len(inits)
     _insert_unused(after_block, count, [*late, *flag])
     _insert_unused(before, count, [*late, *flag])
     _same_order(head, before, count + len(late) + len(flag), traced.written)
     _same_order(scope, after_block, count + len(late) + len(flag), traced.written)
-    if late:
+    if flag:
         at, end = count + len(late), traced.end
         end.detach()
         with trace.open(after_block, "loop"):
@@ -265,10 +260,49 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
     op = trace.insert(scf.WhileOp(values, [v.type for v in values], Region(before), Region(after_block)))
     results = list(op.results)
     ran: SSAValue | bool = False
-    if late:
+    if flag:
         ran = results.pop(count + len(late))
     _leave(state, traced, results, ran)
     return True
+
+
+def _while_tested_after(
+    state: LoopState, test: Callable[[], SSAValue | bool], body: Callable[[], None]
+) -> bool:
+    """`while_loop` where the test looks at arrays that are on a stack: its outcome is carried.
+
+    while test(): body()    =>    go_on = test()
+                                  while go_on: body(); go_on = test()
+    """
+
+    def get() -> Sequence[Any]:
+        return [*state.get(), go_on]
+
+    def set_(values: Sequence[Any]) -> None:
+        nonlocal go_on
+        *rest, go_on = values
+        state.set(rest)
+
+    def outcome() -> Scalar:
+        found = test()
+        return Scalar(found if isinstance(found, SSAValue) else emit.constant(int(found), i1), weak=True)
+
+    def run() -> None:
+        nonlocal go_on
+        body()
+        go_on = outcome()
+
+    go_on: Any = outcome()
+    tested = LoopState(
+        (state.site, "tested after"),
+        (*state.names, "<condition>"),
+        (*state.live, True),
+        (*state.carried, True),
+        get,
+        set_,
+        tested_after=True,
+    )
+    return while_loop(tested, lambda: go_on.ssa(), run)
 
 
 def _same_order(scope: Scope, block: Block, first: int, written: Sequence[Storage]) -> None:

@@ -282,6 +282,9 @@ def _own(body: Body) -> dict[Storage, int]:
     return {a.storage: i for i, a in enumerate(body.arguments) if isinstance(a, Array)}
 
 
+_OPEN_SHAPE = "a function that calls itself gives an array of a shape that is known only at run time"
+
+
 def _result(leaf: Any, own: dict[Storage, int]) -> Any:
     if not isinstance(leaf, Tracer | np.ndarray):
         return leaf
@@ -290,7 +293,7 @@ def _result(leaf: Any, own: dict[Storage, int]) -> Any:
     if not isinstance(tracer, Array):
         return _Given(type_, None, frozenset())
     if type_.shape is not None and any(not isinstance(n, int) or n < 0 for n in type_.shape):
-        raise error("a function that calls itself gives an array of a shape that is known only at run time")
+        raise error(_OPEN_SHAPE)
     if tracer.storage in own:
         if tracer.view:
             raise error("a function that calls itself gives a view of its argument", hint="return a copy")
@@ -321,6 +324,8 @@ def _join(a: Any, b: Any) -> Any:
         raise carry.static_mismatch("__da_ret", a, b)
     one, other = (leaf if isinstance(leaf, _Given) else _result(lift(leaf), {}) for leaf in (a, b))
     type_ = carry.join("__da_ret", one.type, other.type)
+    if type_.varies:
+        raise error(_OPEN_SHAPE)
     if one.argument == other.argument:
         return _Given(type_, one.argument, one.may_be | other.may_be)
     arguments = [leaf.argument for leaf in (one, other) if leaf.argument is not None]
@@ -545,7 +550,8 @@ def _leaf_type(type_: Any) -> program.LeafType:
         return Static(program.hashable(type_))
     if type_.shape is None:
         return ScalarType(type_.dtype, type_.weak)
-    return ArrayType(type_.dtype, type_.shape)
+    shape = tuple(n if isinstance(n, int) else None for n in type_.shape)
+    return ArrayType(type_.dtype, shape)
 
 
 def _storage(leaf: Any) -> Storage | None:

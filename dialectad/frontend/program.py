@@ -39,6 +39,7 @@ from dialectad.frontend import (
     scipy_linalg,
     special,
     staging,
+    texts,
 )
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.complexes import Complex
@@ -540,4 +541,10 @@ def _result(
         return ArrayType(array.dtype, leaf.shape), array.ssa()
     if isinstance(leaf, np.ndarray | staging.Undefined):
         raise error(f"a value of type {type(leaf).__name__} can't be returned", kind=UnsupportedTypeError)
+    if texts.holds_places(leaf):
+        raise error(
+            "text that holds a value known only at run time can't be returned",
+            hint="return the value; such text can be the message of an exception or go to da.print",
+            kind=UnsupportedTypeError,
+        )
     return Constant(leaf), None

@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from dialectad import locations
-from dialectad.dialects.ad import REQUESTS
+from dialectad.dialects.ad import REQUESTS, CacheOp
 from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.rewrite.effects import SCALAR
@@ -65,6 +65,8 @@ def _slice(roots: Iterable[Operation]) -> set[Operation]:
         needed.add(op)
         for inner in op.walk():
             roots += [o.owner for o in inner.operands if isinstance(o.owner, Operation)]
+        if isinstance(op, CacheOp):
+            roots += [use.operation for use in op.result.uses]
     return needed
 
 
@@ -77,7 +79,7 @@ def _check_effects(function: func.FuncOp, needed: Iterable[Operation]) -> None:
     pending = list(needed)
     while pending:
         for op in pending.pop().walk():
-            if isinstance(op, HostCallOp):
+            if isinstance(op, HostCallOp) and op.raises is None:
                 raise CompileError(
                     "a call of Python, or da.print, where the shape of a result is computed",
                     locations.of(op),
@@ -103,4 +105,7 @@ def _is_arithmetic(op: Operation) -> bool:
 
 
 def _may_fail(op: Operation) -> bool:
-    return any(isinstance(inner, cf.AssertOp) for inner in op.walk())
+    return any(
+        isinstance(inner, cf.AssertOp) or (isinstance(inner, HostCallOp) and inner.raises is not None)
+        for inner in op.walk()
+    )

@@ -7,6 +7,9 @@ Note [Ways that raise]
         if x < 0:                               assert x >= 0, "ValueError: negative"
             raise ValueError("negative")   =>   y = x
         y = x
+
+    Where its message has values of then, or what comes before the `raise` may have effects, the way stays,
+    and raises by a call of Python or a check that fails.
 """
 
 from __future__ import annotations
@@ -16,16 +19,18 @@ import dis
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from xdsl.dialects import arith
+from xdsl.dialects import scf
 from xdsl.dialects.builtin import i1
-from xdsl.ir import SSAValue
+from xdsl.ir import Block, Region, SSAValue
 
 from dialectad.errors import CompileError, Location
-from dialectad.frontend import branches, emit, pytrees
+from dialectad.frontend import branches, emit
 from dialectad.frontend.calls import is_users
+from dialectad.frontend.host_calls import placed, raise_
 from dialectad.frontend.mutation import managing
 from dialectad.frontend.tracers import Scalar, Tracer
 from dialectad.frontend.tracing import current, locate
+from dialectad.rewrite.effects import has_no_effects
 
 T = TypeVar("T")
 Names = tuple[str, ...]
@@ -132,7 +137,7 @@ def not_(value: Any) -> Any:
     condition = branches.truth(value)
     if not isinstance(condition, SSAValue):
         return not condition
-    return Scalar(emit.op(arith.XOrIOp(condition, emit.constant(1, i1))), weak=True)
+    return Scalar(emit.not_(condition), weak=True)
 
 
 def assert_(test: Any, message: Callable[[], Any]) -> None:
@@ -142,8 +147,15 @@ def assert_(test: Any, message: Callable[[], Any]) -> None:
         if not condition:
             raise AssertionError(message())
         return
-    text = message()
-    emit.check(condition, "AssertionError: " + ("" if text is None else str(text)))
+    block = Block()
+    with current().open(block, "branch"):
+        text = message()
+        raised = AssertionError(*([] if text is None else [text]))
+        raises = raise_(raised, current().location())
+    if raises:
+        _under(emit.not_(condition), block)
+    else:
+        emit.check(condition, _message(raised))
 
 
 # --- ways that raise ---------------------------------------------------------------------------
@@ -152,10 +164,14 @@ def assert_(test: Any, message: Callable[[], Any]) -> None:
 class WayRaises(Exception):
     """A way of a branch ends in a `raise`."""
 
-    def __init__(self, function: Callable[[], Any], raised: Exception, location: Location):
+    def __init__(
+        self, function: Callable[[], Any], raised: Exception, location: Location, block: Block | None
+    ):
         self.function = function
         self.raised = raised
         self.location = location
+        self.block = block
+        """The way, if it raises when it runs; else it is to be checked that it isn't taken."""
 
 
 class Unfinished(BaseException):
@@ -180,7 +196,7 @@ def _way(function: Callable[[], Any]) -> Any:
     except Exception as raised:
         if (location := _raised_at(raised)) is None:
             raise
-        raise WayRaises(function, raised, location) from None
+        raise WayRaises(function, raised, location, _raising(raised, location)) from None
 
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -203,11 +219,35 @@ def _raised_at(raised: Exception) -> Location | None:
     return locate(code, last.tb_lasti) if is_users(code) else None
 
 
+def _raising(raised: Exception, location: Location) -> Block | None:
+    """The block being filled, with an end that raises when it runs; None if a check can do that for it."""
+    block = current().here.block
+    if not raise_(raised, location):
+        if all(map(has_no_effects, block.ops)):
+            return None
+        emit.check(emit.constant(0, i1), _message(raised), location)
+    return block
+
+
+def _under(condition: SSAValue, block: Block, otherwise: Block | None = None) -> None:
+    """Run a block, which gives nothing, if the condition holds, and else perhaps another."""
+    regions = []
+    for way in (block, otherwise or Block()):
+        way.add_op(scf.YieldOp())
+        regions.append(Region(way))
+    current().insert(scf.IfOp(condition, [], *regions))
+
+
 def _go_on(condition: SSAValue, way: WayRaises, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """Check that the way that raises isn't taken, and take the other one."""
     other = _other(way, then, otherwise)
-    passes = condition if other is then else emit.op(arith.XOrIOp(condition, emit.constant(1, i1)))
-    emit.check(passes, _message(way.raised), way.location)
+    if way.block is None:
+        passes = condition if other is then else emit.not_(condition)
+        emit.check(passes, _message(way.raised), way.location)
+    elif other is then:
+        _under(condition, Block(), way.block)
+    else:
+        _under(condition, way.block)
     return other()
 
 
@@ -224,7 +264,7 @@ def _message(raised: Exception) -> str:
     own = getattr(builtins, kind.__name__, None) is not kind
     text = f"{kind.__module__}.{kind.__qualname__}" if own else kind.__name__
     text = f"{text}: {raised}"
-    kept = _without_tracers(raised)
+    kept = placed(kind, raised.args, raised.__dict__, "")  # without its traceback
     number = 1
     message = text
     while (other := table.get(message)) is not None and not _alike(other, kept):
@@ -237,14 +277,3 @@ def _message(raised: Exception) -> str:
 def _alike(a: Exception, b: Exception) -> bool:
     """Whether they hold the same, as far as it shows (arrays among it have no single truth value)."""
     return type(a) is type(b) and repr((a.args, a.__dict__)) == repr((b.args, b.__dict__))
-
-
-def _without_tracers(raised: Exception) -> Exception:
-    """A copy that outlives tracing: without its traceback, and without values of which nothing is known."""
-    kept = type(raised).__new__(type(raised), *raised.args)
-    if any(isinstance(x, Tracer) for x in pytrees.flatten([raised.args, raised.__dict__])[0]):
-        kept.args = (str(raised),)
-        return kept
-    kept.args = raised.args
-    kept.__dict__.update(raised.__dict__)
-    return kept

@@ -21,6 +21,7 @@ from dialectad.frontend.calls import (
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.staged_branches import and_, assert_, cond, if_, kept, not_, or_, ways
 from dialectad.frontend.staged_loops import for_, while_
+from dialectad.frontend.texts import text
 from dialectad.frontend.tracing import error
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "removes",
     "steps",
     "store_item",
+    "text",
     "ways",
     "while_",
 ]

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import IndexType, TensorType, i1
 from xdsl.ir import SSAValue
 
 from dialectad.errors import CompileError, UnsupportedTypeError
-from dialectad.frontend import dtypes, emit, views
+from dialectad.frontend import dtypes, emit, texts, views
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, DType
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.tracing import Storage, current, error
@@ -139,11 +139,11 @@ class Tracer:
         return f"{type(self).__name__}({self.dtype}[{shape}], traced)"
 
     def __str__(self) -> str:
-        """What stands for the value in messages, which are written while the function is compiled."""
-        return f"<{self.dtype} known only at run time>"
+        """See Note [Text with places]."""
+        return texts.show(self, str(self.dtype))
 
     def __format__(self, spec: str) -> str:
-        return str(self)
+        return texts.show(self, str(self.dtype), "", spec)
 
 
 class Scalar(Tracer):

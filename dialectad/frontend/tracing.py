@@ -181,6 +181,9 @@ class Trace:
     raised: dict[str, Exception] = field(default_factory=dict)
     """The exceptions of `raise` statements that became checks, by the messages of these."""
 
+    shown: list[Any] = field(default_factory=list)
+    """What is part of text though it isn't known yet, see `texts.py`."""
+
     definition: Location | None = None
     """Where the traced function is defined: the place of errors that no line of it causes."""
 

@@ -13,7 +13,7 @@ is prevented.
 
 Note [Caches of a graph]: a value that is pushed and popped without control flow is known to be the one that
 was pushed, so there is no cache in a graph. A branch and its reverse depend on the same condition: with both
-made unconditional the stack stays aligned.
+made unconditional the stack stays aligned. Where a branch decides what is popped after it, there is no graph.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from xdsl.dialects.builtin import IntegerAttr, i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad import locations
-from dialectad.dialects.ad import CacheOp, JVPOp, PopOp, PushOp, VJPOp
+from dialectad.dialects.ad import PASSED, CacheOp, JVPOp, PopOp, PushOp, VJPOp
 from dialectad.dialects.call_rule import has_rule
 from dialectad.dialects.extents import dynamic_dims
+from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.rewrite import constants, effects, structure
 from dialectad.rewrite.gates import Gates
@@ -148,11 +149,22 @@ class StaticGraph:
             new.location = op.location
             self.block.add_op(new)
 
+    def host_call(self, op: HostCallOp) -> None:
+        """One that raises in a branch does so if the branch is taken."""
+        if op.raises is None or self.way is None:
+            self.copy(op)
+            return
+        new = op.clone(self.values)
+        new.operands[0] = self.writer.emit(arith.AndIOp(self.way.taken, new.operands[0]), op)
+        self.block.add_op(new)
+
     def cache(self, op: CacheOp) -> None:
         """Note [Caches of a graph]."""
         self.caches[op.result] = []
 
     def push(self, op: PushOp) -> None:
+        if self.way is not None and PASSED in op.cache.owner.attributes:  # pyright: ignore[reportAttributeAccessIssue]
+            raise refusal("a static graph has no array whose shape depends on the way that is taken", op)
         self.caches[op.cache].append(self.values[op.value])
 
     def pop(self, op: PopOp) -> None:
@@ -240,6 +252,7 @@ class StaticGraph:
 
 _STRUCTURE: dict[type[Operation], Callable[[StaticGraph, Any], None]] = {
     cf.AssertOp: StaticGraph.assertion,
+    HostCallOp: StaticGraph.host_call,
     CacheOp: StaticGraph.cache,
     PushOp: StaticGraph.push,
     PopOp: StaticGraph.pop,

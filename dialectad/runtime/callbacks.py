@@ -11,7 +11,7 @@ import ctypes
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -30,27 +30,35 @@ class Kind:
     """What an operand is: an array, a NumPy number (shape None), or (if `weak`) a Python one."""
 
     dtype: np.dtype[Any]
-    shape: tuple[int, ...] | None
+    shape: tuple[int | None, ...] | None
+    """Of extents that are None, the places follow that of the array."""
     weak: bool = False
 
-    def place(self, address: int) -> np.ndarray[Any, Any]:
-        """The memory of the operand."""
-        shape = self.shape or ()
-        size = prod(shape) * self.dtype.itemsize
-        buffer = (ctypes.c_char * size).from_address(address)
-        return np.ndarray(shape, self.dtype, memoryview(buffer))
-
-    def read(self, address: int) -> Any:
+    def read(self, places: Iterator[int]) -> Any:
+        """A copy of the operand."""
+        address = next(places)
         if self.shape is None:
-            value = self.place(address)[()]
+            value = _memory(address, self.dtype, ())[()]
             return value.item() if self.weak else value
-        if 0 in self.shape:
-            return np.empty(self.shape, self.dtype)
-        return self.place(address).copy()
+        shape = tuple(n if n is not None else int(_memory(next(places), _EXTENT, ())[()]) for n in self.shape)
+        if 0 in shape:
+            return np.empty(shape, self.dtype)
+        return _memory(address, self.dtype, shape).copy()
 
-    def write(self, address: int, value: Any) -> None:
-        if self.shape is None or 0 not in self.shape:
-            self.place(address)[...] = value
+    def write(self, places: Iterator[int], value: Any) -> None:
+        """Give the operand, of a known shape, a value."""
+        address, shape = next(places), value.shape if isinstance(value, np.ndarray) else ()
+        if 0 not in shape:
+            _memory(address, self.dtype, shape)[...] = value
+
+
+_EXTENT = np.dtype(np.int64)
+
+
+def _memory(address: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    size = prod(shape) * dtype.itemsize
+    buffer = (ctypes.c_char * size).from_address(address)
+    return np.ndarray(shape, dtype, memoryview(buffer))
 
 
 @dataclass(eq=False)
@@ -68,10 +76,10 @@ class Callback:
         _CALLBACKS[self.number] = self
 
     def run(self, places: Any) -> None:
-        count = len(self.reads)
-        results = self.function([kind.read(places[i]) for i, kind in enumerate(self.reads)])
-        for i, (kind, result) in enumerate(zip(self.writes, results, strict=True)):
-            kind.write(places[count + i], result)
+        addresses = (places[i] for i in itertools.count())
+        results = self.function([kind.read(addresses) for kind in self.reads])
+        for kind, result in zip(self.writes, results, strict=True):
+            kind.write(addresses, result)
 
 
 _NUMBERS = itertools.count()

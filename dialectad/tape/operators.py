@@ -12,6 +12,7 @@ from typing import Any
 from dialectad.frontend import checkpoint, regions
 from dialectad.frontend.carry import Undefined
 from dialectad.frontend.staging import load
+from dialectad.frontend.texts import formatted
 
 Thunk = Callable[[], Any]
 
@@ -117,6 +118,11 @@ def assert_(test: Any, message: Thunk) -> None:
         raise AssertionError(*([] if text is None else [text]))
 
 
+def text(*parts: Any) -> str:
+    """An f-string: of text, and of values with their conversion and format."""
+    return "".join(part if isinstance(part, str) else formatted(*part) for part in parts)
+
+
 def load_item(container: Any, key: Any) -> Any:
     """`container[key]`"""
     return outer(container[key])
@@ -160,6 +166,7 @@ __all__ = [
     "removes",
     "steps",
     "store_item",
+    "text",
     "ways",
     "while_",
 ]

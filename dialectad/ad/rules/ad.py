@@ -19,7 +19,7 @@ from dialectad.ad.memory import is_memory
 from dialectad.ad.reverse import Reverse
 from dialectad.ad.rule import Rule, inactive, register
 from dialectad.ad.rules.memref import View, clear
-from dialectad.dialects.ad import CacheOp, PopOp, PushOp, ReserveOp, StopOp
+from dialectad.dialects.ad import PASSED, CacheOp, PopOp, PushOp, ReserveOp, StopOp
 
 
 def _shadow(sweep: Reverse, cache: Value) -> Value:
@@ -35,9 +35,15 @@ def _shadow(sweep: Reverse, cache: Value) -> Value:
     # In a reversed block behind the prologue, which may still have to find out about the capacity.
     point = InsertPoint.after(op if scope is None else scope.marker)
     with sweep.emitter.at(point), sweep.emitter.deriving(op):
-        shadow = sweep.emitter.emit(CacheOp(op.result.type.element_type, capacity))  # pyright: ignore[reportAttributeAccessIssue]
+        shadow = sweep.emitter.emit(_cache_like(op, capacity))
     sweep.shadows[cache] = shadow
     return shadow
+
+
+def _cache_like(op: CacheOp, capacity: Value | None) -> CacheOp:
+    new = CacheOp(op.result.type.element_type, capacity)  # pyright: ignore[reportAttributeAccessIssue]
+    new.attributes |= {key: value for key, value in op.attributes.items() if key == PASSED}
+    return new
 
 
 class Cache(Rule):
@@ -46,15 +52,21 @@ class Cache(Rule):
 
     def forward(self, sweep: Forward, op: Operation) -> None:
         assert isinstance(op, CacheOp)
-        shadow = CacheOp(op.result.type.element_type, op.capacity)  # pyright: ignore[reportAttributeAccessIssue]
-        sweep.shadows[op.result] = sweep.emitter.emit(shadow)
+        sweep.shadows[op.result] = sweep.emitter.emit(_cache_like(op, op.capacity))
+
+
+def _mark(into: set[Value], cache: Value) -> None:
+    """Mark a cache and everything that is popped from it: its shadow has a push for every pop, and a pop for
+    every push, also for values that no derivative depends on."""
+    popped = (use.operation.result for use in cache.uses if isinstance(use.operation, PopOp))
+    into.update((cache, *popped))
 
 
 class Push(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, PushOp)
         if op.value in activity.varied:
-            activity.varied.add(op.cache)
+            _mark(activity.varied, op.cache)
 
     def use(self, activity: Activity, op: Operation) -> None:
         assert isinstance(op, PushOp)
@@ -76,15 +88,12 @@ class Push(Rule):
 
 class Pop(Rule):
     def vary(self, activity: Activity, op: Operation) -> None:
-        assert isinstance(op, PopOp)
-        if op.cache in activity.varied:
-            activity.varied.add(op.result)
+        """See `_mark`."""
 
     def use(self, activity: Activity, op: Operation) -> None:
-        """All or none: a cache of which one pop is useful has a shadow, and every pop takes part."""
         assert isinstance(op, PopOp)
-        if op.result in activity.useful or op.cache in activity.useful:
-            activity.useful.update((op.cache, op.result))
+        if op.result in activity.useful:
+            _mark(activity.useful, op.cache)
 
     def reverse(self, sweep: Reverse, op: Operation) -> None:
         assert isinstance(op, PopOp)

@@ -8,6 +8,7 @@
     a < f() < c        ->  (lambda l, m: __da__.and_(l < m, lambda: m < c))(a, __da__.call(f)())
     (a for b in c)     ->  __da__.steps(a for b in c)
     sum(a for b in c if t)  ->  see `filtered`
+    f"a {x!r:>9}"      ->  __da__.text("a ", (x, "r", ">9"))
     x                  ->  __da__.load(x)      where x may be unbound
     x                  ->  __da__.outer(x)     where x isn't a variable of the function
     x.y                ->  __da__.outer(x.y)
@@ -253,6 +254,16 @@ class ExpressionRewriter:
     def generator(self, node: ast.GeneratorExp) -> ast.expr:
         return operator("steps", [self.comprehension(node)], node)
 
+    def text(self, node: ast.JoinedStr) -> ast.expr:
+        parts: list[ast.expr] = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                conversion = constant("" if part.conversion == -1 else chr(part.conversion), part)
+                spec = constant("", part) if part.format_spec is None else self(part.format_spec)
+                part = tuple_of([self(part.value), conversion, spec], part)
+            parts.append(part)
+        return operator("text", parts, node)
+
     def lambda_(self, node: ast.Lambda) -> ast.expr:
         self.defaults(node.args)
         outside, lazy, first = self.hidden, self.lazy, self.scope.first
@@ -296,6 +307,7 @@ _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
     ast.SetComp: ExpressionRewriter.comprehension,
     ast.DictComp: ExpressionRewriter.comprehension,
     ast.GeneratorExp: ExpressionRewriter.generator,
+    ast.JoinedStr: ExpressionRewriter.text,
     ast.Lambda: ExpressionRewriter.lambda_,
     ast.Yield: ExpressionRewriter.yielding,
     ast.YieldFrom: ExpressionRewriter.yielding,

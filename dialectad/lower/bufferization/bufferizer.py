@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    MemRefType,
     TensorType,
 )
 from xdsl.ir import Block, Operation, SSAValue
@@ -334,6 +335,10 @@ class Bufferizer(Memory):
         if (op, 1) in self.targets:
             return self.targets[op, 1]
         block = self.at.parent
+        if not isinstance(op.cache.type, ad.CacheType) or not isinstance(
+            op.cache.type.element_type, MemRefType
+        ):
+            return None
         if op.parent is not block or (value, block) not in self.liveness.death_in:
             return None
         order = self.liveness.order
@@ -358,7 +363,9 @@ class Bufferizer(Memory):
     def reserve(self, op: ad.PushOp) -> Place:
         """Push an unwritten slot for the operand of a push."""
         type_ = identity_type(cast(TensorType[Any], op.value.type))
-        sizes = [n for n in self.extents(op.value) if not isinstance(n, int)] if not is_static(type_) else []
+        open_ = [axis for axis, n in enumerate(type_.get_shape()) if n == DYNAMIC_INDEX]
+        extents = self.extents(op.value) if open_ else []
+        sizes = [n if isinstance(n := extents[axis], SSAValue) else self.constant(n) for axis in open_]
         slot = self.emit(ad.ReserveOp(op.cache, sizes, type_)).results[0]
         return Place(Buffer(slot, cache=op.cache))
 

@@ -32,6 +32,7 @@ from dialectad.tape.operators import (
     not_,
     or_,
     steps,
+    text,
     undecorated,
     ways,
     while_,
@@ -149,6 +150,7 @@ __all__ = [
     "removes",
     "steps",
     "store_item",
+    "text",
     "ways",
     "while_",
 ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dialectad.frontend.texts import formatted
+
 
 class Undefined:
     """The value of a name that isn't bound."""
@@ -95,6 +97,9 @@ class PythonOperators:
 
     def call(self, f):
         return f
+
+    def text(self, *parts):
+        return "".join(part if isinstance(part, str) else formatted(*part) for part in parts)
 
     def load_item(self, obj, key):
         return obj[key]
