@@ -34,6 +34,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad import locations
+from dialectad.dialects.ad import TAPE
 from dialectad.errors import CompileError
 from dialectad.lower.llvm import ad, arith, control, host, math, passed_on, requests
 from dialectad.lower.llvm import memref as memref_lowering
@@ -177,6 +178,9 @@ def _bind_arguments(f: FunctionLowering, block: Block) -> None:
             flat[0].name_hint = arg.name_hint
             view = f.unflatten(arg.type, flat)
             f.set(arg, replace(view, scope=f.scopes[arg]) if arg in f.scopes else view)
+            continue
+        if arg.type == TAPE:
+            f.set(arg, f.unflatten(arg.type, flat))
             continue
         value = flat.pop(0)
         if arg.type == i1 and value.type == i8:

@@ -187,6 +187,88 @@ def test_second_derivatives(level):
     assert da.grad(inner, level=level)(1.5, 5) == pytest.approx(20 * 1.5**3)
 
 
+def handed_around(x, n):
+    a, b = np.sin(x), x * x
+    for _ in range(n):
+        a, b = b, 0.5 * a + b
+    return a[0] if n == 0 else handed_around(b, n - 1) * a[1] + np.sum(a)
+
+
+def kept_of_loops(x, n):
+    total, k = x[0], n
+    while k > 0 and total < 5.0:
+        part = np.sin(total * x)
+        total += np.sum(part * part) * kept_of_loops(0.8 * part, n - 2)
+        k -= 1
+    return total if n <= 0 else total * kept_of_loops(x[::-1] * total, n - 2)
+
+
+@pytest.mark.parametrize("level", ["linalg", "loop", "llvm"])
+def test_what_a_call_keeps_is_found_again(level):
+    """Arrays, the contents of memory, and what loops have kept, on one tape."""
+    x, direction = 0.3 * X, np.array([0.3, -1.0, 0.5])
+
+    def function(x, n):
+        return handed_around(x, n) + kept_of_loops(x, n)
+
+    slope = directional_difference(function, (x, 3), direction, 1e-6)
+    assert da.grad(function, level=level)(x, 3) @ direction == pytest.approx(slope, rel=1e-6)
+
+
+CALLS = [0]
+
+
+def count(x):
+    CALLS[0] += 1
+    return x
+
+
+def counted(x):
+    return x + 0.0 * da.host_callback(count, 0.0, da.stop_gradient(x))
+
+
+def chain(x, n):
+    return counted(x) if n == 0 else np.sin(chain(counted(x), n - 1)) * x
+
+
+def bisected(a, b, depth):
+    middle = counted((a + b) / 2)
+    if depth == 0 or np.exp(-middle * middle) * (b - a) < 0.05:
+        return (b - a) * np.exp(-middle * middle)
+    return bisected(a, middle, depth - 1) + bisected(middle, b, depth - 1)
+
+
+def determinant(a):
+    if len(a) == 1:
+        return counted(a[0, 0])
+    total, sign = 0.0, 1.0
+    for j in range(len(a)):
+        minor = np.concatenate((a[1:, :j], a[1:, j + 1 :]), axis=1)
+        total += sign * a[0, j] * determinant(minor)
+        sign = -sign
+    return total
+
+
+@pytest.mark.parametrize("level", ["linalg", "loop", "llvm"])
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (chain, (0.5, 10)),
+        (chain, (0.5, 900)),
+        (lambda b: bisected(0.1, b, 12), (2.0,)),
+        (lambda a: determinant(a), (np.arange(16.0).reshape(4, 4) % 5.0,)),
+    ],
+    ids=["chain", "long chain", "quadrature", "minors"],
+)
+def test_a_gradient_makes_each_call_once(function, args, level):
+    def calls_of(called):
+        CALLS[0] = 0
+        called(*args)
+        return CALLS[0]
+
+    assert calls_of(da.grad(function, level=level)) == calls_of(function) > 4
+
+
 def test_each_function_is_compiled_once():
     def calls(n):
         def program(x, k):

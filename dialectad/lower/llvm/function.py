@@ -33,7 +33,9 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from dialectad import locations
 from dialectad.dialects import llvm as more_llvm
+from dialectad.dialects.ad import TAPE
 from dialectad.errors import CompileError
+from dialectad.lower.llvm.stacks import Stack
 
 PASS_NAME = "convert-to-llvm"
 
@@ -605,15 +607,22 @@ class FunctionLowering:
 
     @staticmethod
     def flat_types(t: Attribute) -> list[Attribute]:
-        """What a value of type `t` is passed as: a memref is a pointer, then each dynamic size and stride."""
+        """What a value of type `t` is passed as.
+
+        A memref is a pointer, then each dynamic size and stride; a tape is the addresses of its variables.
+        """
         if isinstance(t, UnrankedMemRefType):
             return [ptr]
+        if t == TAPE:
+            return [ptr] * 3
         if not isinstance(t, MemRefType):
             return [scalar_type(t)]
         return [ptr, *[i64] * _dynamic_count(t)]
 
     def flatten(self, value: SSAValue) -> list[SSAValue]:
         """The operands that pass `value` across a branch or a call."""
+        if isinstance(stack := self.values.get(value), Stack):
+            return stack.variables
         if not isinstance(value.type, MemRefType):
             return [self.get(value)]
         view = self.view(value)
@@ -630,9 +639,11 @@ class FunctionLowering:
         ]
         return flat
 
-    def unflatten(self, t: Attribute, flat: list[SSAValue]) -> SSAValue | View:
+    def unflatten(self, t: Attribute, flat: list[SSAValue]) -> SSAValue | View | Stack:
         """The value of type `t` that was passed as `flat` (which is consumed from its front)."""
         first = flat.pop(0)
+        if t == TAPE:
+            return Stack.of_variables(first, flat.pop(0), flat.pop(0))
         if not isinstance(t, MemRefType):
             return first
         sizes: list[Extent] = [flat.pop(0) if size == DYNAMIC_INDEX else size for size in t.get_shape()]
