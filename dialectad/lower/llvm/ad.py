@@ -34,9 +34,6 @@ from dialectad.lower.llvm.function import (
 from dialectad.lower.llvm.stacks import HEADER, Stack
 from dialectad.lower.llvm_libraries import CACHE, END_CACHE, POP, POP_SLOT, PUSH, RESERVE, SLOTS
 
-_ON_THE_STACK = 4096
-"""A cache that is known to take at most so many bytes lives in the function's frame."""
-
 _ON_TAPE = 8
 """What lies on a tape takes a multiple of so many bytes."""
 
@@ -90,7 +87,7 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     size = f.slot(i64)
     f.store(f.int_constant(0), size)
     room = f.mul(f.extent(op.capacity), count) if op.capacity is not None and static else 0
-    if fixed and isinstance(room, int) and room * byte_size(element) <= _ON_THE_STACK:
+    if fixed and isinstance(room, int) and f.takes_frame(room * byte_size(element)):
         frame = f.stack(storage_type(element), max(room, 1), 64)
         f.set(op.result, Stack(element, frame, True, size, None))
         return

@@ -150,6 +150,8 @@ class ModuleLowering:
     """Library functions that are called: their result and argument types."""
     defined: dict[str, llvm.FuncOp] = field(default_factory=dict)
     """The functions of the module, declarations included."""
+    recursive: set[str] = field(default_factory=set)
+    """Those that call themselves, be it through others."""
     library: set[str] = field(default_factory=set)
     """Those that are only declared: they follow C's conventions, not ours."""
     other_names: dict[str, str] = field(default_factory=dict)
@@ -177,6 +179,12 @@ class ModuleLowering:
             raise CompileError(f"{name} is called with two signatures", pass_name=PASS_NAME)
 
 
+_CACHE_IN_FRAME = 4096
+"""A cache that is known to take at most so many bytes lives in the function's frame."""
+_CACHES_OF_RECURSION = 512
+"""All caches in the frame of a function that calls itself take no more: its frames may be thousands."""
+
+
 class FunctionLowering:
     """Emits the blocks of one `llvm.func`."""
 
@@ -201,6 +209,7 @@ class FunctionLowering:
         self.arena: tuple[str, SSAValue] | None = None
         """The global that keeps the arena between calls, and the slot that holds it during one."""
         self._prologue: list[Operation] = []
+        self._frame_left = _CACHES_OF_RECURSION if name in module.recursive else None
         self._constants: dict[tuple[Attribute, Attribute], SSAValue] = {}
         self._integers: dict[tuple[int, Attribute], SSAValue] = {}
         self._exit: Block | None = None
@@ -407,6 +416,15 @@ class FunctionLowering:
                 operands=[value, address], properties={"ordering": _NOT_ATOMIC}, attributes=scope
             )
         )
+
+    def takes_frame(self, size: int) -> bool:
+        """Whether a cache of so many bytes is to be in the function's frame."""
+        if self._frame_left is None:
+            return size <= _CACHE_IN_FRAME
+        if size > self._frame_left:
+            return False
+        self._frame_left -= size
+        return True
 
     def stack(self, element: Attribute, count: int, alignment: int) -> SSAValue:
         """Static room in the function's frame: see Note [Apart by less than a page]."""
