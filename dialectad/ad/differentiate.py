@@ -38,6 +38,7 @@ from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
 from dialectad.ad.halves import Halves, divide
 from dialectad.ad.isolate import Isolation, Request, add_private, replace, requests_in
+from dialectad.ad.isolate_memory import call_in_memory
 from dialectad.ad.llvm_form import make_derivatives
 from dialectad.ad.memory_form import OUTS, MemoryForm, in_memory_type, outs_of
 from dialectad.ad.prepare import prepare
@@ -96,6 +97,8 @@ class Differentiator:
         self.under_way: list[str] = []
         self.turns: dict[func.FuncOp, tuple[Operation, Sequence[SSAValue]]] = {}
         """Function made in reverse mode -> the first op of its reverse sweep, and the shadows in it."""
+        self.apart: dict[tuple[object, ...], func.FuncOp] = {}
+        """Requests in memory form as functions that are called, see `_call_apart`."""
         self.divided: dict[tuple[object, ...], tuple[str, str]] = {}
         """The names of the halves that were made."""
         self.isolation = Isolation(self.functions)
@@ -108,6 +111,8 @@ class Differentiator:
             self.function(name)
         if self.point == "linalg":
             self.isolation.isolate_callees(requests_in(self.module.walk()))
+        for function in self.apart.values():
+            self.isolation.isolate(function.body.block, self.point, mixed=False)
         later = self._differentiated_later()
         for name, function in self.functions.items():
             for op in [op for op in function.walk() if isinstance(op, StopOp) and name not in later]:
@@ -196,10 +201,10 @@ class Differentiator:
             type_ = _type(primal, active, seeds, in_memory=self.point in MEMORY)
             made = self.made[key] = add_private(self.functions, primal, _suffix(active, seeds), type_)
             self.done.add(made.sym_name.data)
-            if primal.sym_name.data in self.isolation.staying:
-                self.isolation.staying.add(made.sym_name.data)
             if not halved:
                 self.again.add(made.sym_name.data)
+            if self._stays(primal) and (halved or self.point not in MEMORY):
+                self.isolation.staying.add(made.sym_name.data)
             halves = self._halves(made, level) if halved else None
             self._make(made, primal, active, seeds, level.data, halves)
             self._complete(made)
@@ -243,9 +248,37 @@ class Differentiator:
 
     def _complete(self, made: func.FuncOp) -> None:
         for request in requests_in(list(made.walk())):
-            if _point(request) == self.point:
+            if _point(request) != self.point:
+                continue
+            primal = self.functions[request.callee.root_reference.data]
+            again = made.sym_name.data in self.again
+            if again and self.point in MEMORY and self._stays(primal):
+                self._call_apart(request, primal)
+            else:
                 self.request(request)
         self._complete_callees(made)
+
+    def _stays(self, function: func.FuncOp) -> bool:
+        return function.sym_name.data in self.isolation.staying
+
+    def _call_apart(self, op: Request, primal: func.FuncOp) -> None:
+        """Replace a request in a derivative that is to be differentiated again by a call that can be, too: of
+        a function that reads its arguments and writes its outs, like any other, and asks for the derivative.
+        """
+        key = (op.name, *op.properties.values())
+        if (known := self.apart.get(key)) is not None:
+            call_in_memory(op, primal, lambda _: known)
+            return
+
+        def add(type_: FunctionType) -> func.FuncOp:
+            made = self.apart[key] = add_private(self.functions, primal, "request", type_)
+            for names in (self.done, self.again, self.isolation.staying):
+                names.add(made.sym_name.data)
+            return made
+
+        call_in_memory(op, primal, add)
+        for request in requests_in(list(self.apart[key].walk())):
+            self.request(request)
 
     def _complete_callees(self, made: func.FuncOp) -> None:
         """Replace the requests in what a derivative calls: parts of rules (`ad/rules/ruled_calls.py`)."""

@@ -326,7 +326,7 @@ class _Maker:
             if isinstance(t, MemRefType) and is_memory(value)
         }
         retype_copies(function, declared)
-        sizes = {out: _bytes(t) for out, t in zip(outs, out_types, strict=True)}
+        sizes = {out: _bytes(t, function) for out, t in zip(outs, out_types, strict=True)}
         shadow_types = [FunctionLowering.flat_types(t) for t in types[len(args) :]]
         if halves is not None and divided:
             halves.take_tape()
@@ -347,9 +347,16 @@ def _succeeds(op: Operation) -> None:
     op.results[0].replace_all_uses_with(status.results[0])
 
 
-def _bytes(type_: Attribute) -> int:
+def _bytes(type_: Attribute, function: func.FuncOp) -> int:
     assert isinstance(type_, MemRefType)
-    assert DYNAMIC_INDEX not in type_.get_shape()
+    if DYNAMIC_INDEX in type_.get_shape():
+        raise CompileError(
+            "what is called gives an array whose shape is only known at run time, such as the derivative by a"
+            " slice in a function that calls itself",
+            locations.of(function),
+            hint="differentiate it at level loop",
+            pass_name="differentiate",
+        )
     return prod(type_.get_shape()) * byte_size(type_.element_type)
 
 

@@ -95,10 +95,10 @@ def _level(op: func.CallOp) -> str:
         raise no_rule(op)
     if not op.results and OUTS not in op.attributes:
         raise CompileError(
-            f"{_callee(op)!r} is a derivative in memory of a function that calls itself, and can't be"
+            f"{_callee(op)!r} is a derivative at level llvm of a function that calls itself, and can't be"
             " differentiated again",
             locations.of(op),
-            hint="take the inner derivative at level linalg",
+            hint="take the inner derivative at level loop or linalg",
             pass_name="differentiate",
         )
     return level.data
