@@ -20,7 +20,13 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DenseArrayBase, FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    FunctionType,
+    ModuleOp,
+    StringAttr,
+    UnrealizedConversionCastOp,
+)
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
@@ -30,7 +36,9 @@ from dialectad.ad import rules
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.forward import Forward
+from dialectad.ad.halves import Halves, divide
 from dialectad.ad.isolate import Isolation, Request, add_private, replace, requests_in
+from dialectad.ad.isolate_memory import call_in_memory
 from dialectad.ad.llvm_form import make_derivatives
 from dialectad.ad.memory_form import OUTS, MemoryForm, in_memory_type, outs_of
 from dialectad.ad.prepare import prepare
@@ -42,6 +50,7 @@ from dialectad.dialects.ad import (
     MEMORY,
     POINTS,
     REQUESTS,
+    TAPE,
     AugmentedOp,
     PullbackOp,
     StopOp,
@@ -86,15 +95,24 @@ class Differentiator:
         self.made: dict[tuple[object, ...], func.FuncOp] = {}
         self.done: set[str] = set()
         self.under_way: list[str] = []
-        self.turns: dict[func.FuncOp, Operation] = {}
-        """Function made in memory form -> the first op of its reverse sweep."""
+        self.turns: dict[func.FuncOp, tuple[Operation, Sequence[SSAValue]]] = {}
+        """Function made in reverse mode -> the first op of its reverse sweep, and the shadows in it."""
+        self.apart: dict[tuple[object, ...], func.FuncOp] = {}
+        """Requests in memory form as functions that are called, see `_call_apart`."""
+        self.divided: dict[tuple[object, ...], tuple[str, str]] = {}
+        """The names of the halves that were made."""
         self.isolation = Isolation(self.functions)
+        self.again = self._differentiated_later()
+        """The functions that are still to be differentiated: in them, and in what is made for them, calls are
+        checkpoints, for halves are differentiated no more."""
 
     def run(self) -> None:
         for name in tuple(self.functions):
             self.function(name)
         if self.point == "linalg":
             self.isolation.isolate_callees(requests_in(self.module.walk()))
+        for function in self.apart.values():
+            self.isolation.isolate(function.body.block, self.point, mixed=False)
         later = self._differentiated_later()
         for name, function in self.functions.items():
             for op in [op for op in function.walk() if isinstance(op, StopOp) and name not in later]:
@@ -155,17 +173,18 @@ class Differentiator:
         _check(op, primal)
         active = _positions(op.active)
         seeds = _positions(op.seeds) if isinstance(op, VJPOp) else None
-        made = self._derivative(primal, active, seeds, op.level)
+        made = self._derivative(primal, active, seeds, op.level, halved=_holder(op) not in self.again)
         call = func.CallOp(made.sym_name.data, op.operands, made.function_type.outputs.data)
         replace(op, call)
 
     def pullback(self, op: PullbackOp) -> None:
         """Replace a request for the pullback of an earlier run, and with it that run."""
         primal = self.functions[op.callee.root_reference.data]
-        made = self._derivative(primal, _positions(op.active), _positions(op.seeds), op.level)
+        halved = _holder(op) not in self.again
+        made = self._derivative(primal, _positions(op.active), _positions(op.seeds), op.level, halved=halved)
         augmented = op.run.owner
         assert isinstance(augmented, AugmentedOp)
-        splice(made, self.turns[made], augmented, op)
+        splice(made, self.turns[made][0], augmented, op)
 
     def _derivative(
         self,
@@ -173,22 +192,93 @@ class Differentiator:
         active: tuple[int, ...],
         seeds: tuple[int, ...] | None,
         level: StringAttr,
+        *,
+        halved: bool,
     ) -> func.FuncOp:
         """The function that computes a derivative; equal requests share it, those within it too."""
-        key = (primal, active, seeds, level)
+        key = (primal, active, seeds, level, halved)
         if (made := self.made.get(key)) is None:
             type_ = _type(primal, active, seeds, in_memory=self.point in MEMORY)
             made = self.made[key] = add_private(self.functions, primal, _suffix(active, seeds), type_)
             self.done.add(made.sym_name.data)
-            if primal.sym_name.data in self.isolation.staying:
+            if not halved:
+                self.again.add(made.sym_name.data)
+            if self._stays(primal) and (halved or self.point not in MEMORY):
                 self.isolation.staying.add(made.sym_name.data)
-            make = self._in_memory if self.point in MEMORY else self._on_values
-            make(made, primal, active, seeds, level.data)
-            for request in requests_in(list(made.walk())):
-                if _point(request) == self.point:
-                    self.request(request)
-            self._complete_callees(made)
+            halves = self._halves(made, level) if halved else None
+            self._make(made, primal, active, seeds, level.data, halves)
+            self._complete(made)
         return made
+
+    def _halves(self, function: func.FuncOp, level: StringAttr) -> Halves:
+        def names(callee: str, active: Sequence[int], seeds: Sequence[int]) -> tuple[str, str]:
+            return self._divided(self.functions[callee], tuple(active), tuple(seeds), level)
+
+        return Halves(level.data, names, function)
+
+    def _divided(
+        self, primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...], level: StringAttr
+    ) -> tuple[str, str]:
+        """The halves of a derivative; those that it calls itself may be these."""
+        key = (primal, active, seeds, level)
+        if (known := self.divided.get(key)) is not None:
+            return known
+        in_memory, suffix = self.point in MEMORY, _suffix(active, seeds)
+        types = _types_of_halves(primal, active, seeds, in_memory=in_memory)
+        first, second = (
+            add_private(self.functions, primal, suffix.replace("vjp", name), type_)
+            for name, type_ in zip(("augmented", "pullback"), types, strict=True)
+        )
+        names = self.divided[key] = first.sym_name.data, second.sym_name.data
+        if in_memory:
+            first.attributes[OUTS] = primal.attributes[OUTS]
+        self.isolation.staying.update(names)
+        self.done.update(names)
+        type_ = _type(primal, active, seeds, in_memory=in_memory)
+        joint = add_private(self.functions, primal, suffix, type_)
+        halves = self._halves(joint, level)
+        self._make(joint, primal, active, seeds, level.data, halves, divided=True)
+        divide(joint.body.block, *self.turns.pop(joint), first, second)
+        del self.functions[joint.sym_name.data]
+        joint.detach()
+        joint.erase()
+        for half in (first, second):
+            self._complete(half)
+        return names
+
+    def _complete(self, made: func.FuncOp) -> None:
+        for request in requests_in(list(made.walk())):
+            if _point(request) != self.point:
+                continue
+            primal = self.functions[request.callee.root_reference.data]
+            again = made.sym_name.data in self.again
+            if again and self.point in MEMORY and self._stays(primal):
+                self._call_apart(request, primal)
+            else:
+                self.request(request)
+        self._complete_callees(made)
+
+    def _stays(self, function: func.FuncOp) -> bool:
+        return function.sym_name.data in self.isolation.staying
+
+    def _call_apart(self, op: Request, primal: func.FuncOp) -> None:
+        """Replace a request in a derivative that is to be differentiated again by a call that can be, too: of
+        a function that reads its arguments and writes its outs, like any other, and asks for the derivative.
+        """
+        key = (op.name, *op.properties.values())
+        if (known := self.apart.get(key)) is not None:
+            call_in_memory(op, primal, lambda _: known)
+            return
+
+        def add(type_: FunctionType) -> func.FuncOp:
+            made = self.apart[key] = add_private(self.functions, primal, "request", type_)
+            for names in (self.done, self.again, self.isolation.staying):
+                names.add(made.sym_name.data)
+            return made
+
+        call_in_memory(op, primal, add)
+        for request in requests_in(list(self.apart[key].walk())):
+            self.request(request)
 
     def _complete_callees(self, made: func.FuncOp) -> None:
         """Replace the requests in what a derivative calls: parts of rules (`ad/rules/ruled_calls.py`)."""
@@ -206,33 +296,44 @@ class Differentiator:
         self.isolation.isolate(function.body.block, self.point, mixed=level == "mixed", level=level)
         return function.body.block
 
-    def _on_values(
+    def _make(
         self,
         function: func.FuncOp,
         primal: func.FuncOp,
         active: tuple[int, ...],
         seeds: tuple[int, ...] | None,
         level: str,
+        halves: Halves | None,
+        *,
+        divided: bool = False,
     ) -> None:
-        if seeds is None:
-            self._jvp(function, primal, active, level)
+        """Give `function` a body: that of `primal`, and its derivative."""
+        block = self._copy(primal, function, level)
+        args = list(block.args)
+        if halves is not None and divided:
+            halves.take_tape()
+        if self.point in MEMORY:
+            self._in_memory(function, args, outs_of(primal), active, seeds, level, halves)
+        elif seeds is None:
+            self._jvp(function, primal, [args[i] for i in active])
         else:
-            self._vjp(function, primal, active, seeds, level)
+            self._vjp(function, primal, [args[i] for i in active], seeds, halves)
 
     def _in_memory(
         self,
         function: func.FuncOp,
-        primal: func.FuncOp,
+        args: Sequence[SSAValue],
+        count: int,
         active: tuple[int, ...],
         seeds: tuple[int, ...] | None,
         level: str,
+        halves: Halves | None,
     ) -> None:
-        block = self._copy(primal, function, level)
-        args = block.args
-        first_out = len(args) - outs_of(primal)
+        """`count` of the arguments are outs."""
+        first_out = len(args) - count
         arguments, outs = [args[i] for i in active], list(args[first_out:])
         deallocations = prepare_memory(function, blas_rules=not level.endswith("-no-blas"))
-        form = MemoryForm(function, arguments, outs, deallocations)
+        form = MemoryForm(function, arguments, outs, deallocations, halves=halves)
         if seeds is None:
             floats = [out for out in outs if is_differentiable(out.type)]
             form.add_tangents(floats, [[value.type] for value in (*arguments, *floats)])
@@ -242,24 +343,25 @@ class Differentiator:
                 cotangents, [[in_memory_type(value.type)] for value in (*arguments, *cotangents)]
             )
             assert form.turn is not None
-            self.turns[function] = form.turn
-        _finish(function, _terminator(block), [])
+            self.turns[function] = form.turn, form.shadows
+        _finish(function, _terminator(function.body.block), [])
 
     def _vjp(
         self,
         function: func.FuncOp,
         primal: func.FuncOp,
-        active: tuple[int, ...],
+        arguments: Sequence[SSAValue],
         seeds: tuple[int, ...],
-        level: str,
+        halves: Halves | None,
     ) -> None:
-        block = self._copy(primal, function, level)
-        arguments = [block.args[i] for i in active]
+        block = function.body.block
         prepare(block, Activity.varied_by(block, arguments), reverse=True)
         terminator = _terminator(block)
         prepare_calls(block, arguments, [terminator.operands[i] for i in seeds])
         activity = Activity.of(block, arguments, (terminator.operands[i] for i in seeds))
-        sweep = Reverse(block, activity, InsertPoint.before(terminator))
+        turn = UnrealizedConversionCastOp.create()
+        block.insert_op_before(turn, terminator)
+        sweep = Reverse(block, activity, InsertPoint.before(terminator), halves)
         for position in seeds:
             result = terminator.operands[position]
             sweep.accumulate(result, block.insert_arg(result.type, len(block.args)))
@@ -267,11 +369,13 @@ class Differentiator:
             sweep.block(body_ops(block))
         with sweep.emitter.deriving(primal):
             cotangents = [sweep.materialized(argument) for argument in arguments]
+        assert turn.next_op is not None
+        self.turns[function] = turn.next_op, [*sweep.shadows.values()]
+        block.erase_op(turn)
         _finish(function, terminator, cotangents)
 
-    def _jvp(self, function: func.FuncOp, primal: func.FuncOp, active: tuple[int, ...], level: str) -> None:
-        block = self._copy(primal, function, level)
-        arguments = [block.args[i] for i in active]
+    def _jvp(self, function: func.FuncOp, primal: func.FuncOp, arguments: Sequence[SSAValue]) -> None:
+        block = function.body.block
         prepare(block, Activity.varied_by(block, arguments), reverse=False)
         terminator = _terminator(block)
         results = [operand for operand in terminator.operands if is_differentiable(operand.type)]
@@ -356,6 +460,25 @@ def _signature(
         expected += [*given, *tangents] if in_memory else given
         results = [*outputs, *tangents]
     return expected, [] if in_memory else results
+
+
+def _types_of_halves(
+    primal: func.FuncOp, active: tuple[int, ...], seeds: tuple[int, ...], *, in_memory: bool
+) -> tuple[FunctionType, FunctionType]:
+    """The types of what the two halves of a derivative take and give."""
+    operands, results = _signature(primal, active, seeds, in_memory=in_memory)
+    inputs, outputs = list(primal.function_type.inputs), list(primal.function_type.outputs)
+    first = FunctionType.from_lists([TAPE, *inputs], outputs)
+    return first, FunctionType.from_lists([TAPE, *operands], results[len(outputs) :])
+
+
+def _holder(op: Operation) -> str:
+    """The function that `op` is in."""
+    while not isinstance(op, func.FuncOp):
+        parent = op.parent_op()
+        assert parent is not None
+        op = parent
+    return op.sym_name.data
 
 
 def _check(op: Request, primal: func.FuncOp) -> None:

@@ -16,7 +16,7 @@ goes for what is differentiated now, and for what is left to a later point of th
 that (`inline`, `bufferize`) keep these calls.
 
 Calls of functions that call themselves, or are marked `no_inline`, stay too. In what is differentiated now
-they get the level that is at work, so the derivative of the call is a request that is replaced at once.
+they get the level that is at work, so the derivative of the call is made at once.
 """
 
 from __future__ import annotations

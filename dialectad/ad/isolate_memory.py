@@ -29,7 +29,7 @@ from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp, positions
 from dialectad.lower.bufferization.functions import OUTS
 
 Add = Callable[[FunctionType], func.FuncOp]
-"""Adds a private function with an empty block to the module."""
+"""Adds a private function with an empty block to the module, or gives an earlier one for an equal request."""
 
 
 def call_in_memory(op: VJPOp | JVPOp, callee: func.FuncOp, add: Add) -> None:
@@ -107,10 +107,11 @@ def _call(
     function = add(FunctionType.from_lists([value.type for value in operands], []))
     function.attributes[OUTS] = IntegerAttr(len(written), i64)
     block = function.body.block
-    inner = Emitter(InsertPoint.at_end(block), "")
-    inner.location = op.location
-    body(inner, block.args[: len(read)], block.args[len(read) :])
-    inner.insert(func.ReturnOp())
+    if block.first_op is None:
+        inner = Emitter(InsertPoint.at_end(block), "")
+        inner.location = op.location
+        body(inner, block.args[: len(read)], block.args[len(read) :])
+        inner.insert(func.ReturnOp())
     call = func.CallOp(function.sym_name.data, operands, [])
     call.attributes |= {LEVEL: op.level, OUTS: function.attributes[OUTS]}
     emitter.insert(call)

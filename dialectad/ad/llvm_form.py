@@ -8,12 +8,13 @@
       <the code of @f, raised>; <the reverse sweep>
     }
 
-A derivative that `@f` itself calls is made first, and inlined.
+A derivative that `@f` itself calls is made first, and inlined. The halves of a derivative are made together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from xdsl.dialects.builtin import (
     DictionaryAttr,
     FunctionType,
     IntegerAttr,
+    LocationAttr,
     MemRefType,
     ModuleOp,
     StringAttr,
@@ -38,11 +40,12 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.chosen_pointers import resolve_chosen_pointers
+from dialectad.ad.halves import Halves, divide
 from dialectad.ad.memory import buffer_of, is_memory, is_origin
-from dialectad.ad.memory_form import MemoryForm
+from dialectad.ad.memory_form import MemoryForm, in_memory_type
 from dialectad.ad.retype import retype_copies
 from dialectad.ad.unspeculate import unspeculate
-from dialectad.dialects.ad import LEVEL, JVPOp, VJPOp, positions
+from dialectad.dialects.ad import LEVEL, TAPE, JVPOp, VJPOp, positions
 from dialectad.dialects.call_rule import RULE, has_rule
 from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
@@ -55,6 +58,7 @@ from dialectad.lower.llvm.requests import (
     BODY_OF,
     DERIVATIVE,
     DIFFERENTIATED_COPY,
+    HALVES,
     SIGNATURE,
     STANDS_FOR,
     Derivative,
@@ -84,6 +88,14 @@ class _Maker:
             for name, op in self.functions.items()
             if (derivative := Derivative.of(op)) is not None
         }
+        self.again = {
+            op.callee.root_reference.data
+            for function in self.functions.values()
+            if DIFFERENTIATED in function.attributes
+            for op in function.walk()
+            if isinstance(op, llvm.CallOp) and op.callee is not None
+        }
+        """What is called by what is differentiated: calls in it are checkpoints."""
         self.made: dict[str, func.FuncOp] = {}
         self.stand_ins: dict[str, str] = {}
 
@@ -91,32 +103,101 @@ class _Maker:
         if (known := self.made.get(name)) is not None:
             return known
         declaration, derivative = self.declared[name]
-        callee = self.functions[derivative.callee]
-        function = raise_function(callee, f"{name}.body", self.module)
-        function.attributes[BODY_OF] = SymbolRefAttr(name)
-        function.location = callee.location
+        if derivative.is_half:
+            self._make_halves(derivative)
+            return self.made[name]
+        function = raise_function(self.functions[derivative.callee], f"{name}.body", self.module)
+        halves = None if name in self.again else self._halves(function, derivative.level)
+        self._derive(function, derivative, halves)
+        attributes = () if declaration.arg_attrs is None else declaration.arg_attrs
+        self._add(function, name, attributes)
+        return function
+
+    def _derive(
+        self, function: func.FuncOp, derivative: Derivative, halves: Halves | None, *, divided: bool = False
+    ) -> MemoryForm:
+        """Add a derivative to the raised code of a function."""
+        function.location = self.functions[derivative.callee].location
         try:
             self._expand(function)
             for call in [op for op in function.walk() if isinstance(op, func.CallOp) and not has_rule(op)]:
                 call.attributes[LEVEL] = StringAttr(derivative.level)
                 primal = call.callee.root_reference.data
                 call.properties["callee"] = self._stand_in(primal, call.operand_types)
-            self._differentiate(function, derivative)
+            form = self._differentiate(function, derivative, halves, divided=divided)
             for request in [op for op in function.walk() if isinstance(op, VJPOp | JVPOp)]:
-                self._request(request)
+                self._request(request, again=halves is None)
         except CompileError as problem:
             problem.level = problem.level or derivative.level
             raise
-        function.properties["function_type"] = FunctionType.from_lists(
-            [argument.type for argument in function.body.block.args], []
-        )
-        if declaration.arg_attrs is not None:
-            function.properties["arg_attrs"] = declaration.arg_attrs
+        return form
+
+    def _make_halves(self, derivative: Derivative) -> None:
+        _, pullback = self.declared[replace(derivative, kind="pullback").name]
+        whole = replace(pullback, kind="vjp")
+        joint = raise_function(self.functions[derivative.callee], f"{whole.name}.joint", self.module)
+        count = len(joint.body.block.args)
+        form = self._derive(joint, whole, self._halves(joint, derivative.level), divided=True)
+        block = joint.body.block
+        functions: list[func.FuncOp] = []
+        for kind, args in (("augmented", block.args[: count + 1]), ("pullback", block.args)):
+            name = replace(derivative, kind=kind).name
+            types = [arg.type for arg in args]
+            function = func.FuncOp(f"{name}.body", FunctionType.from_lists(types, []), visibility="private")
+            function.location = joint.location
+            functions.append(function)
+        assert form.turn is not None
+        divide(block, form.turn, form.shadows, *functions)
+        for kind, function in zip(HALVES, functions, strict=True):
+            name = replace(derivative, kind=kind).name
+            attributes = self.declared[name][0].arg_attrs
+            assert attributes is not None
+            of_tape = len(FunctionLowering.flat_types(TAPE))
+            self._add(function, name, [DictionaryAttr({}), *attributes.data[of_tape:]])
+
+    def _add(self, function: func.FuncOp, name: str, arg_attrs: Iterable[DictionaryAttr]) -> None:
+        """Let `function` be the body of what was declared."""
+        declaration, _ = self.declared[name]
+        function.attributes[BODY_OF] = SymbolRefAttr(name)
+        types = [argument.type for argument in function.body.block.args]
+        function.properties["function_type"] = FunctionType.from_lists(types, [])
+        function.properties["arg_attrs"] = ArrayAttr(arg_attrs)
         Rewriter.insert_op(function, InsertPoint.after(declaration))
         del declaration.attributes[DERIVATIVE]
         self.made[name] = function
         self._declare_calls(function)
-        return function
+
+    def _halves(self, function: func.FuncOp, level: str) -> Halves:
+        def names(stand_in: str, active: Sequence[int], seeds: Sequence[int]) -> tuple[str, str]:
+            types, outs = self._signature(stand_in)
+            first_out = len(types) - outs
+            shadows = [*(in_memory_type(types[i]) for i in active), *(types[first_out + i] for i in seeds)]
+            callee = differentiable(self.stand_ins[stand_in])
+            found: list[str] = []
+            for kind, all_types in (("augmented", types), ("pullback", [*types, *shadows])):
+                derivative = Derivative(
+                    callee, kind, tuple(active), tuple(seeds), level, first_out, outs, tuple(all_types)
+                )
+                self._declare(derivative, self.functions[callee].location)
+                symbol = self._stand_in(derivative.name, [TAPE, *all_types])
+                found.append(symbol.root_reference.data)
+            return found[0], found[1]
+
+        return Halves(level, names, function)
+
+    def _signature(self, stand_in: str) -> tuple[list[Attribute], int]:
+        """The types of what is called, and how many outs there are."""
+        signature = self.functions[differentiable(self.stand_ins[stand_in])].attributes[SIGNATURE]
+        assert isinstance(signature, DictionaryAttr)
+        outs = cast(IntegerAttr[Any], signature.data["outs"]).value.data
+        return list(cast(ArrayAttr[Any], signature.data["types"])), outs
+
+    def _declare(self, derivative: Derivative, location: LocationAttr) -> None:
+        if derivative.name not in self.functions:
+            declaration = declaration_of(derivative, location)
+            Rewriter.insert_op(declaration, InsertPoint.after(self.functions[derivative.callee]))
+            self.functions[derivative.name] = declaration
+            self.declared[derivative.name] = declaration, derivative
 
     def _declare_calls(self, function: func.FuncOp) -> None:
         """Declare the functions of libraries that only derivatives call."""
@@ -130,27 +211,24 @@ class _Maker:
                     self.functions[name] = new
                     self.module.body.block.add_op(new)
 
-    def _request(self, op: VJPOp | JVPOp) -> None:
+    def _request(self, op: VJPOp | JVPOp, *, again: bool) -> None:
         """Replace the request for the derivative of a call by a call of it; its body is made later."""
-        callee = differentiable(self.stand_ins[op.callee.root_reference.data])
-        signature = self.functions[callee].attributes[SIGNATURE]
-        assert isinstance(signature, DictionaryAttr)
-        outs = cast(IntegerAttr[Any], signature.data["outs"]).value.data
+        stand_in = op.callee.root_reference.data
+        callee = differentiable(self.stand_ins[stand_in])
+        types, outs = self._signature(stand_in)
         derivative = Derivative(
             callee,
             "vjp" if isinstance(op, VJPOp) else "jvp",
             positions(op.active),
             positions(op.seeds) if isinstance(op, VJPOp) else (),
             op.level.data,
-            len(cast(ArrayAttr[Any], signature.data["types"])) - outs,
+            len(types) - outs,
             outs,
             tuple(op.operand_types),
         )
-        if derivative.name not in self.functions:
-            declaration = declaration_of(derivative, op.location)
-            Rewriter.insert_op(declaration, InsertPoint.after(self.functions[callee]))
-            self.functions[derivative.name] = declaration
-            self.declared[derivative.name] = declaration, derivative
+        self._declare(derivative, op.location)
+        if again:
+            self.again.add(derivative.name)
         call = func.CallOp(self._stand_in(derivative.name, op.operand_types), op.operands, [])
         call.location = op.location
         Rewriter.replace_op(op, call)
@@ -227,7 +305,9 @@ class _Maker:
             op.detach()
             op.erase()
 
-    def _differentiate(self, function: func.FuncOp, derivative: Derivative) -> None:
+    def _differentiate(
+        self, function: func.FuncOp, derivative: Derivative, halves: Halves | None, *, divided: bool
+    ) -> MemoryForm:
         block = function.body.block
         resolve_chosen_pointers(function)
         _check_pointers(function)
@@ -246,15 +326,18 @@ class _Maker:
             if isinstance(t, MemRefType) and is_memory(value)
         }
         retype_copies(function, declared)
-        sizes = {out: _bytes(t) for out, t in zip(outs, out_types, strict=True)}
+        sizes = {out: _bytes(t, function) for out, t in zip(outs, out_types, strict=True)}
         shadow_types = [FunctionLowering.flat_types(t) for t in types[len(args) :]]
-        form = MemoryForm(function, arguments, outs, _last(function), sizes)
+        if halves is not None and divided:
+            halves.take_tape()
+        form = MemoryForm(function, arguments, outs, _last(function), sizes, halves)
         if derivative.kind == "vjp":
             unspeculate(block, Activity.varied_by(block, arguments).varied)
             form.add_reverse_sweep([outs[i] for i in derivative.seeds], shadow_types)
         else:
             floats = [out for out, t in zip(outs, out_types, strict=True) if _holds_floats(t)]
             form.add_tangents(floats, shadow_types)
+        return form
 
 
 def _succeeds(op: Operation) -> None:
@@ -264,9 +347,16 @@ def _succeeds(op: Operation) -> None:
     op.results[0].replace_all_uses_with(status.results[0])
 
 
-def _bytes(type_: Attribute) -> int:
+def _bytes(type_: Attribute, function: func.FuncOp) -> int:
     assert isinstance(type_, MemRefType)
-    assert DYNAMIC_INDEX not in type_.get_shape()
+    if DYNAMIC_INDEX in type_.get_shape():
+        raise CompileError(
+            "what is called gives an array whose shape is only known at run time, such as the derivative by a"
+            " slice in a function that calls itself",
+            locations.of(function),
+            hint="differentiate it at level loop",
+            pass_name="differentiate",
+        )
     return prod(type_.get_shape()) * byte_size(type_.element_type)
 
 

@@ -22,6 +22,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.forward import Forward
+from dialectad.ad.halves import Halves
 from dialectad.ad.memory import is_memory
 from dialectad.ad.prepare import prepare
 from dialectad.ad.prepare_calls import prepare_calls
@@ -53,8 +54,12 @@ class MemoryForm:
     """What has to stand at its end."""
     bytes_of: Mapping[SSAValue, int] = field(default_factory=dict)
     """The sizes of outs that are pointers."""
+    halves: Halves | None = None
+    """How calls that stay are differentiated in two halves; None: they are checkpoints."""
     turn: Operation | None = None
     """The first op of the reverse sweep, once it is there."""
+    shadows: Sequence[SSAValue] = ()
+    """The memory and caches of cotangents, once they are there."""
 
     @property
     def block(self) -> Block:
@@ -85,7 +90,7 @@ class MemoryForm:
         activity = Activity.of(block, self.arguments, seeds)
         turn = UnrealizedConversionCastOp.create()
         block.insert_op_before(turn, terminator)
-        sweep = Reverse(block, activity, InsertPoint.before(terminator))
+        sweep = Reverse(block, activity, InsertPoint.before(terminator), self.halves)
         for out in self.outs:
             if activity.active(out) and out not in seeds:
                 sweep.shadows[out] = self._own_shadow(sweep, out)
@@ -102,6 +107,7 @@ class MemoryForm:
             for op in (*sweep.primals.finally_, *ends):
                 sweep.emitter.insert(op)
         self.turn = turn.next_op
+        self.shadows = [*sweep.shadows.values()]
         block.erase_op(turn)
 
     def add_tangents(

@@ -20,6 +20,7 @@ from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import Emitter, name_after
 from dialectad.ad.cells import Cells
+from dialectad.ad.halves import Halves
 from dialectad.ad.memory import BY_ELEMENT, is_memory
 from dialectad.ad.primals import Primals
 from dialectad.ad.rule import RULES
@@ -43,7 +44,9 @@ def no_rule(op: Operation) -> CompileError:
 class Reverse:
     """The reverse sweep over a block whose ops have run, built at the end of that block."""
 
-    def __init__(self, top: Block, activity: Activity, point: InsertPoint):
+    def __init__(self, top: Block, activity: Activity, point: InsertPoint, halves: Halves | None = None):
+        self.halves = halves
+        """How calls that stay are differentiated in two halves; None: they are checkpoints."""
         self.emitter = Emitter(point, "adjoint")
         self.activity = activity
         self.primals = Primals(top, self.emitter)

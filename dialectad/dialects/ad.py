@@ -24,6 +24,12 @@ A *cache* is a stack. The forward sweep pushes, the reverse sweep pops in the op
     "ad.push"(%c, %v) : (!ad.cache<f64>, f64) -> ()
     %v = "ad.pop"(%c) : (!ad.cache<f64>) -> f64
 
+A *tape* is a cache of values of any types, which functions hand on to those that they call. What is kept in a
+cache of a call's own goes on the tape as a whole, where the reverse half of the call finds it:
+
+    func.func private @f.augmented_0_of_0(%tape: !ad.cache<none>, %x: f64) -> f64 {
+      ...; "ad.push"(%tape, %c) : (!ad.cache<none>, !ad.cache<f64>) -> ()
+
 `ad.stop` gives its operand, through which no derivative flows; `differentiate` removes it:
 
     %y = "ad.stop"(%x) : (f64) -> f64
@@ -40,6 +46,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     FlatSymbolRefAttrConstr,
     IndexType,
+    NoneType,
     StringAttr,
     SymbolRefAttr,
     i64,
@@ -124,6 +131,16 @@ class CacheType(ParametrizedAttribute, TypeAttribute):
 
     name = "ad.cache"
     element_type: Attribute = param_def()
+
+
+TAPE = CacheType(NoneType())
+"""A cache of values of any types, caches included, that functions hand on to those that they call: what one
+pushes, another one pops."""
+
+
+def is_tape(cache: SSAValue) -> bool:
+    """Whether a cache takes values of any types."""
+    return cache.type == TAPE
 
 
 @irdl_op_definition

@@ -24,7 +24,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from dialectad.dialects.ad import MIRRORED, CacheOp, PopOp, PushOp, ReserveOp
+from dialectad.dialects.ad import MIRRORED, CacheOp, PopOp, PushOp, ReserveOp, is_tape
 from dialectad.lower.counted import constant_trips, insert, insert_constant, number_of, trip_count
 
 
@@ -38,7 +38,8 @@ class BatchCachesPass(ModulePass):
         for function in op.ops:
             if isinstance(function, func.FuncOp) and not function.is_declaration:
                 for cache in [o for o in function.walk() if isinstance(o, CacheOp)]:
-                    _batch(cache)
+                    if not is_tape(cache.result):
+                        _batch(cache)
 
 
 def _batch(cache: CacheOp) -> None:

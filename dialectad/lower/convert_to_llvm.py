@@ -34,6 +34,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from dialectad import locations
+from dialectad.dialects.ad import TAPE
 from dialectad.errors import CompileError
 from dialectad.lower.llvm import ad, arith, control, host, math, passed_on, requests
 from dialectad.lower.llvm import memref as memref_lowering
@@ -48,6 +49,7 @@ from dialectad.lower.llvm.function import (
 )
 from dialectad.lower.llvm.scopes import alias_scopes
 from dialectad.lower.llvm.signature import Parameters
+from dialectad.rewrite import call_graph
 
 HANDLERS: dict[type[Operation], Handler] = {
     **arith.HANDLERS,
@@ -178,6 +180,9 @@ def _bind_arguments(f: FunctionLowering, block: Block) -> None:
             view = f.unflatten(arg.type, flat)
             f.set(arg, replace(view, scope=f.scopes[arg]) if arg in f.scopes else view)
             continue
+        if arg.type == TAPE:
+            f.set(arg, f.unflatten(arg.type, flat))
+            continue
         value = flat.pop(0)
         if arg.type == i1 and value.type == i8:
             value = f.compare(DIFFERENT, value, f.int_constant(0, i8))
@@ -238,6 +243,11 @@ def _take_over(module_op: builtin.ModuleOp, module: ModuleLowering) -> list[Oper
     return rest
 
 
+def _called(op: func.FuncOp, module: ModuleLowering) -> set[str]:
+    names = [o.callee.string_value() for o in op.walk() if isinstance(o, func.CallOp)]
+    return {module.other_names.get(name, name) for name in names}
+
+
 def _stands_for_another(op: func.FuncOp, module: ModuleLowering) -> bool:
     """Whether calls of it are of a function in the `llvm` dialect, which is noted then."""
     if not isinstance(other := op.attributes.get(requests.STANDS_FOR), SymbolRefAttr):
@@ -256,6 +266,7 @@ def lower_module(module_op: builtin.ModuleOp) -> None:
     functions = [op for op in top if isinstance(op, func.FuncOp) and not _stands_for_another(op, module)]
     for op in functions:
         module.defined[_symbol(op)] = _declare(op, module)
+    module.recursive |= call_graph.on_cycles({_symbol(op): _called(op, module) for op in functions})
     for op in top:
         if isinstance(op, memref.GlobalOp):
             memref_lowering.lower_global(module.globals, op)

@@ -23,7 +23,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from dialectad.dialects.ad import REASON, CacheOp, PopOp, PushOp, ReserveOp
+from dialectad.dialects.ad import REASON, CacheOp, PopOp, PushOp, ReserveOp, is_tape
 from dialectad.lower.counted import insert, insert_constant
 from dialectad.rewrite import structure
 
@@ -38,6 +38,8 @@ class _Stack:
 
     @staticmethod
     def of(cache: CacheOp) -> _Stack | None:
+        if is_tape(cache.result):
+            return None
         users = [use.operation for use in cache.result.uses]
         match sorted(users, key=lambda op: isinstance(op, PopOp)):
             case [PushOp() as push, PopOp() as pop] if cache.capacity is None and _is_scalar(push.value):

@@ -39,6 +39,7 @@ from dialectad import locations
 from dialectad.dialects.ad import REQUESTS
 from dialectad.dialects.extents import extent_of
 from dialectad.errors import CompileError
+from dialectad.rewrite import call_graph
 
 _INDEX = IndexType()
 _ALIGNMENT = 64
@@ -47,18 +48,21 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class NumberBuffersPass(ModulePass):
-    """Let loops hand numbers of buffers around, not buffers, in what requests differentiate."""
+    """Let loops hand numbers of buffers around, not buffers, in what requests differentiate.
+
+    That is what they name, and what is called there.
+    """
 
     name = "number-buffers"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp)}
         names = [o.callee.root_reference.data for o in op.walk() if isinstance(o, REQUESTS)]
-        for name in dict.fromkeys(names):
-            if (function := functions.get(name)) is not None:
-                for loop in [o for o in function.walk() if isinstance(o, scf.ForOp | scf.WhileOp)]:
-                    if any(_is_memory(result) for result in loop.results):
-                        _number(function.body.block, loop)
+        differentiated = call_graph.reached(names, functions)
+        for function in [function for name, function in functions.items() if name in differentiated]:
+            for loop in [o for o in function.walk() if isinstance(o, scf.ForOp | scf.WhileOp)]:
+                if any(_is_memory(result) for result in loop.results):
+                    _number(function.body.block, loop)
 
 
 def _is_memory(value: SSAValue) -> bool:

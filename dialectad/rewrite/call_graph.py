@@ -22,7 +22,11 @@ def staying(functions: Mapping[str, func.FuncOp]) -> set[str]:
 
 def recursive(functions: Mapping[str, func.FuncOp]) -> set[str]:
     """The functions that call themselves, be it through others: those on a cycle of the call graph."""
-    callees = _callees_by_name(functions)
+    return on_cycles(_callees_by_name(functions))
+
+
+def on_cycles(callees: Mapping[str, Iterable[str]]) -> set[str]:
+    """The functions that call themselves, by what each calls."""
     return {name for name, called in callees.items() if name in _reached(called, callees)}
 
 

@@ -77,9 +77,10 @@ class _Liveness:
                 for inner in op.walk():
                     if type(inner) is linalg.YieldOp:
                         self.mark(inner)
-        if kind is ad.CacheOp:  # Note [Caches]
-            for use in op.results[0].uses:
-                self.mark(use.operation)
+        for result in op.results:
+            if type(result.type) is ad.CacheType:  # Note [Caches]
+                for use in result.uses:
+                    self.mark(use.operation)
         parent = op.parent_op()
         if parent is not None:
             self.mark(parent)

@@ -64,6 +64,8 @@ _UNUSED = frozenset(
     (memref.AllocOp, memref.AllocaOp, memref.GetGlobalOp, memref.LoadOp, ad.CacheOp, ad.PushOp, ad.PopOp)
 )
 
+_STACKED = frozenset((ad.PushOp, ad.PopOp))
+
 TERMINATORS = frozenset((scf.YieldOp, scf.ConditionOp, linalg.YieldOp))
 """Ends of regions: they hand values on, and do nothing else."""
 
@@ -88,7 +90,12 @@ def is_pure(op: Operation) -> bool:
 
 
 def is_removable(op: Operation) -> bool:
-    """Whether nobody would notice that `op` isn't executed, if its results have no uses."""
+    """Whether nobody would notice that `op` isn't executed, if its results have no uses.
+
+    What a function leaves on a tape, another one takes from it.
+    """
+    if type(op) in _STACKED and ad.is_tape(op.operands[0]):
+        return False
     return is_pure(op) or type(op) in _UNUSED
 
 

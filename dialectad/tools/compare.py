@@ -86,7 +86,8 @@ def levels(text: str) -> list[Level]:
                     f"can't read the option {option}={value} of the level {name!r}",
                     hint=f"the options are {', '.join(sorted(known))}, each True or False",
                 )
-        found.append(Level(name, **{option: value == "True" for option, value in given.items()}))
+        chosen: dict[str, Any] = {option: value == "True" for option, value in given.items()}
+        found.append(Level(name, **chosen))
     return found
 
 

@@ -152,13 +152,13 @@ def _content(cache: SSAValue) -> Attribute:
 
 @rule(ad.PushOp)
 def push(op: ad.PushOp, _: Symbols) -> Iterator[str]:
-    if op.value.type != _content(op.cache):
+    if op.value.type != _content(op.cache) and not ad.is_tape(op.cache):
         yield f"pushes {op.value.type} on {op.cache.type}"
 
 
 @rule(ad.PopOp, ad.ReserveOp)
 def pop(op: ad.PopOp | ad.ReserveOp, _: Symbols) -> Iterator[str]:
-    content = _content(op.cache)
+    content = op.result.type if ad.is_tape(op.cache) else _content(op.cache)
     if op.result.type != content:
         yield f"gives {op.result.type} from {op.cache.type}"
     if (shape_of(content) or ()).count(DYNAMIC_INDEX) != len(op.sizes):

@@ -6,8 +6,9 @@ requested at that level, which may be the one at work:
     =>  ...; %y_, %dx = "ad.vjp"(%x, %dy) <{callee = @g, active = [0], seeds = [0], level = "loop"}>   reverse
     =>  %y, %ty = "ad.jvp"(%x, %tx) <{callee = @g, active = [0], level = "loop"}>                      forward
 
-In reverse mode `@g` is a checkpoint: its arguments are kept, and it runs again when the reverse sweep comes
-to it; unless `augment-calls` makes one run of the call and the request. On memory the request is in memory
+In reverse mode a call that is differentiated now is divided (`halves.py`). Otherwise `@g` is a checkpoint:
+its arguments are kept, and it runs again when the reverse sweep comes to it; unless `augment-calls` makes one
+run of the call and the request. On memory the request is in memory
 form, and what the call wrote has the cotangent zero before it. Calls with a derivative of their own are kept,
 too: see `ruled_calls.py`.
 """
@@ -18,13 +19,14 @@ from collections.abc import Sequence
 
 from xdsl.dialects import cf, func, memref
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, StringAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad import locations
 from dialectad.ad.activity import Activity
 from dialectad.ad.algebra import is_differentiable
 from dialectad.ad.extents import extents
 from dialectad.ad.forward import Forward
+from dialectad.ad.halves import Halves
 from dialectad.ad.memory import buffer_of, is_memory
 from dialectad.ad.memory_form import in_memory_type
 from dialectad.ad.reverse import Reverse, no_rule
@@ -93,10 +95,10 @@ def _level(op: func.CallOp) -> str:
         raise no_rule(op)
     if not op.results and OUTS not in op.attributes:
         raise CompileError(
-            f"{_callee(op)!r} is a derivative in memory of a function that calls itself, and can't be"
+            f"{_callee(op)!r} is a derivative at level llvm of a function that calls itself, and can't be"
             " differentiated again",
             locations.of(op),
-            hint="take the inner derivative at level linalg",
+            hint="take the inner derivative at level loop or linalg",
             pass_name="differentiate",
         )
     return level.data
@@ -123,12 +125,32 @@ def _reverse_on_values(sweep: Reverse, op: func.CallOp) -> None:
     if not cotangents:
         return
     active = [i for i, operand in enumerate(op.operands) if sweep.active(operand)]
-    operands = [*map(sweep.primal, op.operands), *cotangents.values()]
-    types = [*op.result_types, *(op.operands[i].type for i in active)]
-    request = VJPOp(_callee(op), operands, active, list(cotangents), types, level)
-    sweep.emitter.insert(request)
-    for i, gradient in zip(active, request.results[len(op.results) :], strict=True):
-        sweep.accumulate(op.operands[i], gradient)
+    arguments = list(op.operands)
+    operands = [*map(sweep.primal, arguments), *cotangents.values()]
+    types = [arguments[i].type for i in active]
+    if sweep.halves is not None and sweep.halves.takes(level):
+        derivative = _in_halves(sweep.halves, op, operands, active, list(cotangents), types)
+        sweep.emitter.insert(derivative)
+    else:
+        derivative = VJPOp(_callee(op), operands, active, list(cotangents), [*op.result_types, *types], level)
+        sweep.emitter.insert(derivative)
+    gradients = derivative.results[len(derivative.results) - len(active) :]
+    for i, gradient in zip(active, gradients, strict=True):
+        sweep.accumulate(arguments[i], gradient)
+
+
+def _in_halves(
+    halves: Halves,
+    op: func.CallOp,
+    operands: Sequence[SSAValue],
+    active: Sequence[int],
+    seeds: Sequence[int],
+    types: Sequence[Attribute] = (),
+) -> func.CallOp:
+    """Let `op` be the first half of its derivative; gives the second."""
+    first, second = halves.names(_callee(op), active, seeds)
+    halves.begin(op, first)
+    return func.CallOp(second, [halves.tape, *operands], types)
 
 
 def _forward_on_values(sweep: Forward, op: func.CallOp) -> None:
@@ -156,7 +178,8 @@ def _reverse_in_memory(sweep: Reverse, op: func.CallOp) -> None:
     seeds = [i for i, out in enumerate(outs) if sweep.active(out)]
     if not active or not seeds:
         return
-    own = [_like(sweep, out) for out in outs]  # what it gives once more
+    halves = sweep.halves if sweep.halves is not None and sweep.halves.takes(level) else None
+    own = [] if halves is not None else [_like(sweep, out) for out in outs]  # what it gives once more
     cotangents: list[SSAValue] = []
     for i in seeds:
         shadow = sweep.shadow(outs[i])
@@ -175,8 +198,13 @@ def _reverse_in_memory(sweep: Reverse, op: func.CallOp) -> None:
         gradients.append(_zeros(sweep, argument))
         apart.append((argument, gradients[-1]))
     read = [sweep.content(op, argument) for argument in arguments]
-    operands = [*read, *own, *gradients, *cotangents]
-    emitter.insert(VJPOp(_callee(op), operands, active, seeds, [], level))
+    if halves is not None:
+        given = [sweep.primals.content(op, out, after=True) for out in outs]
+        operands = [*read, *given, *gradients, *cotangents]
+        emitter.insert(_in_halves(halves, op, operands, active, seeds))
+    else:
+        operands = [*read, *own, *gradients, *cotangents]
+        emitter.insert(VJPOp(_callee(op), operands, active, seeds, [], level))
     for argument, gradient in apart:
         if is_memory(argument):
             add_into(emitter, sweep.shadow(argument), gradient)

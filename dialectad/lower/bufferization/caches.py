@@ -39,6 +39,15 @@ def _cache(b: Bufferizer, op: ad.CacheOp) -> None:
         b.drop(op)
 
 
+def _pop_cache(b: Bufferizer, op: ad.PopOp, type_: ad.CacheType) -> None:
+    """A cache that was on a tape."""
+    if isinstance(type_.element_type, TensorType):
+        memory = ad.CacheType(identity_type(type_.element_type))
+        new = b.emit(ad.PopOp(op.cache, (), memory)).results[0]
+        op.result.replace_all_uses_with(new)
+        b.drop(op)
+
+
 def _push(b: Bufferizer, op: ad.PushOp) -> None:
     if not is_tensor(op.value):
         return
@@ -47,7 +56,7 @@ def _push(b: Bufferizer, op: ad.PushOp) -> None:
         b.emit(_each_element(b, ref, lambda indices: _push_element(op.cache, ref, indices)))
         b.drop(op)
         return
-    slot = b.targets.get((op, 1)) or b.reserve(op)
+    slot = b.targets.get((op, 1)) or b.reserve(op)  # on a tape never before what is called has pushed
     for value in b.blockers(slot):  # computed in the slot, but it is something else that is pushed
         if value is not op.value:
             b.move_away(value, "an array is used after what became of it is kept for the reverse sweep")
@@ -57,6 +66,8 @@ def _push(b: Bufferizer, op: ad.PushOp) -> None:
 
 
 def _pop(b: Bufferizer, op: ad.PopOp) -> None:
+    if isinstance(op.result.type, ad.CacheType):
+        _pop_cache(b, op, op.result.type)
     if not is_tensor(op.result):
         return
     if _is_passed(op.cache):

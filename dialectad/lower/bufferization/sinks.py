@@ -81,7 +81,7 @@ class Sinks:
                     best, rank = Sink(op, index), 0
                 case tensor.InsertSliceOp() if index == 0 and rank > 1:
                     best, rank = Sink(op, index), 1
-                case ad.PushOp() if rank > 2:
+                case ad.PushOp() if rank > 2 and not ad.is_tape(op.cache):
                     best, rank = Sink(op, index), 2
                 case _ if rank > 3 and (result := updated(op, index)) is not None:
                     if self._dies(value, op):

@@ -1,6 +1,7 @@
 """The caches of `ad` to `llvm`: a stack is a pointer, a size and a capacity, each a variable of the function.
 
-Sizes count elements. Three variables rather than a struct, so that LLVM keeps them in registers. Where the
+Sizes count elements. Three variables rather than a struct, so that LLVM keeps them in registers. On a tape, a
+cache is its elements and then their number. Where the
 function is still to be differentiated, a stack that grows is a handle, and what is done with it are calls
 that LLVM can't look into.
 """
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import llvm
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType, i8, i64
+from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, IntegerAttr, MemRefType, i8, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from dialectad.dialects import ad
+from dialectad.dialects import llvm as more_llvm
 from dialectad.lower.llvm.function import (
     DIFFERENT,
     NSW,
@@ -29,10 +31,11 @@ from dialectad.lower.llvm.function import (
     scalar_type,
     storage_type,
 )
+from dialectad.lower.llvm.stacks import HEADER, Stack
 from dialectad.lower.llvm_libraries import CACHE, END_CACHE, POP, POP_SLOT, PUSH, RESERVE, SLOTS
 
-_ON_THE_STACK = 4096
-"""A cache that is known to take at most so many bytes lives in the function's frame."""
+_ON_TAPE = 8
+"""What lies on a tape takes a multiple of so many bytes."""
 
 _FIRST_CAPACITY = 256
 """Elements that a growing cache has room for at first."""
@@ -43,35 +46,9 @@ _SLE, _SGT = IntegerAttr(3, i64), IntegerAttr(4, i64)
 _KEPT_AT_MOST = 2**28
 """Bytes of a cache that are kept for the next call; a larger one is given back."""
 
-_HEADER, _HEADERS = 64, 8
-"""Bytes before the first element; how many multiples of it are in use, so that large blocks, which the system
-puts at the start of a page, don't look alike (Note [Apart by less than a page]). The first eight bytes hold
-how many follow."""
-
-
-@dataclass(frozen=True)
-class Stack:
-    """What an `ad.cache` is at compile time."""
-
-    element: Attribute
-    block: SSAValue
-    """The slot with the address of the memory; for a cache in the frame, that address itself."""
-    in_frame: bool
-    size: SSAValue
-    """The slot with the number of elements in use."""
-    capacity: SSAValue | None
-    """The slot with the number of elements there is room for; None when it can't be exceeded."""
-    kept_in: str | None
-    """The global that keeps the memory between calls, if any does."""
-    scope: Mapping[str, Attribute]
-    header: int = _HEADER
-    """The bytes before the first element."""
-
-    def base(self, f: FunctionLowering) -> SSAValue:
-        """The address of the first element."""
-        if self.in_frame:
-            return self.block
-        return f.element_pointer(f.load(self.block, ptr), self.header, i8)
+_HEADERS = 8
+"""How many multiples of `HEADER` are in use, so that large blocks, which the system puts at the start of a
+page, don't look alike (Note [Apart by less than a page])."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +75,9 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     content = op.result.type.element_type
     element, count = content, 1
     static = True
-    if isinstance(content, MemRefType):
+    if ad.is_tape(op.result):
+        element = i8
+    elif isinstance(content, MemRefType):
         element, static = content.element_type, DYNAMIC_INDEX not in content.get_shape()
         count = prod(content.get_shape()) if static else 1
     fixed = op.capacity is not None and static
@@ -108,15 +87,15 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
     size = f.slot(i64)
     f.store(f.int_constant(0), size)
     room = f.mul(f.extent(op.capacity), count) if op.capacity is not None and static else 0
-    if fixed and isinstance(room, int) and room * byte_size(element) <= _ON_THE_STACK:
+    if fixed and isinstance(room, int) and f.takes_frame(room * byte_size(element)):
         frame = f.stack(storage_type(element), max(room, 1), 64)
-        f.set(op.result, Stack(element, frame, True, size, None, None, {}))
+        f.set(op.result, Stack(element, frame, True, size, None))
         return
     if not f.keeps_memory:
         f.set(op.result, _own(f, op, element, size, room))
         return
     name = f"{f.name}.cache{len(f.module.kept)}"
-    header = _HEADER * (1 + len(f.module.kept) % _HEADERS * 7)
+    header = HEADER if ad.is_tape(op.result) else HEADER * (1 + len(f.module.kept) % _HEADERS * 7)
     f.module.keep(name)
     slot, available = f.new_heap_slot(), f.slot(i64)
     kept = f.exchange(name, f.null())
@@ -141,8 +120,8 @@ def _cache(f: FunctionLowering, op: ad.CacheOp) -> None:
 def _own(f: FunctionLowering, op: ad.CacheOp, element: Attribute, size: SSAValue, room: Extent) -> Stack:
     """A cache with memory of this call's, for `room` elements."""
     slot = f.new_heap_slot()
-    f.malloc(f.add(f.mul(room, byte_size(element)), _HEADER), slot)
-    return Stack(element, slot, False, size, None, None, f.scopes.get(op, {}))
+    f.malloc(f.add(f.mul(room, byte_size(element)), HEADER), slot)
+    return Stack(element, slot, False, size, None, scope=f.scopes.get(op, {}))
 
 
 def _handle(f: FunctionLowering, op: ad.CacheOp, element: Attribute) -> Handle:
@@ -212,16 +191,61 @@ def _stack(f: FunctionLowering, cache: SSAValue) -> Stack | Handle:
     return stack
 
 
+def _taken(f: FunctionLowering, on: SSAValue, element: Attribute, count: Extent) -> Extent:
+    """How many elements of the stack `on` these take."""
+    if not ad.is_tape(on):
+        return count
+    bytes_ = f.mul(count, byte_size(element))
+    if isinstance(bytes_, int):
+        return -(-bytes_ // _ON_TAPE) * _ON_TAPE
+    rounded = f.as_value(f.add(bytes_, _ON_TAPE - 1))
+    mask = f.int_constant(-_ON_TAPE)
+    return f.emit(llvm.AndOp.create(operands=[rounded, mask], result_types=[i64]))
+
+
 def _push(f: FunctionLowering, op: ad.PushOp) -> None:
     stack = _stack(f, op.cache)
     if isinstance(stack, Handle):
         stack.call(f, PUSH, [f.get(op.value)], None)
-        return
-    f.store(f.get(op.value), _reserve_room(f, stack, 1), stack.scope)
+    elif isinstance(op.value.type, ad.CacheType):
+        _push_stack(f, op, stack)
+    else:
+        room = _taken(f, op.cache, op.value.type, 1)
+        f.store(f.get(op.value), _reserve_room(f, stack, room), stack.scope)
 
 
-def _slot_view(f: FunctionLowering, stack: Stack | Handle, sizes: list[Extent], address: SSAValue) -> View:
-    return View(address, stack.element, tuple(sizes), tuple(f.row_major(sizes)), scope=stack.scope)
+def _push_stack(f: FunctionLowering, op: ad.PushOp, tape: Stack) -> None:
+    stack = _stack(f, op.value)
+    assert isinstance(stack, Stack)
+    count = f.load(stack.size, i64)
+    bytes_ = f.as_value(f.mul(count, byte_size(stack.element)))
+    place = _reserve_room(f, tape, _taken(f, op.cache, stack.element, count))
+
+    def copy() -> None:
+        volatile = {"isVolatile": BoolAttr.from_bool(False)}
+        operands = [place, stack.base(f), bytes_]
+        f.block.add_op(more_llvm.MemcpyOp.create(operands=operands, properties=volatile))
+
+    f.when(f.compare(DIFFERENT, count, f.int_constant(0)), copy, likely=True)
+    f.store(count, _reserve_room(f, tape, _ON_TAPE), tape.scope)
+
+
+def _pop_stack(f: FunctionLowering, op: ad.PopOp, tape: Stack) -> None:
+    """What was kept is read where it is, for nothing is pushed on it any more."""
+    type_ = op.result.type
+    assert isinstance(type_, ad.CacheType)
+    content = type_.element_type
+    element = content.element_type if isinstance(content, MemRefType) else content
+    count, size = f.load(_drop(f, tape, _ON_TAPE), i64, tape.scope), f.slot(i64)
+    f.store(count, size)
+    place = _drop(f, tape, _taken(f, op.cache, element, count))
+    f.set(op.result, Stack(element, place, True, size, None, scope=tape.scope))
+
+
+def _slot_view(
+    f: FunctionLowering, stack: Stack | Handle, t: MemRefType, sizes: list[Extent], address: SSAValue
+) -> View:
+    return View(address, t.element_type, tuple(sizes), tuple(f.row_major(sizes)), scope=stack.scope)
 
 
 def _sizes(f: FunctionLowering, t: MemRefType, operands: Iterable[SSAValue]) -> list[Extent]:
@@ -233,19 +257,22 @@ def _reserve(f: FunctionLowering, op: ad.ReserveOp) -> None:
     stack, t = _stack(f, op.cache), op.result.type
     assert isinstance(t, MemRefType)
     sizes = _sizes(f, t, op.sizes)
-    f.set(op.result, _slot_view(f, stack, sizes, _reserve_room(f, stack, f.product(sizes))))
+    room = _taken(f, op.cache, t.element_type, f.product(sizes))
+    f.set(op.result, _slot_view(f, stack, t, sizes, _reserve_room(f, stack, room)))
 
 
 def _pop(f: FunctionLowering, op: ad.PopOp) -> None:
     stack, t = _stack(f, op.cache), op.result.type
-    if not isinstance(t, MemRefType):
-        if isinstance(stack, Handle):
-            f.set(op.result, stack.call(f, POP, [], scalar_type(t)))
-        else:
-            f.set(op.result, f.load(_drop(f, stack, 1), t, stack.scope))
-        return
-    sizes = _sizes(f, t, op.sizes)
-    f.set(op.result, _slot_view(f, stack, sizes, _drop(f, stack, f.product(sizes))))
+    if isinstance(t, MemRefType):
+        sizes = _sizes(f, t, op.sizes)
+        room = _taken(f, op.cache, t.element_type, f.product(sizes))
+        f.set(op.result, _slot_view(f, stack, t, sizes, _drop(f, stack, room)))
+    elif isinstance(stack, Handle):
+        f.set(op.result, stack.call(f, POP, [], scalar_type(t)))
+    elif isinstance(t, ad.CacheType):
+        _pop_stack(f, op, stack)
+    else:
+        f.set(op.result, f.load(_drop(f, stack, _taken(f, op.cache, t, 1)), t, stack.scope))
 
 
 def _release(f: FunctionLowering, op: ad.ReleaseOp) -> None:

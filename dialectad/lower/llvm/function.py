@@ -33,7 +33,9 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from dialectad import locations
 from dialectad.dialects import llvm as more_llvm
+from dialectad.dialects.ad import TAPE
 from dialectad.errors import CompileError
+from dialectad.lower.llvm.stacks import Stack
 
 PASS_NAME = "convert-to-llvm"
 
@@ -148,6 +150,8 @@ class ModuleLowering:
     """Library functions that are called: their result and argument types."""
     defined: dict[str, llvm.FuncOp] = field(default_factory=dict)
     """The functions of the module, declarations included."""
+    recursive: set[str] = field(default_factory=set)
+    """Those that call themselves, be it through others."""
     library: set[str] = field(default_factory=set)
     """Those that are only declared: they follow C's conventions, not ours."""
     other_names: dict[str, str] = field(default_factory=dict)
@@ -175,6 +179,12 @@ class ModuleLowering:
             raise CompileError(f"{name} is called with two signatures", pass_name=PASS_NAME)
 
 
+_CACHE_IN_FRAME = 4096
+"""A cache that is known to take at most so many bytes lives in the function's frame."""
+_CACHES_OF_RECURSION = 512
+"""All caches in the frame of a function that calls itself take no more: its frames may be thousands."""
+
+
 class FunctionLowering:
     """Emits the blocks of one `llvm.func`."""
 
@@ -199,6 +209,7 @@ class FunctionLowering:
         self.arena: tuple[str, SSAValue] | None = None
         """The global that keeps the arena between calls, and the slot that holds it during one."""
         self._prologue: list[Operation] = []
+        self._frame_left = _CACHES_OF_RECURSION if name in module.recursive else None
         self._constants: dict[tuple[Attribute, Attribute], SSAValue] = {}
         self._integers: dict[tuple[int, Attribute], SSAValue] = {}
         self._exit: Block | None = None
@@ -406,6 +417,15 @@ class FunctionLowering:
             )
         )
 
+    def takes_frame(self, size: int) -> bool:
+        """Whether a cache of so many bytes is to be in the function's frame."""
+        if self._frame_left is None:
+            return size <= _CACHE_IN_FRAME
+        if size > self._frame_left:
+            return False
+        self._frame_left -= size
+        return True
+
     def stack(self, element: Attribute, count: int, alignment: int) -> SSAValue:
         """Static room in the function's frame: see Note [Apart by less than a page]."""
         size = byte_size(element)
@@ -605,15 +625,22 @@ class FunctionLowering:
 
     @staticmethod
     def flat_types(t: Attribute) -> list[Attribute]:
-        """What a value of type `t` is passed as: a memref is a pointer, then each dynamic size and stride."""
+        """What a value of type `t` is passed as.
+
+        A memref is a pointer, then each dynamic size and stride; a tape is the addresses of its variables.
+        """
         if isinstance(t, UnrankedMemRefType):
             return [ptr]
+        if t == TAPE:
+            return [ptr] * 3
         if not isinstance(t, MemRefType):
             return [scalar_type(t)]
         return [ptr, *[i64] * _dynamic_count(t)]
 
     def flatten(self, value: SSAValue) -> list[SSAValue]:
         """The operands that pass `value` across a branch or a call."""
+        if isinstance(stack := self.values.get(value), Stack):
+            return stack.variables
         if not isinstance(value.type, MemRefType):
             return [self.get(value)]
         view = self.view(value)
@@ -630,9 +657,11 @@ class FunctionLowering:
         ]
         return flat
 
-    def unflatten(self, t: Attribute, flat: list[SSAValue]) -> SSAValue | View:
+    def unflatten(self, t: Attribute, flat: list[SSAValue]) -> SSAValue | View | Stack:
         """The value of type `t` that was passed as `flat` (which is consumed from its front)."""
         first = flat.pop(0)
+        if t == TAPE:
+            return Stack.of_variables(first, flat.pop(0), flat.pop(0))
         if not isinstance(t, MemRefType):
             return first
         sizes: list[Extent] = [flat.pop(0) if size == DYNAMIC_INDEX else size for size in t.get_shape()]

@@ -94,6 +94,10 @@ BODY_OF = "dialectad.body_of"
 """On a `func.func`: the declaration of an `llvm.func` that it is the body of. Calls are of that one."""
 
 
+HALVES = ("augmented", "pullback")
+"""The kinds of derivatives that are half of one."""
+
+
 @dataclass(frozen=True)
 class Derivative:
     """What the declaration of a derivative says about the body that it is to get."""
@@ -101,7 +105,7 @@ class Derivative:
     callee: str
     """The `llvm.func` to differentiate, which has the attribute `dialectad.differentiated`."""
     kind: str
-    """`vjp` or `jvp`."""
+    """`vjp` or `jvp`, or half of the former, with a tape before all else: `augmented` or `pullback`."""
     active: tuple[int, ...]
     """Positions among the callee's arguments, before they are flattened."""
     seeds: tuple[int, ...]
@@ -113,7 +117,7 @@ class Derivative:
     outs: int
     """How many arguments it writes, and doesn't read; they come next."""
     types: tuple[Attribute, ...]
-    """Of the request's operands: what the callee takes, and then the shadows."""
+    """Of the request's operands: what the callee takes, and then the shadows. The tape isn't among them."""
 
     @classmethod
     def of(cls, op: llvm.FuncOp) -> Derivative | None:
@@ -151,10 +155,14 @@ class Derivative:
     def name(self) -> str:
         """`f.vjp_0_of_0`, `f.jvp_0`."""
         numbers = "_".join(map(str, self.active))
-        if self.kind == "vjp":
+        if self.kind != "jvp":
             numbers += "_of_" + "_".join(map(str, self.seeds))
         suffix = "" if self.level == "llvm" else f".{self.level}"
         return f"{self.callee}.{self.kind}_{numbers}{suffix}"
+
+    @property
+    def is_half(self) -> bool:
+        return self.kind in HALVES
 
     @property
     def flat(self) -> list[range]:
@@ -230,6 +238,8 @@ def declaration_of(derivative: Derivative, location: LocationAttr) -> llvm.FuncO
     if derivative.kind == "jvp":
         read |= {*range(first_shadow, first_shadow + len(derivative.active))}
     parameters = Parameters()
+    if derivative.is_half:
+        parameters.add(ad.TAPE, writable=True)
     for position, t in enumerate(derivative.types):
         parameters.add(t, writable=position not in read)
     declaration = llvm.FuncOp(

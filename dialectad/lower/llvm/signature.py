@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 
+from dialectad.dialects.ad import TAPE
 from dialectad.lower.llvm.function import FunctionLowering, byte_size, scalar_type
 
 
@@ -28,11 +29,17 @@ class Parameters:
     attributes: list[DictionaryAttr] = field(default_factory=list)
 
     def add(self, t: Attribute, *, writable: bool) -> None:
-        """One more value: a memref is a bare pointer and an `i64` per dynamic extent, a bool is a byte."""
+        """One more value: a memref is a bare pointer and an `i64` per dynamic extent, a bool is a byte.
+
+        A tape is the addresses of its three variables.
+        """
         if isinstance(t, MemRefType):
             flat = FunctionLowering.flat_types(t)
             self.types += flat
             self.attributes += [_pointer_attributes(t, writable)] + [_NOTHING] * (len(flat) - 1)
+        elif t == TAPE:
+            self.types += FunctionLowering.flat_types(t)
+            self.attributes += [_VARIABLE] * 3
         elif t == i1:
             self.types.append(i8)
             self.attributes.append(_BYTE_BOOL)
@@ -56,4 +63,5 @@ def _pointer_attributes(t: MemRefType, writable: bool) -> DictionaryAttr:
 
 
 _NOTHING = DictionaryAttr({})
+_VARIABLE = DictionaryAttr({"llvm.noalias": UnitAttr(), "llvm.noundef": UnitAttr()})
 _BYTE_BOOL = DictionaryAttr({"llvm.zeroext": UnitAttr()})

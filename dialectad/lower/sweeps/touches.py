@@ -14,6 +14,7 @@ from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.memory import ALLOCATIONS, BULK, VIEWS, buffer_of, is_memory, is_origin, written_by
 from dialectad.dialects import ad, blas, lapack, order
+from dialectad.dialects.ad import is_tape
 from dialectad.lift.purity import is_speculatable
 from dialectad.lower.bufferization.functions import OUTS
 from dialectad.rewrite.effects import SCALAR, TERMINATORS
@@ -70,7 +71,7 @@ def _of(op: Operation) -> list[Touch] | None:
         return []
     if kind not in _TOUCHING:
         return None
-    if isinstance(op, func.CallOp) and OUTS in op.attributes:
+    if isinstance(op, func.CallOp) and (OUTS in op.attributes or any(map(is_tape, op.operands))):
         return None  # a function of ours may do more than write into memory
     found = list(_memory_of(op))
     return found if all(is_origin(touch.buffer) for touch in found) else None
