@@ -13,7 +13,7 @@ A derivative that `@f` itself calls is made first, and inlined. The halves of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, cast
@@ -109,8 +109,7 @@ class _Maker:
         function = raise_function(self.functions[derivative.callee], f"{name}.body", self.module)
         halves = None if name in self.again else self._halves(function, derivative.level)
         self._derive(function, derivative, halves)
-        attributes = () if declaration.arg_attrs is None else declaration.arg_attrs
-        self._add(function, name, attributes)
+        self._add(function, name, declaration.arg_attrs)
         return function
 
     def _derive(
@@ -153,15 +152,16 @@ class _Maker:
             attributes = self.declared[name][0].arg_attrs
             assert attributes is not None
             of_tape = len(FunctionLowering.flat_types(TAPE))
-            self._add(function, name, [DictionaryAttr({}), *attributes.data[of_tape:]])
+            self._add(function, name, ArrayAttr([DictionaryAttr({}), *attributes.data[of_tape:]]))
 
-    def _add(self, function: func.FuncOp, name: str, arg_attrs: Iterable[DictionaryAttr]) -> None:
+    def _add(self, function: func.FuncOp, name: str, arg_attrs: ArrayAttr[DictionaryAttr] | None) -> None:
         """Let `function` be the body of what was declared."""
         declaration, _ = self.declared[name]
         function.attributes[BODY_OF] = SymbolRefAttr(name)
         types = [argument.type for argument in function.body.block.args]
         function.properties["function_type"] = FunctionType.from_lists(types, [])
-        function.properties["arg_attrs"] = ArrayAttr(arg_attrs)
+        if arg_attrs is not None:
+            function.properties["arg_attrs"] = arg_attrs
         Rewriter.insert_op(function, InsertPoint.after(declaration))
         del declaration.attributes[DERIVATIVE]
         self.made[name] = function
