@@ -20,7 +20,14 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir.affine import (
+    AffineBinaryOpExpr,
+    AffineBinaryOpKind,
+    AffineConstantExpr,
+    AffineDimExpr,
+    AffineExpr,
+    AffineMap,
+)
 
 from dialectad.rewrite import constants, elementwise, extents
 from dialectad.rewrite.elementwise import ELEMENTWISE, UNIFORM, ZERO, Access, Index
@@ -174,15 +181,42 @@ class _Elements:
         """The value of an index."""
         if isinstance(index, SSAValue):
             return index
-        assert isinstance(index, int)
+        if isinstance(index, AffineExpr):
+            return self._affine(index)
         if index == ZERO or self.block is None:
             assert index == ZERO
             op: Operation = arith.ConstantOp(IntegerAttr(0, _INDEX))
         else:
             op = linalg.IndexOp(index)
+        return self._inserted(op)
+
+    def _affine(self, expression: AffineExpr) -> SSAValue:
+        match expression:
+            case AffineDimExpr():
+                return self.index(expression.position)
+            case AffineConstantExpr():
+                return self._inserted(arith.ConstantOp(IntegerAttr(expression.value, _INDEX)))
+            case AffineBinaryOpExpr():
+                a, b = self._affine(expression.lhs), self._affine(expression.rhs)
+                if expression.kind is not AffineBinaryOpKind.Mod:
+                    return self._inserted(_AFFINE[expression.kind](a, b))
+                whole = self._inserted(arith.MuliOp(self._inserted(arith.FloorDivSIOp(a, b)), b))
+                return self._inserted(arith.SubiOp(a, whole))
+            case _:
+                raise AssertionError(f"an index with symbols: {expression}")
+
+    def _inserted(self, op: Operation) -> SSAValue:
         op.location = self.root.location
         self.insert(op)
         return op.results[0]
+
+
+_AFFINE = {
+    AffineBinaryOpKind.Add: arith.AddiOp,
+    AffineBinaryOpKind.Mul: arith.MuliOp,
+    AffineBinaryOpKind.FloorDiv: arith.FloorDivSIOp,
+    AffineBinaryOpKind.CeilDiv: arith.CeilDivSIOp,
+}
 
 
 @dataclass

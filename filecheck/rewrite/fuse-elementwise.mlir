@@ -186,3 +186,26 @@ func.func @slices_of_a_chain(%a: tensor<8xf64>, %b: tensor<8xf64>) -> tensor<7xf
   %v = arith.subf %u, %t : tensor<7xf64>
   func.return %v : tensor<7xf64>
 }
+
+// A number of the index, read backwards.
+// CHECK-LABEL: func.func @countdown
+// CHECK:         linalg.generic
+// CHECK:           %[[I:.*]] = linalg.index 0 : index
+// CHECK:           arith.muli %[[I]], %{{.*}} : index
+// CHECK:           arith.addi
+// CHECK:           arith.index_cast
+func.func @countdown(%a: tensor<4xi64>) -> tensor<4xi64> {
+  %e = tensor.empty() : tensor<4xi64>
+  %i = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>], iterator_types = ["parallel"]} outs(%e : tensor<4xi64>) {
+  ^bb0(%o: i64):
+    %d = linalg.index 0 : index
+    %v = arith.index_cast %d : index to i64
+    linalg.yield %v : i64
+  } -> tensor<4xi64>
+  %b = linalg.generic {indexing_maps = [affine_map<(i) -> (-i + 3)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%i, %a : tensor<4xi64>, tensor<4xi64>) outs(%e : tensor<4xi64>) {
+  ^bb0(%x: i64, %y: i64, %o: i64):
+    %s = arith.addi %x, %y : i64
+    linalg.yield %s : i64
+  } -> tensor<4xi64>
+  func.return %b : tensor<4xi64>
+}
