@@ -14,7 +14,9 @@ def variants() -> list[Level]:
     found = []
     for level in da.levels():
         found.append(level)
-        for option in fields(Level)[1:]:
+        for option in fields(Level):
+            if not isinstance(option.default, bool):
+                continue
             try:
                 found.append(Level(level.name, **{option.name: not option.default}))
             except CompileError:  # the level hasn't this option

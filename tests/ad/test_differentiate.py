@@ -172,4 +172,5 @@ def test_a_function_that_calls_itself_is_differentiated_once():
     request_vjp(module, "f", "pullback")
     DifferentiatePass().apply(context(), module)
     names = [op.sym_name.data for op in module.ops if isinstance(op, func.FuncOp)]
-    assert sorted(names) == ["f", "f.vjp_0_1_of_0", "pullback"]
+    halves = ["f.augmented_0_1_of_0", "f.pullback_0_1_of_0"]
+    assert sorted(names) == ["f", *halves, "f.vjp_0_1_of_0", "pullback"]

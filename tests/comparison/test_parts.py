@@ -231,8 +231,8 @@ def test_lines_know_where_they_come_from():
     source = Path(losses.__file__).read_text(encoding="utf-8").split("\n")
     assert "np.tanh(W @ h + x[t])" in source[tanh.location.line - 1]
     assert tanh.role is None
-    (ger,) = (line for line in lines if "blas.ger" in line.text)
-    assert ger.role == "adjoint"
+    (gemm,) = (line for line in lines if "blas.gemm" in line.text)
+    assert gemm.role == "adjoint"
     assert {line.role for line in lines if "ad.pop" in line.text} == {"cache"}
 
 

@@ -86,7 +86,7 @@ def test_auto_goes_on_where_the_chosen_level_cant(monkeypatch: pytest.MonkeyPatc
 
 def test_errors_of_the_program_stay_what_they_are() -> None:
     def loss(x):
-        return np.sum(np.linalg.eigvals(np.outer(x, x)).real)
+        return np.sum(np.roots(x).real)
 
     with pytest.raises(CompileError):
         da.grad(loss)(X)

@@ -189,7 +189,7 @@ REFUSED = {
     "random": (lambda x: np.sum(x) * np.random.rand(), "would be called once"),
     "outer_list": (lambda x: SWITCH.append(1.0) or np.sum(x), "changes a list"),
     "outer_array": (lambda x: DATA.fill(0.0) or np.sum(x), "written into by a compiled function"),
-    "unsupported": (lambda x: np.sum(np.linalg.eigvals(np.outer(x, x)).real), "eigvals"),
+    "unsupported": (lambda x: np.sum(np.roots(x).real), "roots"),
 }
 
 

@@ -94,7 +94,7 @@ def _pop(b: Bufferizer, op: ad.PopOp) -> None:
 
 def _is_passed(cache: SSAValue) -> bool:
     assert isinstance(cache.type, ad.CacheType)
-    return not isinstance(cache.type.element_type, TensorType | MemRefType)
+    return cache.type != ad.TAPE and not isinstance(cache.type.element_type, TensorType | MemRefType)
 
 
 _Indices = Sequence[SSAValue]
