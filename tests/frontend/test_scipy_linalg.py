@@ -146,9 +146,11 @@ def test_derivatives(case: str) -> None:
         step = 1e-6
         ends = (float(function(a + h * t, b + h * u)) for h in (step, -step))
         expected = pytest.approx((next(ends) - next(ends)) / (2 * step), rel=1e-5, abs=1e-5)
-        gradients = da.grad(function, argnums=(0, 1), level=level)(a, b)
-        assert sum(np.sum((g * x).real) for g, x in zip(gradients, (t, u), strict=True)) == expected
-        assert da.jvp(function, (a, b), (t, u), level=level)[1] == expected
+        if is_complex == (number % 2 == 0):
+            gradients = da.grad(function, argnums=(0, 1), level=level)(a, b)
+            assert sum(np.sum((g * x).real) for g, x in zip(gradients, (t, u), strict=True)) == expected
+        else:
+            assert da.jvp(function, (a, b), (t, u), level=level)[1] == expected
 
 
 @pytest.mark.parametrize(

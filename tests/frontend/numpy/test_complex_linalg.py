@@ -194,8 +194,7 @@ def test_second_derivatives(case: str) -> None:
     assert np.sum((da.hvp(function, (a,), (t,), level=level) * u).real) == expected
 
 
-@pytest.mark.parametrize("level", ["linalg", "loop"])
-def test_on_growing_blocks(level: str) -> None:
+def test_on_growing_blocks() -> None:
     """Extents that are known only at run time."""
 
     def function(a: Arrays) -> Any:
@@ -208,8 +207,8 @@ def test_on_growing_blocks(level: str) -> None:
     a, t = numbers(3, 3) + 4 * np.eye(3), numbers(3, 3)
     assert da.jit(function)(a) == pytest.approx(function(a))
     expected = pytest.approx(_difference(function, a, t), rel=1e-5)
-    assert np.sum((da.grad(function, level=level)(a) * t).real) == expected
-    assert da.jvp(function, (a,), (t,), level=level)[1] == expected
+    assert np.sum((da.grad(function, level="linalg")(a) * t).real) == expected
+    assert da.jvp(function, (a,), (t,), level="loop")[1] == expected
 
 
 @pytest.mark.parametrize("level", ["linalg", "loop"])
