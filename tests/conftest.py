@@ -7,7 +7,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--programs", type=int, default=200, help="how many random programs to check (default: 200)"
+        "--programs", type=int, default=100, help="how many random programs to check (default: 100)"
     )
     parser.addoption("--size", type=int, help="about how many statements a random program has")
     parser.addoption(
