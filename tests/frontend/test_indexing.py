@@ -17,6 +17,7 @@ CASES = [
     (lambda x: (x[0, ...], x[..., 0], x[None], x[:, None]), X),
     (lambda m: (m[1, ..., 2], m[..., None, 1]), M),
     (lambda m: (m[range(3), range(3)], m[[0, -1]], m[1, (0, 2)]), M),
+    (lambda x: (np.sum(x * np.arange(5)[::-1]), np.sum(x[1::2] * np.arange(5.0)[3::-2])), X),
     (lambda m: (m[::-1], m[:, ::-2], m[2:0:-1], m[-1:-3:-1], m[5:1], m[:, 3:1:-1]), M),
 ]
 
