@@ -25,6 +25,9 @@ from dialectad.dialects import blas
 from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 
+LONGEST = 16
+"""Factors that are looked at together: the time for that grows with their number to the third."""
+
 _Product = blas.GemmOp | blas.GemvOp
 
 
@@ -57,7 +60,7 @@ class _Chain:
     alpha: float = 1.0
 
     def take(self, op: _Product, is_transposed: bool) -> None:
-        """Append the factors of `op`, or of its transpose: (A B)' = B' A'."""
+        """Append the factors of `op`, or of its transpose: (A B)' = B' A'; beyond `LONGEST` each is whole."""
         self.alpha *= op.alpha.value.data
         if isinstance(op, blas.GemmOp):
             pair = [(op.lhs, op.trans_a is not None), (op.rhs, op.trans_b is not None)]
@@ -65,7 +68,7 @@ class _Chain:
             pair = [(op.lhs, op.trans is not None), (op.rhs, False)]
         for value, flag in reversed(pair) if is_transposed else pair:
             inner = value.owner
-            if isinstance(inner, _Product) and _is_factor(inner):
+            if isinstance(inner, _Product) and _is_factor(inner) and len(self.inner) < LONGEST - 2:
                 self.inner.append(inner)
                 self.take(inner, flag != is_transposed)
             else:
@@ -127,9 +130,8 @@ def _product(left: _Factor, right: _Factor, dest: SSAValue, alpha: float, beta: 
     return blas.GemmOp(left.value, right.value, dest, alpha=alpha, beta=beta, flags=flags)
 
 
-def _reorder(op: _Product) -> None:
-    chain = _Chain(op)
-    chain.take(op, False)
+def _reorder(chain: _Chain) -> None:
+    op = chain.op
     if not chain.inner or not chain.is_static():
         return
     cost, where = chain.splits()
@@ -166,5 +168,10 @@ class OrderProductsPass(ModulePass):
     name = "order-products"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for product in [o for o in op.walk() if isinstance(o, _Product) and not _is_factor(o)]:
-            _reorder(product)
+        taken: set[Operation] = set()
+        for product in reversed([o for o in op.walk() if isinstance(o, _Product)]):
+            if product not in taken:
+                chain = _Chain(product)
+                chain.take(product, False)
+                taken.update(chain.inner)
+                _reorder(chain)

@@ -63,6 +63,30 @@ def test_random_chains(extents, data):
     assert multiplications(compiled.lower(*matrices).module()) <= expected
 
 
+def test_long_chains_are_ordered_in_parts():
+    rng = np.random.default_rng(0)
+    matrices = [rng.standard_normal((3, 3)) / 2 for _ in range(40)]
+    vector = rng.standard_normal(3)
+
+    def from_the_left(matrices):
+        total = matrices[0]
+        for matrix in matrices[1:]:
+            total = total @ matrix
+        return total @ vector
+
+    compiled = da.jit(from_the_left)
+    np.testing.assert_allclose(compiled(matrices), from_the_left(matrices), rtol=1e-10)
+    assert multiplications(compiled.lower(matrices).module()) < 40 * 27 - 13 * 18
+
+    def power(a, x):
+        for _ in da.unroll(range(1500)):  # so deep that Python's stack wouldn't do
+            x = a @ x
+        return x
+
+    lowered = da.jit(power).lower(matrices[0], vector)
+    assert multiplications(lowered.module()) == 1500 * 9
+
+
 def test_what_is_not_a_number_stays_so():
     a, b, x = np.ones((3, 4)), np.ones((4, 5)), np.ones(5)
     a[0], b[1, 2], x[2], a[2, 1] = 0.0, np.inf, 0.0, 2.0
