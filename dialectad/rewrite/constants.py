@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
@@ -68,6 +70,12 @@ def uniform_float(value: SSAValue) -> float | None:
     """The float that a scalar, or every element of a tensor, is."""
     attr = uniform(value)
     return attr.value.data if isinstance(attr, FloatAttr) else None
+
+
+def is_positive_zero(value: SSAValue) -> bool:
+    """Whether a float scalar, or every element of a tensor, is 0.0, and not -0.0."""
+    number = uniform_float(value)
+    return number is not None and number == 0.0 and math.copysign(1.0, number) == 1.0
 
 
 def uniform_integer(value: SSAValue) -> int | None:

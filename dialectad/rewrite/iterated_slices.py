@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, scf, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, TensorType
 from xdsl.ir import SSAValue
 
 from dialectad.rewrite import constants, slices
@@ -25,9 +25,9 @@ class Trips:
     @staticmethod
     def of(loop: scf.ForOp) -> Trips | None:
         first, end, step = (constants.integer(v) for v in (loop.lb, loop.ub, loop.step))
-        return (
-            Trips(loop, first, end - first) if first is not None and end is not None and step == 1 else None
-        )
+        if first is None or end is None or step != 1 or loop.lb.type != IndexType():
+            return None
+        return Trips(loop, first, end - first)
 
     def is_outside(self, value: SSAValue) -> bool:
         """Whether `value` is there before the loop."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import isfinite, prod
 
 from xdsl.context import Context
@@ -34,6 +35,8 @@ from dialectad.rewrite.iterated_slices import Trips, affine
 
 SMALLEST = 64
 """Multiplications from which on it pays."""
+LARGEST = 100
+"""So many ops do more than that."""
 
 _PURE = (
     *(scf.ForOp, scf.YieldOp, tensor.ExtractOp, tensor.InsertOp, arith.ConstantOp),
@@ -61,8 +64,7 @@ class _Box:
     sizes: list[int] = field(default_factory=list)
 
     def is_whole(self) -> bool:
-        assert isinstance(self.tensor.type, TensorType)
-        return self.tensor.type.get_shape() == tuple(self.sizes)
+        return self.part_type() == self.tensor.type
 
     def part_type(self) -> TensorType:
         kept = [size for size, dim in zip(self.sizes, self.dims, strict=True) if dim >= 0]
@@ -88,7 +90,8 @@ class _Nest:
 
     def match(self, outer: scf.ForOp) -> tensor.InsertOp:
         """Fill this in from the loops; gives what stores an element."""
-        _require(all(isinstance(op, _PURE) for op in outer.walk()))
+        body = list(islice(outer.walk(), LARGEST))
+        _require(len(body) < LARGEST and all(isinstance(op, _PURE) for op in body))
         loop = outer
         while True:
             carried, value = self._enter(loop)
@@ -132,7 +135,7 @@ class _Nest:
                 _require(not self.adds and sign == 1.0)
                 self.adds = True
             else:
-                _require(constants.uniform_float(start) == 0.0)
+                _require(constants.is_positive_zero(start))
             self.scalar_loops += 1
             own, last = self._enter(inner)
             self._sum(last, store, own, 1.0)

@@ -71,7 +71,7 @@ def _raise_dot(op: Operation, lhs: SSAValue, rhs: SSAValue, alpha: float, out: S
         scaled = arith.MulfOp(total, factor.result)
         structure.insert_before(op, factor, scaled)
         total = scaled.result
-    if not _is_zero(out):
+    if not constants.is_positive_zero(out):
         start = tensor.ExtractOp(out, [], total.type)
         added = arith.AddfOp(start.result, total)
         structure.insert_before(op, start, added)
@@ -85,7 +85,7 @@ def _raise_dot(op: Operation, lhs: SSAValue, rhs: SSAValue, alpha: float, out: S
 
 def _destination(op: Operation, out: SSAValue) -> tuple[SSAValue, float]:
     """Where to write, and beta: zeros needn't be written before."""
-    if not _is_zero(out):
+    if not constants.is_positive_zero(out):
         return out, 1.0
     owner = out.owner
     if isinstance(owner, linalg.FillOp):
@@ -94,11 +94,6 @@ def _destination(op: Operation, out: SSAValue) -> tuple[SSAValue, float]:
     empty = tensor.EmptyOp(list(sizes), out.type)
     structure.insert_before(op, empty)
     return empty.tensor, 0.0
-
-
-def _is_zero(value: SSAValue) -> bool:
-    number = constants.uniform_float(value)
-    return number is not None and number == 0.0 and math.copysign(1.0, number) == 1.0
 
 
 def _untransposed(value: SSAValue, flag: bool) -> tuple[SSAValue, bool]:

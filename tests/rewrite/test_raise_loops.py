@@ -94,6 +94,14 @@ def transposed(a, b, c):
     return c
 
 
+def one_row(a, b, c):
+    a, c = a[:1].copy(), c[:1].copy()
+    for j in range(N):
+        for k in range(K):
+            c[0, j] += a[0, k] * b[k, j]
+    return c
+
+
 def with_a_vector(a, b, c):
     c = c.copy()
     for i in range(M):
@@ -114,7 +122,7 @@ def outer(a, b, c):
 
 RAISED = [
     *(rows_first, sum_outermost, in_a_scalar, from_what_was_there, subtracted_afterwards),
-    *(scaled, in_parts, transposed, outer),
+    *(scaled, in_parts, transposed, one_row, outer),
 ]
 
 
@@ -125,6 +133,18 @@ def overwritten(a, b, c):
         for k in range(K):
             for j in range(N):
                 c[i, j] = a[i, k] * b[k, j]
+    return c
+
+
+def from_minus_zero(a, b, c):
+    """A sum of products that are -0.0 is -0.0 then."""
+    c = c.copy()
+    for i in range(M):
+        for j in range(N):
+            total = -0.0
+            for k in range(K):
+                total += a[i, k] * b[k, j]
+            c[i, j] = total
     return c
 
 
@@ -165,7 +185,7 @@ def of_itself(a, b, c):
     return c
 
 
-STAYING = [overwritten, on_the_diagonal, triangular, squared_sum, of_itself, with_a_vector]
+STAYING = [overwritten, from_minus_zero, on_the_diagonal, triangular, squared_sum, of_itself, with_a_vector]
 
 
 def _args(dtype=np.float64):
