@@ -287,16 +287,21 @@ class GeqrfOp(DecompositionOp):
         return m + n, n
 
 
-@irdl_op_definition
-class PinvOp(MatrixOp):
-    """The pseudoinverse of `matrix`, which the destination holds already."""
+class HeldOp(MatrixOp):
+    """A result of `matrix` that the destination holds already."""
 
-    name = "lapack.pinv"
     matrix = operand_def(SHAPED)
     dest = operand_def(SHAPED)
 
     def __init__(self, matrix: SSAValue, dest: SSAValue, *, complex: bool = False):
         super().__init__([matrix, dest], flags(complex=complex))
+
+
+@irdl_op_definition
+class PinvOp(HeldOp):
+    """The pseudoinverse."""
+
+    name = "lapack.pinv"
 
     def verify_(self) -> None:
         super().verify_()
@@ -304,15 +309,10 @@ class PinvOp(MatrixOp):
 
 
 @irdl_op_definition
-class LuOp(MatrixOp):
-    """The LU factors of `matrix`, which the destination holds already."""
+class LuOp(HeldOp):
+    """The LU factors."""
 
     name = "lapack.lu"
-    matrix = operand_def(SHAPED)
-    dest = operand_def(SHAPED)
-
-    def __init__(self, matrix: SSAValue, dest: SSAValue, *, complex: bool = False):
-        super().__init__([matrix, dest], flags(complex=complex))
 
     def verify_(self) -> None:
         super().verify_()

@@ -83,7 +83,7 @@ def nanvar(
     correction: Any = NONE,
 ) -> Any:
     """numpy.nanvar: NaN where no degree of freedom is left"""
-    ddof = ddof if correction is NONE else correction
+    ddof = reductions.lost_degrees(ddof, correction)
     options: dict[str, Any] = {"keepdims": keepdims, "where": where, "mean": mean}
     if array(a).dtype.kind != "f":
         return reductions.var(a, axis, dtype, ddof, **options)

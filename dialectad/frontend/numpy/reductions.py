@@ -269,7 +269,7 @@ def _matching(like: SSAValue, value: SSAValue) -> SSAValue:
     return value if value.type == like.type else emit.splat(value, emit.shape(like))
 
 
-def _ddof(ddof: Any, correction: Any) -> Any:
+def lost_degrees(ddof: Any, correction: Any) -> Any:
     return ddof if correction is NONE or correction is None else correction
 
 
@@ -286,7 +286,7 @@ def var(
     correction: Any = NONE,
 ) -> Any:
     """numpy.var"""
-    value, shape, axes = _variance(a, axis, dtype, _ddof(ddof, correction), where, mean)
+    value, shape, axes = _variance(a, axis, dtype, lost_degrees(ddof, correction), where, mean)
     return finish(value, shape, axes, keepdims)
 
 
@@ -303,7 +303,7 @@ def std(
     correction: Any = NONE,
 ) -> Any:
     """numpy.std"""
-    value, shape, axes = _variance(a, axis, dtype, _ddof(ddof, correction), where, mean)
+    value, shape, axes = _variance(a, axis, dtype, lost_degrees(ddof, correction), where, mean)
     return finish(emit.op(math.SqrtOp(value)), shape, axes, keepdims)
 
 
