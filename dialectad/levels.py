@@ -44,7 +44,8 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         (None, "bufferize"),
         ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
         ("llvm", "number-buffers"),
-        (None, f"{_CACHES},plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (None, f"{_CACHES},convert-linalg-to-loops,fuse-loops,plan-memory"),
+        (None, "lower-blas,convert-linalg-to-loops,canonicalize,cse"),
         (None, _TUNE_LOOPS),
     ),
     "llvm": (

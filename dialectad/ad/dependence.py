@@ -200,6 +200,17 @@ def may_meet(
     return is_feasible([*system, *where, *(_renamed(e, inner) for e in where)])
 
 
+def may_cross(first: Access, second: Access, loops: tuple[scf.ForOp, scf.ForOp]) -> bool:
+    """Whether `second` touches in an iteration of `loops[1]` what `first` touches in a later one of `loops[0]`.
+
+    The loops count the same, and are in the same iterations of the loops around them.
+    """
+    around = _around(loops[0])
+    a, b = (loop.body.block.args[0] for loop in loops)
+    later: Linear = {a: 1, b: -1, ONE: -max(linear(loops[0].step).get(ONE, 1), 1)}
+    return is_feasible([*_system(first, second, around, len(around), None), later])
+
+
 def bounds_around(op: Operation) -> list[Linear]:
     """What holds (>= 0) of the indices of the loops around `op`."""
     return [bound for loop in _around(op) for bound in _bounds(loop)]

@@ -5,8 +5,9 @@
     scf.for %i { %0 = load %s[%i]; %1 = scf.for %j iter_args(%acc = %0) { ...; yield %r }; store %1, %s[%i] }
 
 Three things are chosen with the machine in mind (see `Nest`): dimensions that every operand walks through
-without a gap are collapsed to one; the loop with the most contiguous accesses goes innermost; and what a
-reduction accumulates stays in a register while the loops that it doesn't depend on run.
+without a gap are collapsed to one, unless that keeps loops from being fused (`loops/apart.py`); the loop with
+the most contiguous accesses goes innermost; and what a reduction accumulates stays in a register while the
+loops that it doesn't depend on run.
 
 What is differentiated at the level `llvm` copies by loops, too: of bytes LLVM forgets that they are floats.
 """
@@ -38,8 +39,9 @@ from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.llvm.memref import is_contiguous
 from dialectad.lower.llvm.requests import differentiated
+from dialectad.lower.loops.apart import Apart, Structure, axes_apart
 from dialectad.lower.loops.emit import PASS_NAME, Constants, Emitter, Site
-from dialectad.lower.loops.nest import Access, Nest, choose_order, collapse
+from dialectad.lower.loops.nest import Access, Nest, choose_order, collapse, fix_units
 
 
 def _extents(op: Operation, accesses: Sequence[Access], count: int, site: Site) -> list[int | SSAValue]:
@@ -65,7 +67,7 @@ def _extents(op: Operation, accesses: Sequence[Access], count: int, site: Site) 
     return extents
 
 
-def _structured(op: Operation, site: Site) -> None:
+def _structured(op: Operation) -> Structure:
     """Any linalg op that says its maps and iterators and has a body."""
     assert isinstance(op, LinalgStructuredOperation)
     if op.results:
@@ -75,45 +77,44 @@ def _structured(op: Operation, site: Site) -> None:
     maps = [attr.data for attr in op.get_indexing_maps()]
     accesses = [Access(value, map_.results) for value, map_ in zip(op.operands, maps, strict=True)]
     parallel = [iterator.data == IteratorType.PARALLEL for iterator in op.get_iterator_types()]
-    _nest(op, accesses, len(op.inputs), parallel, op.body.block, site)
+    return Structure(accesses, len(op.inputs), parallel, op.body.block)
 
 
-def _nest(
-    op: Operation,
-    accesses: list[Access],
-    inputs: int,
-    parallel: list[bool],
-    body: Block,
-    site: Site,
-) -> None:
-    extents = _extents(op, accesses, len(parallel), site)
-    nest = Nest(extents, parallel, accesses[:inputs], accesses[inputs:], body)
-    collapse(nest, site.builder)
+def _convert(op: Operation, structure: Structure, apart: Apart, site: Site) -> None:
+    """Replace one op by loops."""
+    inputs, accesses = structure.inputs, structure.accesses
+    extents = _extents(op, accesses, len(structure.parallel), site)
+    nest = Nest(extents, structure.parallel, accesses[:inputs], accesses[inputs:], structure.body)
+    collapse(nest, site.builder, lambda access, axis: (op.parent, access.value, axis) in apart)
+    fix_units(nest)
     nest.order = choose_order(nest)
     emitter = Emitter(nest, site, op)
     if (fill := site.fill) is not None:
         if _starts_in_register(nest, emitter.first_register):
             emitter.initial[0] = fill.inputs[0]
         else:
-            _convert(fill, site.constants)
+            _convert(fill, _structured(fill), apart, Site(Builder(InsertPoint.before(fill)), site.constants))
     emitter.emit()
     if emitter.initial:
         assert fill is not None
         _erase(fill)
+    _erase(op)
 
 
 def _starts_in_register(nest: Nest, first_register: int) -> bool:
     """Whether the nest reads each element of its only output once, before it writes it, and writes all."""
     (output,) = nest.outputs
+    assert isinstance(output.value.type, MemRefType)
     dims = [expr.position for expr in output.map if isinstance(expr, AffineDimExpr)]
+    longer = [size for size in output.value.type.get_shape() if size != 1]
     return (
-        len(dims) == len(output.map) == len(set(dims))
+        len(dims) == len(longer) == len(set(dims))
         and set(dims) == set(nest.order[:first_register])
         and all(nest.parallel[dim] for dim in dims)
     )
 
 
-def _copy(op: Operation, site: Site) -> None:
+def _copy(op: Operation) -> Structure:
     """memref.copy of arrays with gaps  ->  loops."""
     assert isinstance(op, memref.CopyOp)
     t = op.source.type
@@ -123,11 +124,10 @@ def _copy(op: Operation, site: Site) -> None:
     body = Block(arg_types=[t.element_type, t.element_type])
     body.add_op(linalg.YieldOp(body.args[0]))
     accesses = [Access(op.source, identity), Access(op.destination, identity)]
-    _nest(op, accesses, 1, [True] * rank, body, site)
-    body.erase(safe_erase=False)
+    return Structure(accesses, 1, [True] * rank, body)
 
 
-def _reduce(op: Operation, site: Site) -> None:
+def _reduce(op: Operation) -> Structure:
     """linalg.reduce ins(%x) outs(%s) dimensions = [1]  ->  the loops of the generic op that it is."""
     assert isinstance(op, linalg.ReduceOp)
     t = op.input.type
@@ -137,10 +137,10 @@ def _reduce(op: Operation, site: Site) -> None:
     identity = AffineMap.identity(rank).results
     kept = tuple(expr for axis, expr in enumerate(identity) if axis not in reduced)
     accesses = [Access(op.input, identity), Access(op.init, kept)]
-    _nest(op, accesses, 1, [axis not in reduced for axis in range(rank)], op.region.block, site)
+    return Structure(accesses, 1, [axis not in reduced for axis in range(rank)], op.region.block)
 
 
-def _broadcast(op: Operation, site: Site) -> None:
+def _broadcast(op: Operation) -> Structure:
     """linalg.broadcast ins(%x) outs(%y) dimensions = [0]  ->  the loops of the generic op that it is."""
     assert isinstance(op, linalg.BroadcastOp)
     t = op.init.type
@@ -150,10 +150,10 @@ def _broadcast(op: Operation, site: Site) -> None:
     identity = AffineMap.identity(rank).results
     kept = tuple(expr for axis, expr in enumerate(identity) if axis not in added)
     accesses = [Access(op.input, kept), Access(op.init, identity)]
-    _nest(op, accesses, 1, [True] * rank, op.hidden_region.block, site)
+    return Structure(accesses, 1, [True] * rank, op.hidden_region.block)
 
 
-_OTHERS: dict[type[Operation], Callable[[Operation, Site], None]] = {
+_OTHERS: dict[type[Operation], Callable[[Operation], Structure]] = {
     memref.CopyOp: _copy,
     linalg.ReduceOp: _reduce,
     linalg.BroadcastOp: _broadcast,
@@ -172,13 +172,6 @@ def _erase(op: Operation) -> None:
     op.erase(safe_erase=False)
 
 
-def _convert(op: Operation, constants: Constants, fill: linalg.FillOp | None = None) -> None:
-    """Replace one op by loops."""
-    site = Site(Builder(InsertPoint.before(op)), constants, fill)
-    _OTHERS.get(type(op), _structured)(op, site)
-    _erase(op)
-
-
 def _outputs(op: Operation) -> Sequence[SSAValue]:
     match op:
         case LinalgStructuredOperation():
@@ -195,7 +188,7 @@ def _reduction_after(fill: linalg.FillOp) -> Operation | None:
     linalg.fill %z, %s; linalg.generic outs(%s) { %s[i] in a register }  ->  the register starts as %z
     """
     op = fill.next_op
-    while isinstance(op, arith.ConstantOp | memref.SubviewOp | memref.CollapseShapeOp):
+    while isinstance(op, arith.ConstantOp | memref.AllocOp | memref.SubviewOp | memref.CollapseShapeOp):
         op = op.next_op
     if op is None or isinstance(op, linalg.FillOp):
         return None
@@ -212,12 +205,15 @@ def convert_function(op: func.FuncOp, *, copies: bool = False) -> None:
     if not todo:
         return
     constants = Constants(op.body.block)
+    structures = {inner: _OTHERS.get(type(inner), _structured)(inner) for inner in todo}
+    apart = axes_apart(structures)
     deferred: dict[Operation, linalg.FillOp] = {}
-    for inner in todo:
+    for inner, structure in structures.items():
         if isinstance(inner, linalg.FillOp) and (reduction := _reduction_after(inner)) is not None:
             deferred[reduction] = inner
         else:
-            _convert(inner, constants, deferred.get(inner))
+            site = Site(Builder(InsertPoint.before(inner)), constants, deferred.get(inner))
+            _convert(inner, structure, apart, site)
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def _is_same(fused: scf.ForOp, first_back: Operation) -> bool:
 def _may_meet(later: Touch, first: Touch, loop: scf.ForOp) -> bool:
     """Whether one iteration of `loop` touches what another one has touched before."""
     a, b = access(first.op), access(later.op)
-    return a is None or b is None or may_meet(a, b, loop)
+    return first.buffer is not later.buffer or a is None or b is None or may_meet(a, b, loop)
 
 
 def _is_shared(buffer: SSAValue, loop: scf.ForOp) -> bool:

@@ -6,7 +6,7 @@
     } {dialectad.parallel = "loop 0"}              ... %a[%k]
 
 The reverse sweep runs loops backwards. Where iterations are independent (`mark-parallel` has said so) and the
-loop carries nothing but sums, the order is free, and LLVM needn't turn each vector around.
+loop carries nothing but sums and the like, the order is free, and LLVM needn't turn each vector around.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.polyhedron import ONE
 from dialectad.lower.loops.accesses import constant, index_of, innermost_loops, touches
 from dialectad.lower.loops.numbers import Numbers
+from dialectad.lower.loops.sums import only_reduces
 from dialectad.lower.mark_parallel import PARALLEL
 
 
@@ -36,7 +36,7 @@ class RunForwardPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for loop in innermost_loops(op):
             wanted = PARALLEL in loop.attributes and constant(loop.step) == 1 and _runs_backwards(loop)
-            if wanted and all(map(_is_sum, loop.body.block.args[1:])):
+            if wanted and only_reduces(loop):
                 _turn(loop)
 
 
@@ -44,22 +44,6 @@ def _runs_backwards(loop: scf.ForOp) -> bool:
     """Whether no address grows from one iteration to the next, and some get less."""
     steps = [t.address.get(index_of(loop), 0) for t in touches(loop) or () if t.at is not None]
     return any(step < 0 for step in steps) and not any(step > 0 for step in steps)
-
-
-def _is_sum(carried: SSAValue) -> bool:
-    """Whether a carried value is only added to."""
-    block = carried.owner
-    value, last = carried, None
-    while value.has_one_use():
-        use = value.get_user_of_unique_use()
-        if isinstance(use, scf.YieldOp) and use.parent is block:
-            return use.operands[carried.index - 1] is value  # pyright: ignore[reportAttributeAccessIssue]
-        if use is last or use is None or use.parent is not block:
-            return False
-        if not (isinstance(use, arith.AddfOp) or (isinstance(use, arith.SubfOp) and use.lhs is value)):
-            return False
-        value, last = use.results[0], use
-    return False
 
 
 def _turn(loop: scf.ForOp) -> None:

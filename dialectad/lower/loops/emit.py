@@ -66,7 +66,9 @@ class Emitter:
         self.builder = site.builder
         self.constants = site.constants
         self.op = op
-        self.induction: dict[int, SSAValue] = {}
+        self.induction = {
+            dim: self.constants.get(0) for dim, extent in enumerate(nest.extents) if extent == 1
+        }
         self.loaded: dict[int, SSAValue] = {}
         self.initial: dict[int, SSAValue] = {}
         """Outputs whose content when the nest starts is one scalar."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
@@ -111,23 +112,27 @@ def _step(access: Access, dim: int) -> int | None:
     return total
 
 
-def collapse(nest: Nest, builder: Builder) -> None:
+def collapse(nest: Nest, builder: Builder, is_apart: Callable[[Access, int], bool]) -> None:
     """Merge neighbouring loops that every operand walks through without a gap.
+
+    `is_apart` says of an axis whether it is to be kept apart from the next.
 
     %a, %b : memref<3x4xf64> over (i, j), both at [i, j]  ->  memref<12xf64> over (k), at [k]
     """
-    if any(isinstance(op, linalg.IndexOp) for op in nest.body.walk()):
-        return
     dim = len(nest.extents) - 2
     while dim >= 0:
-        if _can_merge(nest, dim):
+        if can_merge(nest, dim) and not any(
+            (axis := axis_of(access, dim)) is not None and is_apart(access, axis) for access in nest.accesses
+        ):
             _merge(nest, dim, builder)
         dim -= 1
 
 
-def _can_merge(nest: Nest, dim: int) -> bool:
+def can_merge(nest: Nest, dim: int) -> bool:
     """Whether loops `dim` and `dim + 1` are one loop."""
     inner = nest.extents[dim + 1]
+    if any(isinstance(op, linalg.IndexOp) for op in nest.body.walk()):
+        return False
     if nest.parallel[dim] != nest.parallel[dim + 1]:
         return False
     if not isinstance(inner, int) or not isinstance(nest.extents[dim], int):
@@ -136,8 +141,8 @@ def _can_merge(nest: Nest, dim: int) -> bool:
         used = access.dims()
         if dim not in used and dim + 1 not in used:
             continue
-        axis = _axis_of(access, dim)
-        if axis is None or _axis_of(access, dim + 1) != axis + 1:
+        axis = axis_of(access, dim)
+        if axis is None or axis_of(access, dim + 1) != axis + 1:
             return False
         t = access.value.type
         assert isinstance(t, MemRefType)
@@ -149,7 +154,7 @@ def _can_merge(nest: Nest, dim: int) -> bool:
     return True
 
 
-def _axis_of(access: Access, dim: int) -> int | None:
+def axis_of(access: Access, dim: int) -> int | None:
     """The axis that is indexed by loop `dim` and nothing else; None when there is none or several uses."""
     found = None
     for axis, expr in enumerate(access.map):
@@ -168,7 +173,7 @@ def _merge(nest: Nest, dim: int, builder: Builder) -> None:
     del nest.parallel[dim + 1]
     merged: dict[tuple[SSAValue, int], SSAValue] = {}
     for access in nest.accesses:
-        axis = _axis_of(access, dim)
+        axis = axis_of(access, dim)
         exprs = list(access.map)
         if axis is not None:
             del exprs[axis + 1]
@@ -223,15 +228,24 @@ def _collapse_axes(value: SSAValue, axis: int, builder: Builder) -> SSAValue:
     return collapsed.result
 
 
+def fix_units(nest: Nest) -> None:
+    """Index with 0 what a loop of one iteration indexes: there will be no such loop."""
+    news = [
+        AffineExpr.constant(0) if extent == 1 else AffineExpr.dimension(dim)
+        for dim, extent in enumerate(nest.extents)
+    ]
+    for access in nest.accesses:
+        access.map = tuple(expr.replace_dims_and_symbols(news, []) for expr in access.map)
+
+
 def choose_order(nest: Nest) -> list[int]:
     """Put the loop with the cheapest accesses innermost; the others, and all reductions, keep their order.
 
-    Loops may be interchanged because parallel iterations are independent; the order among reductions decides
-    ties of a maximum and the like, so it stays.
+    Loops of one iteration are left out. Loops may be interchanged because parallel iterations are
+    independent; the order among reductions decides ties of a maximum and the like, so it stays.
     """
-    count = len(nest.extents)
-    default = list(range(count))
-    if count < 2:
+    default = [dim for dim, extent in enumerate(nest.extents) if extent != 1]
+    if len(default) < 2:
         return default
     last_reduction = max((d for d in default if not nest.parallel[d]), default=-1)
     candidates = [d for d in default if nest.parallel[d] or d == last_reduction]
@@ -242,8 +256,7 @@ def choose_order(nest: Nest) -> list[int]:
             for access in accesses:
                 step = _step(access, dim)
                 total += weight * (_FAR if step is None else min(abs(step), _FAR))
-        short = nest.extents[dim] == 1
-        return total + 100 * short, -dim
+        return total, -dim
 
     best = min(candidates, key=cost)
     return [d for d in default if d != best] + [best]

@@ -1,4 +1,4 @@
-"""Sums that a loop makes in memory: `%d[%i + 1] += %x - %y`."""
+"""Sums that a loop makes, in memory (`%d[%i + 1] += %x - %y`) or of what it carries."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ from dialectad.lower.loops.accesses import STORES, Touch, index_of, is_invariant
 
 _SLOW = {arith.DivfOp: 6, math.SqrtOp: 6, memref.LoadOp: 1, llvm.LoadOp: 1}
 _CALLS = frozenset(math.Math.operations) - {math.SqrtOp, math.AbsFOp, math.FmaOp, math.CopySignOp}
+_REDUCTIONS = frozenset(
+    (
+        *(arith.AddfOp, arith.MulfOp, arith.MaximumfOp, arith.MinimumfOp, arith.MaxnumfOp, arith.MinnumfOp),
+        *(arith.AddiOp, arith.MuliOp, arith.MaxSIOp, arith.MinSIOp, arith.MaxUIOp, arith.MinUIOp),
+        *(arith.AndIOp, arith.OrIOp, arith.XOrIOp),
+    )
+)
+"""Ops whose order doesn't matter, but for rounding."""
+
 _FLOATS = (arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.NegfOp, arith.SelectOp, arith.CmpfOp)
 
 
@@ -85,3 +94,23 @@ def weight(ops: Iterable[Operation]) -> int:
             else:
                 total += _SLOW.get(type(inner), isinstance(inner, _FLOATS))  # pyright: ignore
     return total
+
+
+def only_reduces(loop: scf.ForOp) -> bool:
+    """Whether all that a loop carries is sums, products, maxima and the like, and not looked at."""
+    return all(_is_reduced(arg, i) for i, arg in enumerate(loop.body.block.args[1:]))
+
+
+def _is_reduced(carried: SSAValue, position: int) -> bool:
+    block = carried.owner
+    value, kind = carried, None
+    while (use := value.get_user_of_unique_use()) is not None:
+        if use.parent is not block:
+            return False
+        if isinstance(use, scf.YieldOp):
+            return use.operands[position] is value
+        its = arith.AddfOp if isinstance(use, arith.SubfOp) and use.lhs is value else type(use)
+        if its not in _REDUCTIONS or kind not in (None, its):
+            return False
+        value, kind = use.results[0], its
+    return False

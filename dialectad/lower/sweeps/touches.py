@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xdsl.dialects import arith, cf, func, llvm, memref, scf
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.ad.memory import ALLOCATIONS, BULK, VIEWS, buffer_of, is_memory, is_origin, written_by
 from dialectad.dialects import ad, blas, lapack, order
@@ -90,6 +90,33 @@ def clash(some: Iterable[Touch], others: Iterable[Touch]) -> Iterator[tuple[Touc
     for touch in others:
         by_buffer.setdefault(touch.buffer, []).append(touch)
     for touch in some:
-        for other in by_buffer.get(touch.buffer, ()):
-            if touch.writes or other.writes:
-                yield touch, other
+        for buffer, group in by_buffer.items():
+            if not are_apart(buffer, touch.buffer):
+                yield from ((touch, other) for other in group if touch.writes or other.writes)
+
+
+def are_apart(a: SSAValue, b: SSAValue) -> bool:
+    """Whether two names of buffers mean different ones. What a loop or a branch hands on may be any."""
+    return a is not b and (_is_own(a) or _is_fresh(b, a)) and (_is_own(b) or _is_fresh(a, b))
+
+
+def _is_own(buffer: SSAValue) -> bool:
+    owner = buffer.owner
+    if isinstance(owner, Block):
+        return isinstance(owner.parent_op(), func.FuncOp)
+    return type(owner) in ALLOCATIONS or isinstance(owner, memref.GetGlobalOp | llvm.AddressOfOp | ad.CacheOp)
+
+
+def _is_fresh(buffer: SSAValue, name: SSAValue) -> bool:
+    """Whether a buffer was allocated when `name` had its meaning."""
+    owner, place = buffer.owner, name.owner
+    if not isinstance(owner, Operation) or type(owner) not in ALLOCATIONS:
+        return False
+    block = place if isinstance(place, Block) else place.parent
+    around = owner.parent
+    while around is not None and around is not block:
+        above = around.parent_op()
+        around = None if above is None else above.parent
+    if around is None:
+        return False
+    return isinstance(place, Block) or owner.parent is not block or place.is_before_in_block(owner)
