@@ -23,8 +23,8 @@ _OURS: dict[str, str] = {
     "dialectad.rewrite": "canonicalize cse dce inline hoist raise-loops raise-to-blas order-products"
     " batch-products fuse-elementwise convert-to-graph",
     "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches plan-memory lower-blas"
-    " convert-linalg-to-loops fuse-loops gather-adjoints split-loops convert-branches promote-scalars mark-parallel"
-    " run-forward convert-scf-to-cf convert-to-llvm",
+    " convert-linalg-to-loops fuse-loops gather-adjoints split-loops convert-branches promote-scalars"
+    " mark-parallel run-forward convert-scf-to-cf convert-to-llvm",
     "dialectad.lift": "optimize-llvm lift-cf-to-scf",
 }
 

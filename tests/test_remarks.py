@@ -31,8 +31,8 @@ ARGS = tuple(np.random.default_rng(n).standard_normal(s) for n, s in enumerate([
 SQUARES = np.random.default_rng(0).standard_normal((2, 6, 6))
 
 
-def _remarks(function, args, **options) -> list[Remark]:
-    return da.jit(function, **options).lower(*args).remarks()
+def _remarks(function, args, *, stage: str = "linalg") -> list[Remark]:
+    return da.jit(function).lower(*args).remarks(stage)
 
 
 def test_remarks_say_what_became_of_which_line():
@@ -53,6 +53,22 @@ def test_a_remark_has_its_place_in_the_source():
     assert raised.message == "3 loops are a gemm now (216 multiplications)"
     assert (ordered.pass_name, ordered.location.line) == ("order-products", first + 6)
     assert str(raised).startswith(f"raise-loops: {__file__}:{first + 5}:")
+
+
+def shares(x):
+    y = x.copy()
+    y[0] = 3.0
+    e = np.exp(y)
+    return e / np.sum(e), y
+
+
+def test_copies_and_fused_loops_are_told():
+    first = shares.__code__.co_firstlineno
+    copy, fused = _remarks(shares, [np.ones(7)], stage="loop")
+    assert (copy.pass_name, copy.location.line) == ("bufferize", first + 2)
+    assert copy.message.startswith("a copy of 56 bytes: the array written into")
+    assert (fused.pass_name, fused.location.line) == ("fuse-loops", first + 4)
+    assert fused.message == f"a loop runs along with that of line {first + 3}"
 
 
 @pytest.mark.parametrize("name", OPTIONAL)

@@ -201,9 +201,10 @@ def may_meet(
 
 
 def may_cross(first: Access, second: Access, loops: tuple[scf.ForOp, scf.ForOp]) -> bool:
-    """Whether `second` touches in an iteration of `loops[1]` what `first` touches in a later one of `loops[0]`.
+    """Whether `second`, in the one loop, touches what `first`, in the other, touches in a later iteration.
 
-    The loops count the same, and are in the same iterations of the loops around them.
+    `first` is in `loops[0]`, `second` in `loops[1]`. The loops count the same, and are in the same iterations
+    of the loops around them.
     """
     around = _around(loops[0])
     a, b = (loop.body.block.args[0] for loop in loops)

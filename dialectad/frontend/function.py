@@ -146,8 +146,14 @@ class Lowered:
         passes.run(context(), module, self.program.pipeline(self.level, stage))
         return module
 
-    def remarks(self) -> list[Remark]:
-        """Which products were found, moved and reordered, where in the source.
+    def remarks(self, stage: str = "linalg") -> list[Remark]:
+        """What passes did to the program, where in the source.
+
+        Parameters
+        ----------
+        stage : {"linalg", "loop"}
+            Until the end of which rung: which products were found, moved and reordered; and below, which
+            arrays had to be copied and why, and which loops run along with others.
 
         Examples
         --------
@@ -157,7 +163,7 @@ class Lowered:
         ['128 multiplications for 3 factors instead of 567']
         """
         with remarks.collected() as found:
-            self.module("linalg")
+            self.module(stage)
         return found
 
     def text(self, stage: str = "linalg") -> str:

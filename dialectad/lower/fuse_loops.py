@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from dialectad import locations
 from dialectad.ad.dependence import access, may_cross
 from dialectad.lower.counted import constant_of, constant_trips
 from dialectad.lower.llvm.requests import differentiated
@@ -34,6 +35,7 @@ from dialectad.lower.loops.private import shrink_temporaries
 from dialectad.lower.loops.sums import only_reduces
 from dialectad.lower.sweeps.together import move_behind, that_follow
 from dialectad.lower.sweeps.touches import Touch, clash, touches
+from dialectad.remarks import remark
 from dialectad.rewrite import cse, structure
 
 _NEAR = 6
@@ -111,6 +113,8 @@ def _fuse(
         return None
     if (following := that_follow(first, second)) is None:
         return None
+    where = locations.of(first)
+    remark("fuse-loops", second, f"a loop runs along with that of line {where.line if where else '?'}")
     fused = _merged(first, second)
     known[fused] = touches([fused])
     move_behind(following, fused)

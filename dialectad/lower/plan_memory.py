@@ -44,8 +44,8 @@ from xdsl.passes import ModulePass
 
 from dialectad.dialects import ad, blas
 from dialectad.lower.bufferization.sinks import reads_out
-from dialectad.lower.counted import constant_of, constant_trips
 from dialectad.lower.llvm.function import apart
+from dialectad.lower.loops.filled import ancestor_in, fills
 from dialectad.rewrite import call_graph
 
 ARENA = "dialectad.arena"
@@ -236,7 +236,7 @@ def _find_lifetime(group: Sequence[Allocation], positions: dict[Operation, tuple
         return
     touching.sort(key=lambda op: positions[op][0])
     block = _innermost_block(touching)
-    here = sorted({_ancestor_in(op, block) for op in touching}, key=lambda op: positions[op][0])
+    here = sorted({ancestor_in(op, block) for op in touching}, key=lambda op: positions[op][0])
     begin, end = positions[here[0]][0], positions[here[-1]][1]
     while (loop := _loop_around(block)) is not None:
         if all(_begins_anew(allocation, block, positions) for allocation in group):
@@ -266,12 +266,6 @@ def _blocks_around(op: Operation) -> list[Block]:
     return blocks
 
 
-def _ancestor_in(op: Operation, block: Block) -> Operation:
-    while op.parent is not block:
-        op = cast(Operation, op.parent_op())
-    return op
-
-
 def _loop_around(block: Block) -> Operation | None:
     above = block.parent_op()
     while above is not None and not isinstance(above, scf.ForOp | scf.WhileOp):
@@ -287,35 +281,8 @@ def _begins_anew(allocation: Allocation, block: Block, positions: dict[Operation
     first = min(users, key=lambda op: positions[op][0])
     if first.parent is block:
         return _overwrites(first, allocation.op.memref)
-    nest = _ancestor_in(first, block)
-    inside = [op for op in allocation.users if nest.is_ancestor(op)]
-    return isinstance(first, memref.StoreOp) and _fills(nest, first, inside)
-
-
-def _fills(nest: Operation, store: memref.StoreOp, users: Sequence[Operation]) -> bool:
-    """Whether loops store at each place of a buffer before they load from there, `store` being the first.
-
-    scf.for %i = 0 to 3 { scf.for %j = 0 to 4 { memref.store %x, %t[%i, %j]; ... memref.load %t[%i, %j] } }
-    """
-    if not _is_whole(store.memref) or any(
-        not isinstance(op, memref.LoadOp | memref.StoreOp)
-        or op.memref is not store.memref
-        or list(op.indices) != list(store.indices)
-        for op in users
-    ):
-        return False
-    counted = dict(zip(store.indices, cast(MemRefType[Any], store.memref.type).get_shape(), strict=True))
-    loop = store.parent_op()
-    while isinstance(loop, scf.ForOp):
-        index = loop.body.block.args[0]
-        if index in counted and (constant_of(loop.lb), constant_of(loop.step)) != (0, 1):
-            return False
-        if (constant_trips(loop) or 0) != counted.pop(index, constant_trips(loop) or 1):
-            return False
-        if loop is nest:
-            return not any(constant_of(i) != 0 or size != 1 for i, size in counted.items())
-        loop = loop.parent_op()
-    return False
+    inside = [op for op in allocation.users if ancestor_in(first, block).is_ancestor(op)]
+    return isinstance(first, memref.StoreOp) and _is_whole(first.memref) and fills(first, inside, block)
 
 
 def _overwrites(op: Operation, buffer: SSAValue) -> bool:

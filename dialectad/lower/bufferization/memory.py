@@ -37,6 +37,7 @@ from dialectad.lower.bufferization.places import (
     Splat,
     kept_axes,
 )
+from dialectad.remarks import remark
 
 INDEX = IndexType()
 _ALIGNMENT = IntegerAttr(64, i64)
@@ -231,6 +232,8 @@ class Memory:
 
     def copy(self, source: Place, target: Place, reason: str) -> None:
         self.report.copies.append(Copy(reason, target.type, locations.of(self.at)))
+        size = size_of(target)
+        remark("bufferize", self.at, f"a copy{'' if size is None else f' of {size:,} bytes'}: {reason}")
         a, b = self.memref(source), self.memref(target)
         self.emit(memref.CopyOp.create(operands=[a, b]))
 

@@ -8,8 +8,8 @@
       ... %t[%j] ...
     }
 
-The memory is new each time that the loop begins, so an iteration finds nothing there but what it has written
-itself. What nobody reads isn't written.
+The memory is new each time that the loop begins, or else written before it is read (`filled.py`), so an
+iteration finds nothing there but what it has written itself. What nobody reads isn't written.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any, cast
 
 from xdsl.dialects import func, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, NoneAttr
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.memory import VIEWS
+from dialectad.lower.loops.filled import ancestor_in, fills
 from dialectad.rewrite import structure
 
 
@@ -62,14 +63,10 @@ def _shrink(allocation: memref.AllocOp) -> None:
         frees = [op for op in users if isinstance(op, memref.DeallocOp)]
         if len(accesses) + len(frees) < len(users) or any(_is_stored(op, allocation) for op in accesses):
             return
-        loop = _loop_around(accesses, allocation)
-        if loop is None or not isinstance(_type(allocation).layout, NoneAttr):
+        found = None if not isinstance(_type(allocation).layout, NoneAttr) else _own(accesses, allocation)
+        if found is None:
             return
-        index = loop.body.block.args[0]
-        axes = range(len(_type(allocation).get_shape()))
-        axis = next((a for a in axes if all(op.indices[a] is index for op in accesses)), None)
-        if axis is None:
-            return
+        loop, axis = found
         for op in frees:
             structure.erase(op)
         allocation = _without(allocation, axis, accesses, loop)
@@ -79,20 +76,25 @@ def _is_stored(op: Operation, allocation: memref.AllocOp) -> bool:
     return isinstance(op, memref.StoreOp) and op.value is allocation.memref
 
 
-def _loop_around(
+def _own(
     accesses: list[memref.LoadOp | memref.StoreOp], allocation: memref.AllocOp
-) -> scf.ForOp | None:
-    """The loop beside the allocation that all accesses are in."""
-    found = {_ancestor(op, allocation.parent) for op in accesses}
-    loop = found.pop()
-    return loop if not found and isinstance(loop, scf.ForOp) else None
-
-
-def _ancestor(op: Operation, block: Block | None) -> Operation | None:
-    above: Operation | None = op
-    while above is not None and above.parent is not block:
-        above = above.parent_op()
-    return above
+) -> tuple[scf.ForOp, int] | None:
+    """A loop, and an axis along which each of its iterations has a place of its own in the memory."""
+    block = allocation.parent
+    assert block is not None
+    axes = range(len(_type(allocation).get_shape()))
+    while True:
+        loop, *others = {ancestor_in(op, block) for op in accesses}
+        if others or not isinstance(loop, scf.ForOp):
+            return None
+        block = loop.body.block
+        index = block.args[0]
+        for axis in axes:
+            if all(op.indices[axis] is index for op in accesses):
+                return loop, axis
+        first = next(op for op in block.walk() if op in accesses)
+        if not isinstance(first, memref.StoreOp) or not fills(first, accesses, block):
+            return None
 
 
 def _without(
