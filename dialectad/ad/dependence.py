@@ -206,10 +206,50 @@ def may_cross(first: Access, second: Access, loops: tuple[scf.ForOp, scf.ForOp])
     `first` is in `loops[0]`, `second` in `loops[1]`. The loops count the same, and are in the same iterations
     of the loops around them.
     """
+    if (known := _cross_by_distance(first, second, loops)) is not None:
+        return known
     around = _around(loops[0])
     a, b = (loop.body.block.args[0] for loop in loops)
     later: Linear = {a: 1, b: -1, ONE: -max(linear(loops[0].step).get(ONE, 1), 1)}
     return is_feasible([*_system(first, second, around, len(around), None), later])
+
+
+def _cross_by_distance(first: Access, second: Access, loops: tuple[scf.ForOp, scf.ForOp]) -> bool | None:
+    """The answer where both advance equally and what else they depend on is bounded: rows, as a rule."""
+    a, b = (loop.body.block.args[0] for loop in loops)
+    advance = first.start.get(a, 0)
+    if second.start.get(b, 0) != advance:
+        return None
+    rest = plus({v: c for v, c in second.start.items() if v is not b}, first.start, -1)
+    low = high = rest.get(ONE, 0)
+    for variable, coefficient in rest.items():
+        if variable is ONE or variable is a:
+            continue
+        if (ends := _ends(variable)) is None:
+            return None
+        low += min(coefficient * end for end in ends)
+        high += max(coefficient * end for end in ends)
+    low, high = low - (first.width - 1), high + (second.width - 1)
+    if not advance:
+        return low <= 0 <= high
+    nearest = advance * max(linear(loops[0].step).get(ONE, 1), 1)
+    if (high < nearest) if advance > 0 else (low > nearest):
+        return False
+    return None
+
+
+def _ends(variable: object) -> tuple[int, int] | None:
+    """The first and the last number of a loop's index, if they are constants."""
+    if not isinstance(variable, SSAValue) or not isinstance(body := variable.owner, Block):
+        return None
+    loop = body.parent_op()
+    if not isinstance(loop, scf.ForOp) or variable is not body.args[0]:
+        return None
+    bounds = [linear(bound) for bound in (loop.lb, loop.ub)]
+    if any(not set(bound) <= {ONE} for bound in bounds):
+        return None
+    first, last = (bound.get(ONE, 0) for bound in bounds)
+    return first, max(first, last - 1)
 
 
 def bounds_around(op: Operation) -> list[Linear]:

@@ -16,7 +16,7 @@ independent of its own iterations, and of the other's but the same one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import func, scf
@@ -26,6 +26,7 @@ from xdsl.passes import ModulePass
 
 from dialectad import locations
 from dialectad.ad.dependence import access, may_cross
+from dialectad.ad.memory import is_memory
 from dialectad.lower.counted import constant_of, constant_trips
 from dialectad.lower.llvm.requests import differentiated
 from dialectad.lower.loops.accesses import Meetings, conflicts
@@ -34,7 +35,7 @@ from dialectad.lower.loops.forward import forward_stores
 from dialectad.lower.loops.private import shrink_temporaries
 from dialectad.lower.loops.sums import only_reduces
 from dialectad.lower.sweeps.together import move_behind, that_follow
-from dialectad.lower.sweeps.touches import Touch, clash, touches
+from dialectad.lower.sweeps.touches import Touch, clash, touches_of
 from dialectad.remarks import remark
 from dialectad.rewrite import cse, structure
 
@@ -71,11 +72,33 @@ class FuseLoopsPass(ModulePass):
                 shrink_temporaries(function)
 
 
+@dataclass
+class _Known:
+    """What was found out about ops of a block; what loops are fused to is a new op."""
+
+    touches: dict[Operation, list[Touch] | None] = field(default_factory=dict)
+    independent: dict[scf.ForOp, bool] = field(default_factory=dict)
+
+    def touches_of(self, op: Operation) -> list[Touch] | None:
+        if op not in self.touches:
+            self.touches[op] = touches_of(op)
+        return self.touches[op]
+
+    def is_independent(self, loop: scf.ForOp) -> bool:
+        """Whether iterations don't depend on each other, but for what is summed up."""
+        if loop not in self.independent:
+            found = accesses_of(loop)
+            self.independent[loop] = (
+                found is not None and not conflicts(found, Meetings(loop)) and only_reduces(loop)
+            )
+        return self.independent[loop]
+
+
 def _fuse_in(block: Block) -> bool:
     """Fuse loops of a block, then those in what has become of them; gives whether any were."""
     found = False
     near: list[scf.ForOp] = []
-    known: dict[scf.ForOp, list[Touch] | None] = {}
+    known = _Known()
     for op in list(block.ops):
         if not isinstance(op, scf.ForOp):
             continue
@@ -93,30 +116,25 @@ def _fuse_in(block: Block) -> bool:
     return found
 
 
-def _fuse(
-    first: scf.ForOp, second: scf.ForOp, known: dict[scf.ForOp, list[Touch] | None]
-) -> scf.ForOp | None:
+def _fuse(first: scf.ForOp, second: scf.ForOp, known: _Known) -> scf.ForOp | None:
     """One loop instead of two, where that is the same and worth it."""
     if not _count_alike(first, second) or first.attributes != second.attributes:
         return None
-    for loop in (first, second):
-        if loop not in known:
-            known[loop] = touches([loop])
-    there, here = known[first], known[second]
+    there, here = known.touches_of(first), known.touches_of(second)
     if there is None or here is None or max(len(there), len(here)) > _MOST_TOUCHES:
         return None
     if not ({t.buffer for t in there} & {t.buffer for t in here}) or not _is_near(first, second):
         return None
-    if any(_cross(a, b, (first, second)) for a, b in clash(there, here)):
+    loops = first, second
+    if any(_cross(a, b, loops) for a, b in clash(there, here)) or not _stays_simple(loops, known):
         return None
-    if not _stays_simple(first, second, there, here):
-        return None
-    if (following := that_follow(first, second)) is None:
+    if (following := that_follow(first, second, known.touches_of)) is None:
         return None
     where = locations.of(first)
     remark("fuse-loops", second, f"a loop runs along with that of line {where.line if where else '?'}")
     fused = _merged(first, second)
-    known[fused] = touches([fused])
+    if not any(is_memory(carried) for carried in fused.iter_args):
+        known.touches[fused] = [*there, *here]
     move_behind(following, fused)
     return fused
 
@@ -153,15 +171,16 @@ def _cross(a: Touch, b: Touch, loops: tuple[scf.ForOp, scf.ForOp]) -> bool:
 # Whether LLVM can make as much of it
 
 
-def _stays_simple(first: scf.ForOp, second: scf.ForOp, there: list[Touch], here: list[Touch]) -> bool:
+def _stays_simple(loops: tuple[scf.ForOp, scf.ForOp], known: _Known) -> bool:
     """Whether the loops aren't innermost ones, or vectorise together as they do alone."""
-    nested = [loop for loop in (first, second) if _loops_in(loop)]
+    nested = [loop for loop in loops if _loops_in(loop)]
     if nested:
         return len(nested) == 2 or _is_long(nested[0])
+    first, second = loops
+    there, here = known.touches_of(first) or [], known.touches_of(second) or []
     if _branches(first) != _branches(second) or len({t.buffer for t in (*there, *here)}) > _MOST_BUFFERS:
         return False
-    loops = first, second
-    return all(map(_is_independent, loops)) and not any(
+    return all(map(known.is_independent, loops)) and not any(
         _cross(b, a, (second, first)) for a, b in clash(there, here)
     )
 
@@ -178,11 +197,6 @@ def _is_long(loop: scf.ForOp) -> bool:
 
 def _branches(loop: scf.ForOp) -> bool:
     return any(isinstance(op, scf.IfOp) for op in loop.body.block.walk())
-
-
-def _is_independent(loop: scf.ForOp) -> bool:
-    found = accesses_of(loop)
-    return found is not None and not conflicts(found, Meetings(loop)) and only_reduces(loop)
 
 
 # The loops as one

@@ -7,29 +7,37 @@ What stands between them and follows from the first goes behind the second, if t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from xdsl.ir import Operation, SSAValue
 
-from dialectad.lower.sweeps.touches import clash, touches
+from dialectad.lower.sweeps.touches import Touch, clash, touches_of
 
 
-def that_follow(first: Operation, second: Operation) -> list[Operation] | None:
+def that_follow(
+    first: Operation,
+    second: Operation,
+    touches: Callable[[Operation], list[Touch] | None] = touches_of,
+) -> list[Operation] | None:
     """The ops between two of a block that have to come after the first, if they may come after the second."""
     moved: list[Operation] = []
+    behind: list[Touch] = []
     made: set[SSAValue] = set(first.results)
-    touched = touches([first])
+    if (its := touches(first)) is None:
+        return None
+    touched = list(its)
     op = first.next_op
     while op is not None and op is not second:
-        its = touches([op])
-        if touched is None or its is None:
+        if (its := touches(op)) is None:
             return None
         if _uses(op, made) or any(clash(its, touched)):
             moved.append(op)
             made |= set(op.results)
             touched += its
+            behind += its
         op = op.next_op
-    its = touches([second])
-    behind = touches(moved)
-    if its is None or behind is None or _uses(second, made) or any(clash(its, behind)):
+    its = touches(second)
+    if its is None or _uses(second, made) or any(clash(its, behind)):
         return None
     return moved
 

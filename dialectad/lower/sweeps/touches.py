@@ -63,6 +63,11 @@ def touches(ops: Iterable[Operation]) -> list[Touch] | None:
     return found
 
 
+def touches_of(op: Operation) -> list[Touch] | None:
+    """What one op, with all in its regions, touches."""
+    return touches([op])
+
+
 def _of(op: Operation) -> list[Touch] | None:
     kind = type(op)
     if isinstance(op, _STACK_OPS):
