@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import first_call, memory, pages, report
+from benchmarks.gradients import COMPILED_TORCH
 from benchmarks.measure import Timing
 from benchmarks.race import Options, chooser, race
 
@@ -26,16 +27,19 @@ PROBLEMS = (
         "cholesky",
         "matmul_loops",
         "gaussian_process",
+        "attention",
         "programs",
     ),
 )
-CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")
+CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c", "numba")
+SLOW_TO_START = (COMPILED_TORCH,)
+"""Contenders that are there for who asks for them: their compilers take minutes where loops are unrolled."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join([*PROBLEMS, "first_call"]))
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--contenders", nargs="+", choices=[*CONTENDERS, *SLOW_TO_START], default=list(CONTENDERS))
     parser.add_argument(
         "--levels", nargs="*", metavar="level", help="gradients at these levels too; without names, at all"
     )

@@ -22,6 +22,13 @@ def torch() -> ModuleType:
     return torch
 
 
+def numba() -> ModuleType:
+    """Numba, which uses one thread unless asked for more."""
+    import numba
+
+    return numba
+
+
 def dialectad() -> ModuleType:
     """This project."""
     import dialectad

@@ -44,26 +44,34 @@ def table(title: str, timings: Mapping[str, Timing], failures: Mapping[str, str]
 
 
 def race_table(title: str, outcome: Outcome) -> Table:
-    """One line per contender: its time, also over our default's, over C's, and over its own primal's."""
+    """One line per contender: its time, also over our default's, over C's, and over its own primal's; and the
+    primal's time, and that over ours."""
     result = Table(title=title, title_justify="left", caption_justify="left")
     result.add_column("contender", no_wrap=True)
-    for heading in ("median", "spread", f"/ {OURS}", "/ C", "/ primal"):
+    for heading in ("median", "spread", f"/ {OURS}", "/ C", "/ primal", "primal", f"/ {OURS}"):
         result.add_column(heading, justify="right")
-    ours, c = outcome.timings.get(OURS), outcome.timings.get("c")
-    for name, timing in sorted(outcome.timings.items(), key=lambda item: item[1].median):
-        over = outcome.over_primal(name)
-        result.add_row(
-            name,
-            seconds(timing.median),
-            f"±{timing.spread:.0%}",
-            "-" if ours is None else f"{timing.median / ours.median:.2f}",
-            "-" if c is None else f"{timing.median / c.median:.2f}",
-            "-" if over is None else f"{over:.2f}",
-        )
+    for name in sorted(outcome.timings, key=lambda name: outcome.timings[name].median):
+        timing = outcome.timings[name]
+        over = [_over(timing, outcome.timings.get(other)) for other in (OURS, "c")]
+        over_primal = outcome.over_primal(name)
+        ratio = "-" if over_primal is None else f"{over_primal:.2f}"
+        shown = _primal(outcome, name) if name == family(name) else ("", "")
+        result.add_row(name, seconds(timing.median), f"±{timing.spread:.0%}", *over, ratio, *shown)
+    for name in outcome.primals.keys() - outcome.timings.keys():
+        result.add_row(name, *["-"] * 5, *_primal(outcome, name))
     refused = [f"[yellow]{name}: {escape(reason)}[/yellow]" for name, reason in outcome.refusals.items()]
     failed = [f"[red]{name}: {escape(reason)}[/red]" for name, reason in outcome.failures.items()]
     result.caption = "\n".join(refused + failed) or None
     return result
+
+
+def _primal(outcome: Outcome, name: str) -> tuple[str, str]:
+    timing = outcome.primals.get(name)
+    return "-" if timing is None else seconds(timing.median), _over(timing, outcome.primals.get(OURS))
+
+
+def _over(timing: Timing | None, other: Timing | None) -> str:
+    return "-" if timing is None or other is None else f"{timing.median / other.median:.2f}"
 
 
 def machine() -> dict[str, Any]:
