@@ -44,7 +44,7 @@ def norm(x, scale, shift):
 def loss(params, x, target):
     wq, wk, wv, wo, w1, w2, scale1, shift1, scale2, shift2 = params
     y = norm(x, scale1, shift1)
-    scores = (y @ wq) @ (y @ wk).T / np.sqrt(x.shape[1])
+    scores = (y @ wq) @ (y @ wk).T / x.shape[1] ** 0.5
     x = x + softmax(scores) @ (y @ wv) @ wo
     x = x + np.tanh(norm(x, scale2, shift2) @ w1) @ w2
     return np.mean((x - target) ** 2)
@@ -59,7 +59,7 @@ def loss_heads(params, x, target):
 
     y = norm(x, scale1, shift1)
     q, k, v = split(y @ wq), split(y @ wk), split(y @ wv)
-    scores = q @ k.transpose(0, 1, 3, 2) / np.sqrt(width // HEADS)
+    scores = q @ k.transpose(0, 1, 3, 2) / (width // HEADS) ** 0.5
     x = x + (softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(x.shape) @ wo
     x = x + np.tanh(norm(x, scale2, shift2) @ w1) @ w2
     return np.mean((x - target) ** 2)
