@@ -30,6 +30,12 @@ PROBLEMS = (
         "attention",
         "gru",
         "gaussian_mixture",
+        "bundle_adjustment",
+        "hand_tracking",
+        "logistic_regression",
+        "log_sum_exp",
+        "k_means",
+        "polynomial",
         "programs",
     ),
 )
