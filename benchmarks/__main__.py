@@ -56,7 +56,9 @@ SLOW_TO_START = (COMPILED_TORCH,)
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join([*PROBLEMS, "first_call"]))
-    parser.add_argument("--contenders", nargs="+", choices=[*CONTENDERS, *SLOW_TO_START], default=list(CONTENDERS))
+    parser.add_argument(
+        "--contenders", nargs="+", choices=[*CONTENDERS, *SLOW_TO_START], default=list(CONTENDERS)
+    )
     parser.add_argument(
         "--levels", nargs="*", metavar="level", help="gradients at these levels too; without names, at all"
     )

@@ -1,4 +1,4 @@
-"""A transformer's encoder block, for one sequence with one head, and for several sequences with several heads."""
+"""A transformer's encoder block: one sequence with one head, and several sequences with several heads."""
 
 from __future__ import annotations
 

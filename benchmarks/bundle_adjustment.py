@@ -1,7 +1,8 @@
-"""Bundle adjustment: how far points are from where cameras see them, and the blocks of that sparse Jacobian, 2 by 15 for
-each observation.
+"""Bundle adjustment: how far points are from where cameras see them, and the blocks of the sparse Jacobian
+of that, 2 by 15 for each observation.
 
-A camera is a rotation (axis times angle), a centre, a focal length, a principal point, and two numbers of radial distortion.
+A camera is a rotation (axis times angle), a centre, a focal length, a principal point, and two numbers of
+radial distortion.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ SIZE = (20, 1000, 5000)
 
 
 def arguments(size: tuple[int, int, int] = SIZE) -> tuple[np.ndarray, ...]:
-    """Cameras; points; weights, places in the image, and which camera sees which point, of each observation."""
+    """Cameras; points; of each observation, its weight, its place in the image, and who sees what."""
     cameras, points, seen = size
     rng = np.random.default_rng(0)
     made = rng.standard_normal((cameras, 11)) * ([0.3] * 6 + [1.0] + [0.1] * 4)
     made[0, :3] = 0.0
-    at = rng.standard_normal((points, 3)) + [0.0, 0.0, 8.0]
+    at = rng.standard_normal((points, 3))
+    at[:, 2] += 8.0
     views = np.stack([rng.integers(0, cameras, seen), rng.integers(0, points, seen)], axis=1)
     return made, at, rng.uniform(0.5, 1.5, seen), rng.standard_normal((seen, 2)), views
 
@@ -144,7 +146,9 @@ def _c(*, primal: bool = False) -> Call:
 def cases() -> Iterator[Case]:
     cameras, points, seen = SIZE
     contenders = {**by_level(_dialectad), "jax": _jax, "torch": _torch, "c": _c}
-    primals = {name: partial(setup, primal=True) for name, setup in (("jax", _jax), ("torch", _torch), ("c", _c))}
+    primals = {
+        name: partial(setup, primal=True) for name, setup in (("jax", _jax), ("torch", _torch), ("c", _c))
+    }
     primals["dialectad"] = _dialectad_primal
     name = f"Jacobian, {cameras} cameras, {points} points, {seen} observations"
     yield Case("bundle_adjustment", name, contenders, primals=primals)

@@ -1,12 +1,11 @@
-"""Conjugate gradients in a `while` to a tolerance, differentiated iteration by iteration. JAX's solver differentiates what it
-converges to, by another solution.
+"""Conjugate gradients in a `while` to a tolerance, differentiated iteration by iteration. JAX's solver
+differentiates what it converges to, by another solution.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,8 @@ def c(a: np.ndarray, b: np.ndarray, w: np.ndarray) -> Adjoint:
     library, n = build.library("conjugate_gradients", blas=True), len(b)
     outputs, work = [np.empty_like(a), np.empty_like(b)], np.empty(4 * ROWS * (n + 1) + 7 * n)
     primal = library.bind("conjugate_gradients_primal", a, b, w, n, 1e-9, work)
-    return Adjoint(primal, library.bind("conjugate_gradients_gradient", a, b, w, n, 1e-9, *outputs, work), outputs)
+    gradient = library.bind("conjugate_gradients_gradient", a, b, w, n, 1e-9, *outputs, work)
+    return Adjoint(primal, gradient, outputs)
 
 
 def _jax(jax):

@@ -20,7 +20,8 @@ def arguments(size: tuple[int, ...] = SIZE, dtype: str = "float32") -> tuple[Any
     n, side, k, first, second, classes = size
     rng = np.random.default_rng(0)
     left = ((side - k + 1) // 2 - k + 1) // 2
-    shapes = [(k, k, 1, first), (first,), (k, k, first, second), (second,), (left * left * second, classes), (classes,)]
+    shapes = [(k, k, 1, first), (first,), (k, k, first, second), (second,)]
+    shapes += [(left * left * second, classes), (classes,)]
     params = [(rng.standard_normal(s) / np.prod(s[:-1]) ** 0.5).astype(dtype) for s in shapes]
     labels = np.eye(classes, dtype=dtype)[rng.integers(0, classes, n)]
     return params, rng.standard_normal((n, side, side, 1)).astype(dtype), labels
@@ -89,5 +90,5 @@ PROBLEM = Problem("convolution_net", loss, (0,), None, _jax, _torch)
 
 def cases() -> Iterator[Case]:
     for dtype, rtol in (("float32", 2e-4), ("float64", 1e-9)):
-        n, side, *_ = SIZE
-        yield PROBLEM.case(f"{n} images, {side} by {side}, {dtype}", partial(arguments, SIZE, dtype), rtol=rtol)
+        name = f"{SIZE[0]} images, {SIZE[1]} by {SIZE[1]}, {dtype}"
+        yield PROBLEM.case(name, partial(arguments, SIZE, dtype), rtol=rtol)

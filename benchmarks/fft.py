@@ -1,5 +1,5 @@
-"""A power spectrum by the fast Fourier transform, radix 2, in place, as loops over scalars. JAX, PyTorch and NumPy call their
-transforms.
+"""A power spectrum by the fast Fourier transform, radix 2, in place, as loops over scalars. JAX, PyTorch and
+NumPy call their transforms.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def numpy(re, im, w) -> Any:
 
 
 def c(re: np.ndarray, im: np.ndarray, w: np.ndarray) -> Adjoint:
-    library, n, outputs, work = build.library("fft"), len(re), [np.empty_like(re), np.empty_like(im)], np.empty(3 * len(re))
+    library, n, work = build.library("fft"), len(re), np.empty(3 * len(re))
+    outputs = [np.empty_like(re), np.empty_like(im)]
     primal = library.bind("fft_primal", re, im, w, n, work)
     return Adjoint(primal, library.bind("fft_gradient", re, im, w, n, *outputs, work), outputs)
 

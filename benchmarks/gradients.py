@@ -1,8 +1,8 @@
 """Problems that ask for the value and the gradient of one function, and their contenders.
 
 What the compiler makes is a contender per level, `dialectad:<level>`, and `dialectad`, which chooses. `c` and
-`numpy` are adjoints written by hand. The value alone, which a gradient's time is compared with, has a contender
-by the name before the colon; `numba` has only that.
+`numpy` are adjoints written by hand. The value alone, which a gradient's time is compared with, has a
+contender by the name before the colon; `numba` has only that.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ def loss(x, rate):
 def c(x: float, rate: float) -> Adjoint:
     library, dx, drate, work = build.library("logistic_map"), np.empty(()), np.empty(()), np.empty(STEPS)
     primal = library.bind("logistic_map_primal", x, rate, STEPS)
-    return Adjoint(primal, library.bind("logistic_map_gradient", x, rate, STEPS, dx, drate, work), [dx, drate])
+    gradient = library.bind("logistic_map_gradient", x, rate, STEPS, dx, drate, work)
+    return Adjoint(primal, gradient, [dx, drate])
 
 
 def _jax(jax):

@@ -35,9 +35,10 @@ def numpy(w, x, y) -> Any:
 
 
 def c(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> Adjoint:
-    library, (n, d), dw, work = build.library("logistic_regression"), x.shape, np.empty_like(w), np.empty(len(y))
-    primal = library.bind("logistic_regression_primal", w, x, y, n, d, PENALTY, work)
-    return Adjoint(primal, library.bind("logistic_regression_gradient", w, x, y, n, d, PENALTY, dw, work), [dw])
+    library, args = build.library("logistic_regression"), (w, x, y, *x.shape, PENALTY)
+    dw, work = np.empty_like(w), np.empty(len(y))
+    primal = library.bind("logistic_regression_primal", *args, work)
+    return Adjoint(primal, library.bind("logistic_regression_gradient", *args, dw, work), [dw])
 
 
 def _jax(jax):

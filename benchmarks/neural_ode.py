@@ -1,5 +1,5 @@
-"""A neural ODE with steps that adapt to the error, in a `while`: the gradient by the network's weights, through the choice
-of steps, too.
+"""A neural ODE with steps that adapt to the error, in a `while`: the gradient by the network's weights, through
+the choice of steps, too.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def loss(params, y, target):
 
 
 def _jax(jax):
-    """A fixed number of steps, of which those after the end do nothing: JAX has no reverse mode for `while_loop`."""
+    """A fixed number of steps, those after the end do nothing: there is no reverse mode for `while_loop`."""
     jnp, lax = jax.numpy, jax.lax
 
     def rhs(params, y):

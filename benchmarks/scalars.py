@@ -61,7 +61,11 @@ def _array_haversine(xp):
     return haversine
 
 
-PROBLEM = Problem("scalars", rosenbrock, (0, 1), c, lambda _: rosenbrock, lambda _: rosenbrock, numpy, numba=True)
+def _itself(_):
+    return rosenbrock
+
+
+PROBLEM = Problem("scalars", rosenbrock, (0, 1), c, _itself, _itself, numpy, numba=True)
 PLACES = Problem(
     *("scalars", haversine, (0, 1, 2, 3), c_haversine),
     jax=lambda jax: _array_haversine(jax.numpy),

@@ -18,7 +18,8 @@ static void rotate(const double *r, const double *x, double *p, double (*dx)[3],
     for (int i = 0; i < 3; i++)
       p[i] = x[i] + turned[i];
     if (dx) {
-      double one[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, by[3][3] = {{0, x[2], -x[1]}, {-x[2], 0, x[0]}, {x[1], -x[0], 0}};
+      double one[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+      double by[3][3] = {{0, x[2], -x[1]}, {-x[2], 0, x[0]}, {x[1], -x[0], 0}};
       memcpy(dx, one, sizeof one);
       memcpy(dr, by, sizeof by);
     }
@@ -37,7 +38,7 @@ static void rotate(const double *r, const double *x, double *p, double (*dx)[3],
   for (int i = 0; i < 3; i++)
     for (int j = 0; j < 3; j++)
       dx[i][j] = skew[i][j] + rest * v[i] * v[j] + (i == j ? c : 0);
-  /* by the angle; by the axis, dv: s (dv x x) + rest (along dv + (dv . x) v), where r v' takes its own part out */
+  /* by the angle, and by the axis, which turns without its own part */
   for (int j = 0; j < 3; j++) {
     double d[3], moved[3];
     for (int i = 0; i < 3; i++)
@@ -45,12 +46,13 @@ static void rotate(const double *r, const double *x, double *p, double (*dx)[3],
     cross(d, x, moved);
     double inner = dot(d, x);
     for (int i = 0; i < 3; i++)
-      dr[i][j] = v[j] * (-s * x[i] + c * turned[i] + s * along * v[i]) + s * moved[i] + rest * (along * d[i] + inner * v[i]);
+      dr[i][j] = v[j] * (-s * x[i] + c * turned[i] + s * along * v[i]) + s * moved[i] +
+                 rest * (along * d[i] + inner * v[i]);
   }
 }
 
-double bundle_adjustment_primal(const double *cameras, const double *points, const double *weights, const double *places,
-                                const long *views, long n, double *restrict out) {
+double bundle_adjustment_primal(const double *cameras, const double *points, const double *weights,
+                                const double *places, const long *views, long n, double *restrict out) {
   for (long o = 0; o < n; o++) {
     const double *camera = cameras + 11 * views[2 * o], *point = points + 3 * views[2 * o + 1];
     double x[3], p[3];

@@ -1,5 +1,5 @@
-/* Adjoint of benchmarks/conjugate_gradients.py, iteration by iteration. Directions, their images and residuals are kept, a
- * row for each iteration; the outer products that the matrix gets are one product at the end. */
+/* Adjoint of benchmarks/conjugate_gradients.py, iteration by iteration. Directions, their images and residuals are
+ * kept, a row for each iteration; the outer products that the matrix gets are one product at the end. */
 #include "adjoint.h"
 #include "blas.h"
 
@@ -25,10 +25,10 @@ static void add_transposed(const double *a, const double *x, long n, double *res
       out[j] += x[i] * a[i * n + j];
 }
 
-/* Rows of p, q = A p and r; rr and p.q of each iteration. `kept` is 0 where the same row is used again. Gives the number of
- * iterations, or -1. */
-static long solve(const double *a, const double *b, long n, double tolerance, double *x, double *p, double *q, double *r,
-                  double *rr, double *pq, int kept) {
+/* Rows of p, q = A p and r; rr and p.q of each iteration. `kept` is 0 where the same row is used again. Gives the
+ * number of iterations, or -1. */
+static long solve(const double *a, const double *b, long n, double tolerance, double *x, double *p, double *q,
+                  double *r, double *rr, double *pq, int kept) {
   memset(x, 0, n * sizeof(double));
   memcpy(r, b, n * sizeof(double));
   memcpy(p, b, n * sizeof(double));
@@ -67,10 +67,10 @@ double conjugate_gradients_primal(const double *a, const double *b, const double
 }
 
 /* work: 4 MOST n + 2 MOST + 4 n */
-double conjugate_gradients_gradient(const double *a, const double *b, const double *w, long n, double tolerance, double *da,
-                                    double *db, double *work) {
-  double *ps = work, *qs = ps + MOST * n, *rs = qs + MOST * n, *dqs = rs + MOST * n, *rr = dqs + MOST * n, *pq = rr + MOST;
-  double *x = pq + MOST, *dr = x + n, *dp = dr + n, *spare = dp + n;
+double conjugate_gradients_gradient(const double *a, const double *b, const double *w, long n, double tolerance,
+                                    double *da, double *db, double *work) {
+  double *ps = work, *qs = ps + MOST * n, *rs = qs + MOST * n, *dqs = rs + MOST * n, *rr = dqs + MOST * n;
+  double *pq = rr + MOST, *x = pq + MOST, *dr = x + n, *dp = dr + n, *spare = dp + n;
   long count = solve(a, b, n, tolerance, x, ps, qs, rs, rr, pq, 1);
   if (count < 0)
     return NAN;

@@ -1,4 +1,4 @@
-/* Adjoint of benchmarks/fft.py: the transform is linear, so its adjoint is the transform with the angles turned around. */
+/* Adjoint of benchmarks/fft.py: the transform is linear, and its adjoint is the one with the angles turned around. */
 #include "adjoint.h"
 
 static void twiddles(long n, double sign, double *c, double *s) {
@@ -59,7 +59,8 @@ double fft_primal(const double *re, const double *im, const double *w, long n, d
 }
 
 /* work: n */
-double fft_gradient(const double *re, const double *im, const double *w, long n, double *dre, double *dim, double *work) {
+double fft_gradient(const double *re, const double *im, const double *w, long n, double *dre, double *dim,
+                    double *work) {
   double *c = work, *s = c + n / 2;
   memcpy(dre, re, n * sizeof(double));
   memcpy(dim, im, n * sizeof(double));

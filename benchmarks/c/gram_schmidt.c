@@ -1,5 +1,5 @@
-/* Adjoint of benchmarks/gram_schmidt.py on columns that lie together: what was subtracted from a column is added again on
- * the way back, so no column is kept twice. */
+/* Adjoint of benchmarks/gram_schmidt.py on columns that lie together: what was subtracted from a column is added
+ * again on the way back, so no column is kept twice. */
 #include "adjoint.h"
 
 static double dot(const double *x, const double *y, long n) {
@@ -17,7 +17,8 @@ static void transpose(const double *a, long m, long n, double *restrict out) {
 }
 
 /* Rows of q are the orthogonal columns, rows of `left` what is left of the columns of a. */
-static void orthogonalise(const double *a, long m, long n, double *restrict q, double *restrict r, double *restrict left) {
+static void orthogonalise(const double *a, long m, long n, double *restrict q, double *restrict r,
+                          double *restrict left) {
   transpose(a, m, n, left);
   for (long k = 0; k < n; k++) {
     double *qk = q + k * m, norm = r[k * n + k] = sqrt(dot(left + k * m, left + k * m, m));

@@ -19,12 +19,13 @@ static void rotation(const double *a, double *r, double *s, double *c) {
 
 static void rotation_back(const double *s, const double *c, const double *d, double *da) {
   double yz = d[1] * c[2] + d[4] * s[2], xz = d[2] * c[2] + d[5] * s[2];
-  da[0] = c[0] * s[1] * yz - s[0] * s[1] * xz + s[0] * (d[1] * s[2] - d[4] * c[2]) + c[0] * (d[2] * s[2] - d[5] * c[2]) +
-          c[0] * c[1] * d[7] - s[0] * c[1] * d[8];
+  da[0] = c[0] * s[1] * yz - s[0] * s[1] * xz + s[0] * (d[1] * s[2] - d[4] * c[2]) +
+          c[0] * (d[2] * s[2] - d[5] * c[2]) + c[0] * c[1] * d[7] - s[0] * c[1] * d[8];
   da[1] = -s[1] * (c[2] * d[0] + s[2] * d[3]) + s[0] * c[1] * yz + c[0] * c[1] * xz - c[1] * d[6] - s[0] * s[1] * d[7] -
           c[0] * s[1] * d[8];
-  da[2] = c[1] * (c[2] * d[3] - s[2] * d[0]) + s[0] * s[1] * (c[2] * d[4] - s[2] * d[1]) - c[0] * (c[2] * d[1] + s[2] * d[4]) +
-          c[0] * s[1] * (c[2] * d[5] - s[2] * d[2]) + s[0] * (c[2] * d[2] + s[2] * d[5]);
+  da[2] = c[1] * (c[2] * d[3] - s[2] * d[0]) + s[0] * s[1] * (c[2] * d[4] - s[2] * d[1]) -
+          c[0] * (c[2] * d[1] + s[2] * d[4]) + c[0] * s[1] * (c[2] * d[5] - s[2] * d[2]) +
+          s[0] * (c[2] * d[2] + s[2] * d[5]);
 }
 
 /* out = a b, a' b or a b' */
@@ -64,8 +65,8 @@ static void chains(const double *angles, const double *offsets, const long *pare
 }
 
 /* With `d`, adds the cotangents of the bones. */
-static double skinned(const bone *all, const double *skin, const double *weights, const double *seen, long n, long bones,
-                      bone *d) {
+static double skinned(const bone *all, const double *skin, const double *weights, const double *seen, long n,
+                      long bones, bone *d) {
   double value = 0;
   for (long v = 0; v < n; v++, skin += 3, seen += 3, weights += bones) {
     double m[12] = {0}, away[12];

@@ -32,7 +32,7 @@ SIZES: dict[str, tuple[Any, ...]] = {
     "heat": (9,),
     "lorenz": (),
     "kepler": (6,),
-    "kepler_each": (6,),
+    "kepler.EACH": (6,),
     "small_calls": (40,),
     "lstm": ((3, 2, 4, 5),),
     "normalize": (6,),
@@ -41,8 +41,26 @@ SIZES: dict[str, tuple[Any, ...]] = {
     "cholesky": (6,),
     "matmul_loops": (5,),
     "gaussian_process": (5, 7),
+    "scalars": (),
+    "log_sum_exp": (5,),
+    "logistic_map": (),
 }
 """Problem -> arguments of its `arguments`."""
+MORE_SIZES: dict[str, tuple[Any, ...]] = {
+    "attention": ((5, 4),),
+    "attention.HEADED": ((2, 3, 8),),
+    "gaussian_mixture": ((6, 3, 2),),
+    "hand_tracking": (3,),
+    "logistic_regression": ((37, 4),),
+    "polynomial": ((300, 4),),
+    "determinant": (4,),
+    "lu": (5,),
+    "gram_schmidt": ((6, 4),),
+    "fft": (8,),
+    "conjugate_gradients": (5,),
+    "scalars.PLACES": (),
+}
+"""Those that take longer to compile: every level would be too much."""
 
 
 REFUSALS = {("kepler", "graph")}
@@ -52,15 +70,24 @@ REFUSALS = {("kepler", "graph")}
 @pytest.fixture(params=SIZES)
 def problem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Problem, Sequence[Any]]:
     """A problem with few steps, and small arguments."""
-    name: str = request.param
-    module = import_module(f"benchmarks.{name.removesuffix('_each')}")
+    return _small(request.param, monkeypatch)
+
+
+@pytest.fixture(params=[*SIZES, *MORE_SIZES])
+def any_problem(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Problem, Sequence[Any]]:
+    return _small(request.param, monkeypatch)
+
+
+def _small(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Problem, Sequence[Any]]:
+    file, _, which = name.partition(".")
+    module = import_module(f"benchmarks.{file}")
     if hasattr(module, "STEPS"):
         monkeypatch.setattr(module, "STEPS", 3)
-    if name == "normalize":
-        made = normalize.problem()
-    else:
-        made = module.EACH if name.endswith("_each") else module.PROBLEM
-    return made, module.arguments(*SIZES[name])
+    made = normalize.problem() if file == "normalize" else getattr(module, which or "PROBLEM")
+    arguments = module.places_arguments if which == "PLACES" else module.arguments
+    return made, arguments(*(SIZES | MORE_SIZES)[name])
 
 
 def _gradient_in_c(problem: Problem, args: Sequence[Any]) -> tuple[float, Sequence[np.ndarray]]:
@@ -73,10 +100,12 @@ def _gradient_in_c(problem: Problem, args: Sequence[Any]) -> tuple[float, Sequen
     return value, adjoint.outputs
 
 
-def test_adjoint_in_c(problem: tuple[Problem, Sequence[Any]]):
-    made, args = problem
+def test_adjoint_in_c(any_problem: tuple[Problem, Sequence[Any]]):
+    made, args = any_problem
     value, gradient = _gradient_in_c(made, args)
     assert value == pytest.approx(float(made.loss(*args)), rel=1e-12)
+    if made.numpy is not None:
+        assert distance(made.numpy(*args), (value, gradient)) < 1e-12
     wanted = tuple(args[n] for n in made.argnums)
 
     def along(moved: tuple[Any, ...]) -> Any:
@@ -87,12 +116,14 @@ def test_adjoint_in_c(problem: tuple[Problem, Sequence[Any]]):
         direction = random_direction(wanted, seed)
         if made.name == "floyd_warshall":  # the diagonal is at a kink: no path is shorter than none
             np.fill_diagonal(direction[0], 0.0)
+        elif made.name == "conjugate_gradients":  # where it isn't symmetric, more iterations are needed
+            direction = (direction[0] + direction[0].T, direction[1])
         expected = directional_difference(along, (wanted,), direction, 1e-6)
         assert inner(list(gradient), _flat(direction)) == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
 def _flat(tree: Any) -> list[Any]:
-    return [leaf for item in tree for leaf in _flat(item)] if isinstance(tree, tuple) else [tree]
+    return [leaf for item in tree for leaf in _flat(item)] if isinstance(tree, (tuple, list)) else [tree]
 
 
 @pytest.mark.parametrize("level", da.levels(), ids=lambda level: level.name)
@@ -116,6 +147,27 @@ def _agrees(problem: Problem, args: Sequence[Any], level: da.Level) -> None:
         assert refusal.value.location is not None
     else:
         assert distance(gradient(*args), _gradient_in_c(problem, args)) < 1e-11
+
+
+def test_blocks_of_jacobian(monkeypatch: pytest.MonkeyPatch):
+    module = import_module("benchmarks.bundle_adjustment")
+    monkeypatch.setattr(module, "SIZE", (2, 3, 4))
+    cameras, points, weights, places, views = module.arguments(module.SIZE)
+    value, blocks = module._c()()
+    assert distance(value, module.residuals(cameras, points, weights, places, views)) < 1e-13
+    assert distance(value, module._c(primal=True)()) == 0
+    jacobian = da.jacfwd(module.residual, (0, 1, 2))
+    for i, (camera, point) in enumerate(views):
+        expected = jacobian(cameras[camera], points[point], weights[i], places[i])
+        assert distance(tuple(block[i] for block in blocks), expected) < 1e-13
+
+
+def test_k_means(monkeypatch: pytest.MonkeyPatch):
+    module = import_module("benchmarks.k_means")
+    monkeypatch.setattr(module, "SIZE", (9, 3, 2))
+    expected = module._numpy()()
+    for made in (module._c()(), module._dialectad("auto")()):
+        assert distance(made, expected) < 1e-13
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
