@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.c import build
-from benchmarks.case import Call, Case
+from benchmarks.case import Call, Case, Setup
 from benchmarks.gradients import by_level
 
 SIZE = (20, 1000, 5000)
@@ -146,9 +146,8 @@ def _c(*, primal: bool = False) -> Call:
 def cases() -> Iterator[Case]:
     cameras, points, seen = SIZE
     contenders = {**by_level(_dialectad), "jax": _jax, "torch": _torch, "c": _c}
-    primals = {
-        name: partial(setup, primal=True) for name, setup in (("jax", _jax), ("torch", _torch), ("c", _c))
-    }
-    primals["dialectad"] = _dialectad_primal
+    with_primals = {"jax": _jax, "torch": _torch, "c": _c}
+    primals: dict[str, Setup] = {"dialectad": _dialectad_primal}
+    primals |= {name: partial(setup, primal=True) for name, setup in with_primals.items()}
     name = f"Jacobian, {cameras} cameras, {points} points, {seen} observations"
     yield Case("bundle_adjustment", name, contenders, primals=primals)

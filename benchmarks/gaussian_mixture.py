@@ -1,5 +1,5 @@
-"""The log-likelihood of a mixture of Gaussians, given by triangular factors of their inverse covariances: with a
-product of matrices for each component, and in loops over points and components.
+"""The log-likelihood of a mixture of Gaussians, given by triangular factors of their inverse covariances: with
+a product of matrices for each component, and in loops over points and components.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SIZE_LOOPS = (500, 5, 8)
 
 
 def arguments(size: tuple[int, int, int] = SIZE) -> tuple[np.ndarray, ...]:
-    """Logarithms of weights, means, factors and points. Of a factor, there are the logarithms of its diagonal, and
-    then what is below it, by columns."""
+    """Logarithms of weights, means, factors and points. Of a factor: the logarithms of its diagonal, and then
+    what is below it, by columns."""
     n, d, k = size
     rng = np.random.default_rng(0)
     icf = 0.3 * rng.standard_normal((k, d * (d + 1) // 2))

@@ -1,5 +1,5 @@
-"""Newton's step for k-means: the gradient of the cost by the centres, and the diagonal of its Hessian, which is
-the Hessian times ones.
+"""Newton's step for k-means: the gradient of the cost by the centres, and the diagonal of its Hessian,
+which is the Hessian times ones.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ def _jax_layers(jax):
 
     def loss(params, x, target):
         for p in params:
-            h, x = layer(p, x, jax.numpy.zeros_like(target))
-        return jax.numpy.mean((h - target) ** 2)
+            _, x = layer(p, x, jax.numpy.zeros_like(target))
+        return jax.numpy.mean((x[-1] - target) ** 2)
 
     return loss
 
@@ -144,9 +144,8 @@ def _torch(torch):
 def _torch_layers(torch):
     def loss(params, x, target):
         for p in params:
-            states = _torch_layer(torch, p, x, torch.zeros_like(target))
-            x = torch.stack(states)
-        return ((states[-1] - target) ** 2).mean()
+            x = torch.stack(_torch_layer(torch, p, x, torch.zeros_like(target)))
+        return ((x[-1] - target) ** 2).mean()
 
     return loss
 

@@ -1,5 +1,5 @@
-"""A neural ODE with steps that adapt to the error, in a `while`: the gradient by the network's weights, through
-the choice of steps, too.
+"""A neural ODE with steps that adapt to the error, in a `while`: the gradient by the network's weights,
+through the choice of steps, too.
 """
 
 from __future__ import annotations
