@@ -1,5 +1,5 @@
-"""The log-likelihood of a mixture of Gaussians, given by triangular factors of their inverse covariances: with
-a product of matrices for each component, and in loops over points and components.
+"""The log-likelihood of a mixture of Gaussians, by triangular factors of their inverse covariances: with a
+product of matrices for each component, and in loops over points and components.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Problem:
     numpy: Callable[..., Any] | None = None
     """The value and the gradient in NumPy by hand; the value alone is then `loss` itself."""
     numba: bool = False
-    """Whether Numba compiles `loss` as it is."""
+    """Whether Numba compiles `loss` and the functions that it calls, as they are."""
     levels: Mapping[str, Any] = field(default_factory=dict)
     """More contenders: labels, and the values of `level` that they mean."""
 
@@ -161,7 +161,7 @@ class _Setups:
         return lambda: self.problem.loss(*args)
 
     def numba_primal(self) -> Call:
-        compiled = peers.numba().njit(self.problem.loss)
+        compiled = peers.numba_compiled(self.problem.loss)
         args = self.arguments()
         return lambda: compiled(*args)
 

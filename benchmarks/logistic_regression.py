@@ -51,7 +51,7 @@ def _torch(torch):
     return lambda w, x, y: softplus(-y * (x @ w)).mean() + PENALTY * (w * w).sum()
 
 
-PROBLEM = Problem("logistic_regression", loss, (0,), c, _jax, _torch, numpy)
+PROBLEM = Problem("logistic_regression", loss, (0,), c, _jax, _torch, numpy, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any
 
 
@@ -22,11 +23,15 @@ def torch() -> ModuleType:
     return torch
 
 
-def numba() -> ModuleType:
-    """Numba, which uses one thread unless asked for more."""
+def numba_compiled(function: Any) -> Callable[..., Any]:
+    """A function compiled by Numba, and with it those of its module that it calls."""
     import numba
 
-    return numba
+    names = {**function.__globals__}
+    for name in function.__code__.co_names:
+        if isinstance(called := names.get(name), FunctionType):
+            names[name] = numba_compiled(called)
+    return numba.njit(FunctionType(function.__code__, names))
 
 
 def dialectad() -> ModuleType:

@@ -91,6 +91,7 @@ def _small(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Problem, Sequenc
 
 
 def _gradient_in_c(problem: Problem, args: Sequence[Any]) -> tuple[float, Sequence[np.ndarray]]:
+    assert problem.c is not None
     adjoint = problem.c(*args)
     value = adjoint.gradient()
     assert adjoint.primal() == pytest.approx(value, rel=1e-13)
