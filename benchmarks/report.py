@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +20,7 @@ from rich.table import Table
 from benchmarks.gradients import OURS, family
 from benchmarks.measure import Timing
 from benchmarks.memory import RESOLUTION
+from benchmarks.problems import GRADIENTS
 from benchmarks.race import Outcome
 
 
@@ -124,6 +127,72 @@ def race_entry(problem: str, name: str, outcome: Outcome) -> dict[str, Any]:
         "first_seconds": outcome.first,
         "refusals": outcome.refusals,
     }
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A contender over all problems that it can do. One with several cases counts once."""
+
+    problems: int
+    time: float | None
+    """The geometric mean of its time over ours."""
+    primal: float | None
+    """The same of the functions alone."""
+    over_primal: float | None
+    """The geometric mean of the gradient's time over the function's."""
+    first: float | None
+    """That of the time to the first result over ours."""
+
+
+def geometric_means(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mean]:
+    """Per contender, in order."""
+    races = [e for e in entries if e["problem"] in GRADIENTS and OURS in e.get("seconds", {})]
+    names = dict.fromkeys(name for race in races for name in (*race["seconds"], *race["primal_seconds"]))
+    return {
+        name: Mean(
+            problems=len(
+                {r["problem"] for r in races if name in r["seconds"] or name in r["primal_seconds"]}
+            ),
+            time=_mean((race["problem"], race["ratios"].get(name)) for race in races),
+            primal=_mean((race["problem"], _primal_ratio(race, name)) for race in races),
+            over_primal=_mean((race["problem"], race["over_primal"].get(name)) for race in races),
+            first=_mean((race["problem"], _first_ratio(race, name)) for race in races),
+        )
+        for name in names
+    }
+
+
+def _primal_ratio(race: Mapping[str, Any], name: str) -> float | None:
+    primals = race["primal_seconds"]
+    both = name in primals and OURS in primals
+    return primals[name]["median"] / primals[OURS]["median"] if both else None
+
+
+def _first_ratio(race: Mapping[str, Any], name: str) -> float | None:
+    first = race["first_seconds"]
+    return first[name] / first[OURS] if name in first and OURS in first else None
+
+
+def _mean(ratios: Iterable[tuple[str, float | None]]) -> float | None:
+    """Over problems, of the mean over each problem's cases."""
+    found: dict[str, list[float]] = {}
+    for problem, ratio in ratios:
+        if ratio is not None:
+            found.setdefault(problem, []).append(ratio)
+    of_problems = [statistics.geometric_mean(some) for some in found.values()]
+    return statistics.geometric_mean(of_problems) if of_problems else None
+
+
+def means_table(means: Mapping[str, Mean]) -> Table:
+    """One line per contender."""
+    result = Table(title="geometric means over the problems with gradients", title_justify="left")
+    result.add_column("contender", no_wrap=True)
+    for heading in ("problems", f"/ {OURS}", "/ primal", f"primal / {OURS}", f"first call / {OURS}"):
+        result.add_column(heading, justify="right")
+    for name, mean in means.items():
+        numbers = (mean.time, mean.over_primal, mean.primal, mean.first)
+        result.add_row(name, str(mean.problems), *("-" if n is None else f"{n:.2f}" for n in numbers))
+    return result
 
 
 def is_wrong(entry: Mapping[str, Any]) -> bool:
