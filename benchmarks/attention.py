@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.c import build
-from benchmarks.case import Case
+from benchmarks.case import Call, Case
 from benchmarks.gradients import Adjoint, Problem, joined, split_like
+from benchmarks.memory import MemoryCase
 
 SIZE = (256, 64)
 """Length and width of the sequence."""
@@ -139,3 +140,15 @@ def cases() -> Iterator[Case]:
         yield PROBLEM.case(name.format(*SIZE), partial(arguments, SIZE, dtype), rtol=rtol)
         name = f"{HEADS} heads, batch {{}}, length {{}}, width {{}}, {dtype}"
         yield HEADED.case(name.format(*SIZES), partial(arguments, SIZES, dtype), rtol=rtol)
+
+
+SMALL = (2, 3, 8)
+"""What warms a library up."""
+
+
+def ahead(contender: str, *size: int) -> Call:
+    return HEADED.ahead(contender, partial(arguments, size))
+
+
+def memory_cases() -> Iterator[MemoryCase]:
+    yield HEADED.memory_case("{} sequences of {}, width {}".format(*SIZES), *SIZES)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.case import Case
+from benchmarks.case import Call, Case
 from benchmarks.gradients import Problem
+from benchmarks.memory import MemoryCase
 
 SIZE = (32, 28, 5, 8, 16, 10)
 """Images, their height and width, that of the kernels, channels of both convolutions, classes."""
@@ -92,3 +93,15 @@ def cases() -> Iterator[Case]:
     for dtype, rtol in (("float32", 2e-4), ("float64", 1e-9)):
         name = f"{SIZE[0]} images, {SIZE[1]} by {SIZE[1]}, {dtype}"
         yield PROBLEM.case(name, partial(arguments, SIZE, dtype), rtol=rtol)
+
+
+SMALL = (2, 14, 3, 2, 2, 3)
+"""What warms a library up."""
+
+
+def ahead(contender: str, *size: int) -> Call:
+    return PROBLEM.ahead(contender, partial(arguments, size))
+
+
+def memory_cases() -> Iterator[MemoryCase]:
+    yield PROBLEM.memory_case(f"{SIZE[0]} images, {SIZE[1]} by {SIZE[1]}", *SIZE)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.c import build
-from benchmarks.case import Case
+from benchmarks.case import Call, Case
 from benchmarks.gradients import Adjoint, Problem
+from benchmarks.memory import MemoryCase
 from tests.programs.probability import gaussian_mixture, logsumexp
 
 SIZE = (1000, 20, 25)
@@ -20,7 +21,7 @@ SIZE = (1000, 20, 25)
 SIZE_LOOPS = (500, 5, 8)
 
 
-def arguments(size: tuple[int, int, int] = SIZE) -> tuple[np.ndarray, ...]:
+def arguments(size: tuple[int, ...] = SIZE) -> tuple[np.ndarray, ...]:
     """Logarithms of weights, means, factors and points. Of a factor: the logarithms of its diagonal, and then
     what is below it, by columns."""
     n, d, k = size
@@ -124,3 +125,15 @@ def cases() -> Iterator[Case]:
     yield PROBLEM.case(f"{n} points, {d} dimensions, {k} components", partial(arguments, SIZE))
     n, d, k = SIZE_LOOPS
     yield LOOPS.case(f"loops, {n} points, {d} dimensions, {k} components", partial(arguments, SIZE_LOOPS))
+
+
+SMALL = (6, 3, 2)
+"""What warms a library up."""
+
+
+def ahead(contender: str, *size: int) -> Call:
+    return PROBLEM.ahead(contender, partial(arguments, size))
+
+
+def memory_cases() -> Iterator[MemoryCase]:
+    yield PROBLEM.memory_case("{} points, {} dimensions, {} components".format(*SIZE), *SIZE)

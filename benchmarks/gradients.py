@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.case import Call, Case, Setup
+from benchmarks.memory import MemoryCase
 
 OURS = "dialectad"
 COMPILED_TORCH = "torch.compile"
@@ -95,6 +96,24 @@ class Problem:
             del contenders[left_out], primals[left_out]
         return Case(self.name, name, contenders, rtol, coordinates or {}, primals)
 
+    def ahead(self, contender: str, arguments: Callable[[], Sequence[Any]]) -> Call:
+        """Set up for measuring memory: what compiles has compiled, and nothing has run."""
+        made = _Setups(self, arguments)
+        setups = {
+            OURS: made.ours_ahead,
+            "jax": made.jax_ahead,
+            "torch": made.torch,
+            "numpy": made.numpy,
+            "c": made.c,
+        }
+        return setups[contender]()
+
+    def memory_case(self, name: str, *size: str | int) -> MemoryCase:
+        """How much memory the gradient needs; `size` is what the module's `ahead` takes besides."""
+        peers = {"jax": self.jax, "torch": self.torch, "numpy": self.numpy, "c": self.c}
+        contenders = [OURS, *(contender for contender, has in peers.items() if has is not None)]
+        return MemoryCase(self.name, name, size, contenders)
+
 
 @dataclass(frozen=True)
 class _Setups:
@@ -108,6 +127,12 @@ class _Setups:
         args = self.arguments()
         return lambda: gradient(*args)
 
+    def ours_ahead(self) -> Call:
+        gradient = peers.dialectad().value_and_grad(self.problem.loss, self.problem.argnums)
+        args = self.arguments()
+        peers.compile_ahead(gradient, *args)
+        return lambda: gradient(*args)
+
     def our_primal(self) -> Call:
         compiled = peers.dialectad().jit(self.problem.loss)
         args = self.arguments()
@@ -119,6 +144,14 @@ class _Setups:
         gradient = jax.jit(jax.value_and_grad(self.problem.jax(jax), self.problem.argnums))
         args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
         return lambda: jax.block_until_ready(gradient(*args))
+
+    def jax_ahead(self) -> Call:
+        jax = peers.jax()
+        assert self.problem.jax is not None
+        args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
+        gradient = jax.jit(jax.value_and_grad(self.problem.jax(jax), self.problem.argnums))
+        compiled = gradient.lower(*args).compile()
+        return lambda: jax.block_until_ready(compiled(*args))
 
     def jax_primal(self) -> Call:
         jax = peers.jax()

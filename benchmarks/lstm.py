@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from benchmarks.c import build
-from benchmarks.case import Case
+from benchmarks.case import Call, Case
 from benchmarks.gradients import Adjoint, Problem
+from benchmarks.memory import MemoryCase
 
 SIZE = (100, 16, 32, 64)
 """Steps, batch, inputs, hidden."""
@@ -17,7 +18,7 @@ LONG = (1024, 14, 256, 256)
 
 
 def arguments(
-    size: tuple[int, int, int, int] = SIZE,
+    size: tuple[int, ...] = SIZE,
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
     steps, batch, inputs, hidden = size
     rng = np.random.default_rng(0)
@@ -161,3 +162,15 @@ def cases() -> Iterator[Case]:
         steps, batch, inputs, hidden = LONG
         name = f"2 layers, {steps} steps, batch {batch}, {inputs} to {hidden}, {dtype}"
         yield LAYERS.case(name, partial(layers_arguments, LONG, dtype), rtol=rtol)
+
+
+SMALL = (3, 2, 4, 5)
+"""What warms a library up."""
+
+
+def ahead(contender: str, *size: int) -> Call:
+    return PROBLEM.ahead(contender, partial(arguments, size))
+
+
+def memory_cases() -> Iterator[MemoryCase]:
+    yield PROBLEM.memory_case("{} steps, batch {}, {} to {}".format(*SIZE), *SIZE)

@@ -46,7 +46,7 @@ def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) ->
     ]
     lines += [_time_row(e) for e in entries if "seconds" in e]
     lines += ["", *_means(report.geometric_means(entries))]
-    lines += ["", "### Memory", "", *_heading("peak", PEERS)]
+    lines += ["", "### Memory", "", *_heading("peak", COLUMNS)]
     lines += [_memory_row(e) for e in entries if "peak_bytes" in e]
     lines += ["", f"`<`: under {RESOLUTION / 2**20:.2g} MB, which is how exactly the kernel counts."]
     return "\n".join(lines) + "\n\n"
@@ -107,7 +107,7 @@ def _first(seconds: Mapping[str, float]) -> str:
 def _memory_row(entry: Mapping[str, Any]) -> str:
     peaks = entry["peak_bytes"]
     cells = [f"{entry['problem']}: {entry['case']}", report.megabytes(peaks[report.OURS])]
-    for peer in PEERS:
+    for peer in COLUMNS:
         cell = "" if peer not in peaks else report.megabytes(peaks[peer])
         cells.append(cell + (f" ({_ratio(entry, peer)})" if peer in entry["ratios"] else ""))
     return "| " + " | ".join(cells) + " |"

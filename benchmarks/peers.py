@@ -43,5 +43,5 @@ def dialectad() -> ModuleType:
 
 def compile_ahead(function: Any, *args: Any) -> None:
     """Compile a function of this project for these arguments without running it."""
-    signature, _ = function._signature(args, {})
-    function._specialize(signature)
+    signature, leaves = function._signature(args, {})
+    function._specialize(signature, leaves)

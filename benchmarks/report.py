@@ -150,9 +150,7 @@ def geometric_means(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mean]:
     names = dict.fromkeys(name for race in races for name in (*race["seconds"], *race["primal_seconds"]))
     return {
         name: Mean(
-            problems=len(
-                {r["problem"] for r in races if name in r["seconds"] or name in r["primal_seconds"]}
-            ),
+            problems=len({r["problem"] for r in races if name in r["seconds"] | r["primal_seconds"]}),
             time=_mean((race["problem"], race["ratios"].get(name)) for race in races),
             primal=_mean((race["problem"], _primal_ratio(race, name)) for race in races),
             over_primal=_mean((race["problem"], race["over_primal"].get(name)) for race in races),

@@ -150,6 +150,14 @@ def _agrees(problem: Problem, args: Sequence[Any], level: da.Level) -> None:
         assert distance(gradient(*args), _gradient_in_c(problem, args)) < 1e-11
 
 
+def test_ahead():
+    """What memory is measured of: compiled and not run, and the same as what is timed."""
+    module = import_module("benchmarks.gaussian_mixture")
+    results = [module.ahead(contender, *module.SMALL)() for contender in ("dialectad", "c", "numpy")]
+    assert distance(results[0], results[2]) < 1e-12
+    assert distance(results[1], results[2]) < 1e-12
+
+
 def test_blocks_of_jacobian(monkeypatch: pytest.MonkeyPatch):
     module = import_module("benchmarks.bundle_adjustment")
     monkeypatch.setattr(module, "SIZE", (2, 3, 4))
