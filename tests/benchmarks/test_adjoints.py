@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dialectad as da
-from benchmarks import normalize
+from benchmarks import convolution_net, gru, lstm, neural_ode, normalize
 from benchmarks.c import build
 from benchmarks.case import distance
 from benchmarks.gradients import Problem
@@ -107,20 +107,45 @@ def test_adjoint_in_c(any_problem: tuple[Problem, Sequence[Any]]):
     assert value == pytest.approx(float(made.loss(*args)), rel=1e-12)
     if made.numpy is not None:
         assert distance(made.numpy(*args), (value, gradient)) < 1e-12
-    wanted = tuple(args[n] for n in made.argnums)
-
-    def along(moved: tuple[Any, ...]) -> Any:
-        replaced = dict(zip(made.argnums, moved, strict=True))
-        return made.loss(*(replaced.get(n, arg) for n, arg in enumerate(args)))
-
     for seed in range(3):
-        direction = random_direction(wanted, seed)
+        direction = random_direction(_wanted(made, args), seed)
         if made.name == "floyd_warshall":  # the diagonal is at a kink: no path is shorter than none
             np.fill_diagonal(direction[0], 0.0)
         elif made.name == "conjugate_gradients":  # where it isn't symmetric, more iterations are needed
             direction = (direction[0] + direction[0].T, direction[1])
-        expected = directional_difference(along, (wanted,), direction, 1e-6)
+        expected = _difference(made, args, direction)
         assert inner(list(gradient), _flat(direction)) == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+def _wanted(problem: Problem, args: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(args[n] for n in problem.argnums)
+
+
+def _difference(problem: Problem, args: Sequence[Any], direction: Any) -> float:
+    def along(moved: tuple[Any, ...]) -> Any:
+        replaced = dict(zip(problem.argnums, moved, strict=True))
+        return problem.loss(*(replaced.get(n, arg) for n, arg in enumerate(args)))
+
+    return directional_difference(along, (_wanted(problem, args),), direction, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("problem", "args"),
+    [
+        (gru.PROBLEM, gru.arguments((3, 2, 2, 3))),
+        (lstm.LAYERS, lstm.layers_arguments((3, 2, 3, 3))),
+        (convolution_net.PROBLEM, convolution_net.arguments((2, 14, 3, 2, 2, 3), "float64")),
+        (neural_ode.PROBLEM, neural_ode.arguments((2, 2, 3))),
+    ],
+    ids=["gru", "lstm", "convolution_net", "neural_ode"],
+)
+def test_without_adjoint_in_c(problem: Problem, args: Sequence[Any]):
+    value, gradient = da.value_and_grad(problem.loss, problem.argnums)(*args)
+    assert value == pytest.approx(float(problem.loss(*args)), rel=1e-12)
+    direction = random_direction(_wanted(problem, args))
+    assert inner(gradient, direction) == pytest.approx(
+        _difference(problem, args, direction), rel=1e-6, abs=1e-8
+    )
 
 
 def _flat(tree: Any) -> list[Any]:

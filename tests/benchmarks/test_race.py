@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import astuple
 from importlib.util import find_spec
 from typing import Any
 
@@ -107,8 +108,8 @@ def test_geometric_means():
     entries = [entry("lstm", 1.0), entry("lstm", 4.0), entry("lorenz", 32.0, 8.0), entry("heat", None, 0.5)]
     means = report.geometric_means([*entries, entry("programs", 1e3)])
     assert means["dialectad"] == report.Mean(3, 1.0, 1.0, 2.0, 1.0)
-    assert means["jax"] == report.Mean(2, pytest.approx(4.0), None, None, pytest.approx(0.25))
-    assert means["numba"] == report.Mean(2, None, pytest.approx(2.0), None, None)
+    assert astuple(means["jax"]) == (2, pytest.approx(4.0), None, None, pytest.approx(0.25))
+    assert astuple(means["numba"]) == (2, None, pytest.approx(2.0), None, None)
     page = pages.results(entries, report.machine())
     assert "| function alone | 1.00× |  | 2.00× |" in page
     assert "| problems | 3 | 2 | 2 |" in page
