@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
@@ -11,31 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import first_call, memory, pages, report
+from benchmarks.gradients import COMPILED_TORCH
 from benchmarks.measure import Timing
+from benchmarks.problems import PROBLEMS
 from benchmarks.race import Options, chooser, race
 
-PROBLEMS = (
-    *("empty_call", "mlp_gradient", "lstm", "ode_gradient", "loop_access", "heat", "seidel", "lorenz"),
-    *(
-        "tape_overhead",
-        "kepler",
-        "small_calls",
-        "normalize",
-        "nbody",
-        "floyd_warshall",
-        "cholesky",
-        "matmul_loops",
-        "gaussian_process",
-        "programs",
-    ),
-)
-CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")
+CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c", "numba")
+SLOW_TO_START = (COMPILED_TORCH,)
+"""Contenders that are there for who asks for them: their compilers take minutes where loops are unrolled."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join([*PROBLEMS, "first_call"]))
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join(PROBLEMS))
+    parser.add_argument(
+        "--contenders", nargs="+", choices=[*CONTENDERS, *SLOW_TO_START], default=list(CONTENDERS)
+    )
     parser.add_argument(
         "--levels", nargs="*", metavar="level", help="gradients at these levels too; without names, at all"
     )
@@ -54,11 +46,11 @@ def main() -> int:
         "--again", type=Path, metavar="JSON", help="measure nothing: plots and page from an earlier run"
     )
     options = parser.parse_args()
-    if unknown := set(options.problems) - {*PROBLEMS, "first_call"}:
+    if unknown := set(options.problems) - set(PROBLEMS):
         parser.error(f"unknown problems: {', '.join(sorted(unknown))}")
     if options.write_docs and (options.problems or set(options.contenders) != set(CONTENDERS)):
         parser.error("--write-docs needs all problems and contenders")
-    chosen = options.problems or [*PROBLEMS, "first_call"]
+    chosen = options.problems or PROBLEMS
     if options.again is not None:
         run = json.loads(options.again.read_text(encoding="utf-8"))
         entries, machine = run["results"], run["machine"]
@@ -69,6 +61,8 @@ def main() -> int:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         report.write(options.output / f"{stamp}.json", entries, machine)
         report.show(f"written: {options.output / stamp}.json")
+    if means := report.geometric_means(entries):
+        report.show(report.means_table(means))
     for problem in chosen:
         _plot(problem, entries, options.output)
     if options.write_docs:
@@ -78,6 +72,7 @@ def main() -> int:
 
 
 def _problem(problem: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    os.environ["DIALECTAD_CACHE"] = "0"  # first results are those of a first compilation
     module = import_module(f"benchmarks.{problem}")
     entries: list[dict[str, Any]] = []
     chosen = chooser(options.contenders, options.levels)

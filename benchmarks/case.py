@@ -27,7 +27,8 @@ class Case:
     coordinates: Mapping[str, float] = field(default_factory=dict)
     """Where the case lies on the axes of the problem's plot."""
     primals: Mapping[str, Setup] = field(default_factory=dict)
-    """Of a gradient: contender -> how to set up the function that it is the gradient of."""
+    """Of a gradient: contender -> how to set up the function that it is the gradient of. Some have only
+    that."""
 
 
 def leaves(result: Any) -> list[np.ndarray]:

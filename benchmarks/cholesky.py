@@ -68,7 +68,7 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("cholesky", loss, (0, 1), c, _jax, _torch)
+PROBLEM = Problem("cholesky", loss, (0, 1), c, _jax, _torch, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -57,7 +57,8 @@ def measure(contenders: Sequence[str], rounds: int) -> tuple[dict[str, dict[str,
 
 def _fresh(contender: str, cache: str) -> list[float]:
     environment = os.environ | {"XDG_CACHE_HOME": cache}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in ("PYTHONDONTWRITEBYTECODE", "DIALECTAD_CACHE"):
+        environment.pop(name, None)
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.first_call", contender],
         capture_output=True,

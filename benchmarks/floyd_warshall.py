@@ -62,7 +62,7 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("floyd_warshall", loss, (0,), c, _jax, _torch)
+PROBLEM = Problem("floyd_warshall", loss, (0,), c, _jax, _torch, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -81,7 +81,7 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("gaussian_process", loss, (0, 1), c, _jax, _torch)
+PROBLEM = Problem("gaussian_process", loss, (0, 1), c, _jax, _torch, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -1,8 +1,8 @@
 """Problems that ask for the value and the gradient of one function, and their contenders.
 
-What the compiler makes is a contender per level, `dialectad:<level>`, and `dialectad`, which chooses. `c` is
-the adjoint written by hand. The value alone, which a gradient's time is compared with, has a contender by the
-name before the colon.
+What the compiler makes is a contender per level, `dialectad:<level>`, and `dialectad`, which chooses. `c` and
+`numpy` are adjoints written by hand. The value alone, which a gradient's time is compared with, has a
+contender by the name before the colon; `numba` has only that.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.case import Call, Case, Setup
+from benchmarks.memory import MemoryCase
 
 OURS = "dialectad"
+COMPILED_TORCH = "torch.compile"
 
 Loss = Callable[..., Any]
 """A function with one float as its result."""
@@ -52,12 +54,16 @@ class Problem:
     name: str
     loss: Loss
     argnums: tuple[int, ...]
-    c: Callable[..., Adjoint]
+    c: Callable[..., Adjoint] | None = None
     """The adjoint in C for these arguments."""
     jax: Callable[[ModuleType], Loss] | None = None
     """The function for a given `jax`, as one would write it for speed there."""
     torch: Callable[[ModuleType], Loss] | None = None
     """The function for a given `torch`."""
+    numpy: Callable[..., Any] | None = None
+    """The value and the gradient in NumPy by hand; the value alone is then `loss` itself."""
+    numba: bool = False
+    """Whether Numba compiles `loss` and the functions that it calls, as they are."""
     levels: Mapping[str, Any] = field(default_factory=dict)
     """More contenders: labels, and the values of `level` that they mean."""
 
@@ -67,6 +73,7 @@ class Problem:
         arguments: Callable[[], Sequence[Any]],
         *,
         without: Sequence[str] = (),
+        rtol: float = 1e-9,
         coordinates: Mapping[str, float] | None = None,
     ) -> Case:
         """The problem at one size."""
@@ -77,10 +84,35 @@ class Problem:
             contenders["jax"], primals["jax"] = made.jax, made.jax_primal
         if self.torch is not None:
             contenders["torch"], primals["torch"] = made.torch, made.torch_primal
-        contenders["c"], primals["c"] = made.c, made.c_primal
-        for left_out in without:
+            contenders[COMPILED_TORCH] = partial(made.torch, compiled=True)
+            primals[COMPILED_TORCH] = partial(made.torch_primal, compiled=True)
+        if self.numpy is not None:
+            contenders["numpy"], primals["numpy"] = made.numpy, made.numpy_primal
+        if self.c is not None:
+            contenders["c"], primals["c"] = made.c, made.c_primal
+        if self.numba:
+            primals["numba"] = made.numba_primal
+        for left_out in (*without, *([COMPILED_TORCH] if "torch" in without else ())):
             del contenders[left_out], primals[left_out]
-        return Case(self.name, name, contenders, coordinates=coordinates or {}, primals=primals)
+        return Case(self.name, name, contenders, rtol, coordinates or {}, primals)
+
+    def ahead(self, contender: str, arguments: Callable[[], Sequence[Any]]) -> Call:
+        """Set up for measuring memory: what compiles has compiled, and nothing has run."""
+        made = _Setups(self, arguments)
+        setups = {
+            OURS: made.ours_ahead,
+            "jax": made.jax_ahead,
+            "torch": made.torch,
+            "numpy": made.numpy,
+            "c": made.c,
+        }
+        return setups[contender]()
+
+    def memory_case(self, name: str, *size: str | int) -> MemoryCase:
+        """How much memory the gradient needs; `size` is what the module's `ahead` takes besides."""
+        peers = {"jax": self.jax, "torch": self.torch, "numpy": self.numpy, "c": self.c}
+        contenders = [OURS, *(contender for contender, has in peers.items() if has is not None)]
+        return MemoryCase(self.name, name, size, contenders)
 
 
 @dataclass(frozen=True)
@@ -95,6 +127,12 @@ class _Setups:
         args = self.arguments()
         return lambda: gradient(*args)
 
+    def ours_ahead(self) -> Call:
+        gradient = peers.dialectad().value_and_grad(self.problem.loss, self.problem.argnums)
+        args = self.arguments()
+        peers.compile_ahead(gradient, *args)
+        return lambda: gradient(*args)
+
     def our_primal(self) -> Call:
         compiled = peers.dialectad().jit(self.problem.loss)
         args = self.arguments()
@@ -107,6 +145,14 @@ class _Setups:
         args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
         return lambda: jax.block_until_ready(gradient(*args))
 
+    def jax_ahead(self) -> Call:
+        jax = peers.jax()
+        assert self.problem.jax is not None
+        args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
+        gradient = jax.jit(jax.value_and_grad(self.problem.jax(jax), self.problem.argnums))
+        compiled = gradient.lower(*args).compile()
+        return lambda: jax.block_until_ready(compiled(*args))
+
     def jax_primal(self) -> Call:
         jax = peers.jax()
         assert self.problem.jax is not None
@@ -114,10 +160,9 @@ class _Setups:
         args = jax.tree.map(jax.numpy.asarray, tuple(self.arguments()))
         return lambda: jax.block_until_ready(compiled(*args))
 
-    def torch(self) -> Call:
+    def torch(self, *, compiled: bool = False) -> Call:
         torch = peers.torch()
-        assert self.problem.torch is not None
-        loss = self.problem.torch(torch)
+        loss = self._torch_loss(torch, compiled)
         args = [_tensors(torch, arg) for arg in self.arguments()]
         wanted = [leaf.requires_grad_() for n in self.problem.argnums for leaf in _leaves(args[n])]
 
@@ -127,15 +172,35 @@ class _Setups:
 
         return call
 
-    def torch_primal(self) -> Call:
+    def torch_primal(self, *, compiled: bool = False) -> Call:
         torch = peers.torch()
-        assert self.problem.torch is not None
-        loss = self.problem.torch(torch)
+        loss = self._torch_loss(torch, compiled)
         args = [_tensors(torch, arg) for arg in self.arguments()]
         return lambda: loss(*args)
 
+    def _torch_loss(self, torch: ModuleType, compiled: bool) -> Loss:
+        assert self.problem.torch is not None
+        loss = self.problem.torch(torch)
+        return torch.compile(loss) if compiled else loss
+
+    def numpy(self) -> Call:
+        args = self.arguments()
+        assert self.problem.numpy is not None
+        gradient = self.problem.numpy
+        return lambda: gradient(*args)
+
+    def numpy_primal(self) -> Call:
+        args = self.arguments()
+        return lambda: self.problem.loss(*args)
+
+    def numba_primal(self) -> Call:
+        compiled = peers.numba_compiled(self.problem.loss)
+        args = self.arguments()
+        return lambda: compiled(*args)
+
     @cached_property
     def _adjoint(self) -> Adjoint:
+        assert self.problem.c is not None
         return self.problem.c(*self.arguments())
 
     def c(self) -> Call:
@@ -144,6 +209,17 @@ class _Setups:
 
     def c_primal(self) -> Call:
         return self._adjoint.primal
+
+
+def joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The elements of all, one array after the other: many parameters as one argument of C."""
+    return np.concatenate([a.ravel() for a in arrays])
+
+
+def split_like(arrays: Sequence[np.ndarray], flat: np.ndarray) -> list[np.ndarray]:
+    """Views of what was joined."""
+    ends = np.cumsum([a.size for a in arrays])
+    return [flat[end - a.size : end].reshape(a.shape) for a, end in zip(arrays, ends, strict=True)]
 
 
 def _tensors(torch: ModuleType, argument: Any) -> Any:

@@ -55,7 +55,7 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("heat", loss, (0, 1), c, _jax, _torch)
+PROBLEM = Problem("heat", loss, (0, 1), c, _jax, _torch, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -90,8 +90,8 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("kepler", loss, (0, 1), c, _jax, _torch)
-EACH = Problem("kepler", loss_each, (0, 1), c_each)
+PROBLEM = Problem("kepler", loss, (0, 1), c, _jax, _torch, numba=True)
+EACH = Problem("kepler", loss_each, (0, 1), c_each, numba=True)
 
 
 def cases() -> Iterator[Case]:

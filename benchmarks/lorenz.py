@@ -62,7 +62,7 @@ def _jax(jax):
     return loss
 
 
-PROBLEM = Problem("lorenz", loss, (0, 1, 2), c, _jax, lambda _: loss)
+PROBLEM = Problem("lorenz", loss, (0, 1, 2), c, _jax, lambda _: loss, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -40,7 +40,7 @@ def _library_product(_):
     return lambda a, b: ((a @ b) ** 2).sum()
 
 
-PROBLEM = Problem("matmul_loops", loss, (0, 1), c, _library_product, _library_product)
+PROBLEM = Problem("matmul_loops", loss, (0, 1), c, _library_product, _library_product, numba=True)
 
 
 def cases() -> Iterator[Case]:

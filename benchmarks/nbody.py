@@ -77,7 +77,7 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("nbody", loss, (0, 2), c, _jax, _torch)
+PROBLEM = Problem("nbody", loss, (0, 2), c, _jax, _torch, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -42,13 +42,35 @@ def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) ->
         "",
         "### Time",
         "",
-        *_heading("time", COLUMNS | {"primal": "gradient / primal"}),
+        *_heading("time", COLUMNS | {"primal": "gradient / primal", "first": "first call (JAX's)"}),
     ]
     lines += [_time_row(e) for e in entries if "seconds" in e]
-    lines += ["", "### Memory", "", *_heading("peak", PEERS)]
+    lines += ["", *_means(report.geometric_means(entries))]
+    lines += ["", "### Memory", "", *_heading("peak", COLUMNS)]
     lines += [_memory_row(e) for e in entries if "peak_bytes" in e]
     lines += ["", f"`<`: under {RESOLUTION / 2**20:.2g} MB, which is how exactly the kernel counts."]
     return "\n".join(lines) + "\n\n"
+
+
+def _means(means: Mapping[str, report.Mean]) -> list[str]:
+    """The table of the geometric means: lines are what is compared."""
+    rows = {
+        "gradient": "time",
+        "function alone": "primal",
+        "gradient / function": "over_primal",
+        "first call of the gradient": "first",
+    }
+    names = {
+        name: title
+        for name, title in ({report.OURS: "ours"} | COLUMNS | {"numba": "Numba"}).items()
+        if name in means
+    }
+    lines = ["| geometric mean | " + " | ".join(names.values()) + " |", "|---|" + "--:|" * len(names)]
+    for title, field in rows.items():
+        numbers = [getattr(means[name], field) for name in names]
+        lines.append(f"| {title} | " + " | ".join("" if n is None else _times(n) for n in numbers) + " |")
+    counts = [str(means[name].problems) for name in names]
+    return [*lines, "| problems | " + " | ".join(counts) + " |"]
 
 
 def _heading(what: str, columns: Mapping[str, str]) -> list[str]:
@@ -71,13 +93,21 @@ def _time_row(entry: Mapping[str, Any]) -> str:
     cells += [_ratio(entry, peer) for peer in COLUMNS]
     over_primal = entry.get("over_primal", {}).get(report.OURS)
     cells.append("" if over_primal is None else f"{over_primal:.2f}")
+    cells.append(_first(entry.get("first_seconds", {})))
     return "| " + " | ".join(cells) + " |"
+
+
+def _first(seconds: Mapping[str, float]) -> str:
+    if report.OURS not in seconds:
+        return ""
+    ours = seconds[report.OURS]
+    return report.seconds(ours) + (f" ({_times(seconds['jax'] / ours)})" if "jax" in seconds else "")
 
 
 def _memory_row(entry: Mapping[str, Any]) -> str:
     peaks = entry["peak_bytes"]
     cells = [f"{entry['problem']}: {entry['case']}", report.megabytes(peaks[report.OURS])]
-    for peer in PEERS:
+    for peer in COLUMNS:
         cell = "" if peer not in peaks else report.megabytes(peaks[peer])
         cells.append(cell + (f" ({_ratio(entry, peer)})" if peer in entry["ratios"] else ""))
     return "| " + " | ".join(cells) + " |"
@@ -85,6 +115,8 @@ def _memory_row(entry: Mapping[str, Any]) -> str:
 
 def _ratio(entry: Mapping[str, Any], peer: str) -> str:
     ratio = entry["ratios"].get(peer)
-    if ratio is None:
-        return ""
+    return "" if ratio is None else _times(ratio)
+
+
+def _times(ratio: float) -> str:
     return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.0f}×"

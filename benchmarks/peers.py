@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any
 
 
@@ -22,6 +23,17 @@ def torch() -> ModuleType:
     return torch
 
 
+def numba_compiled(function: Any) -> Callable[..., Any]:
+    """A function compiled by Numba, and with it those of its module that it calls."""
+    import numba
+
+    names = {**function.__globals__}
+    for name in function.__code__.co_names:
+        if isinstance(called := names.get(name), FunctionType):
+            names[name] = numba_compiled(called)
+    return numba.njit(FunctionType(function.__code__, names))
+
+
 def dialectad() -> ModuleType:
     """This project."""
     import dialectad
@@ -31,5 +43,5 @@ def dialectad() -> ModuleType:
 
 def compile_ahead(function: Any, *args: Any) -> None:
     """Compile a function of this project for these arguments without running it."""
-    signature, _ = function._signature(args, {})
-    function._specialize(signature)
+    signature, leaves = function._signature(args, {})
+    function._specialize(signature, leaves)

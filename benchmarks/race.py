@@ -72,7 +72,8 @@ def race(case: Case, chosen: Callable[[str], bool], options: Options) -> Outcome
         else:
             outcome.first[name] = time.perf_counter() - start
     _drop_wrong(calls, results, case.rtol, outcome)
-    primals = _primals(case, {family(name) for name in calls}, results, outcome, options)
+    alone = {name for name in case.primals if name not in case.contenders and chosen(name)}
+    primals = _primals(case, {family(name) for name in calls} | alone, results, outcome, options)
     prefixed = {(name, "gradient"): call for name, call in calls.items()}
     prefixed |= {(name, "primal"): call for name, call in primals.items()}
     timed = interleaved(prefixed, rounds=options.rounds, seconds=options.seconds, longest=options.longest)

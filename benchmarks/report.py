@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +20,7 @@ from rich.table import Table
 from benchmarks.gradients import OURS, family
 from benchmarks.measure import Timing
 from benchmarks.memory import RESOLUTION
+from benchmarks.problems import GRADIENTS
 from benchmarks.race import Outcome
 
 
@@ -44,26 +47,34 @@ def table(title: str, timings: Mapping[str, Timing], failures: Mapping[str, str]
 
 
 def race_table(title: str, outcome: Outcome) -> Table:
-    """One line per contender: its time, also over our default's, over C's, and over its own primal's."""
+    """One line per contender: its time, also over our default's, over C's, and over its own primal's; and the
+    primal's time, and that over ours."""
     result = Table(title=title, title_justify="left", caption_justify="left")
     result.add_column("contender", no_wrap=True)
-    for heading in ("median", "spread", f"/ {OURS}", "/ C", "/ primal"):
+    for heading in ("median", "spread", f"/ {OURS}", "/ C", "/ primal", "primal", f"/ {OURS}"):
         result.add_column(heading, justify="right")
-    ours, c = outcome.timings.get(OURS), outcome.timings.get("c")
-    for name, timing in sorted(outcome.timings.items(), key=lambda item: item[1].median):
-        over = outcome.over_primal(name)
-        result.add_row(
-            name,
-            seconds(timing.median),
-            f"±{timing.spread:.0%}",
-            "-" if ours is None else f"{timing.median / ours.median:.2f}",
-            "-" if c is None else f"{timing.median / c.median:.2f}",
-            "-" if over is None else f"{over:.2f}",
-        )
+    for name in sorted(outcome.timings, key=lambda name: outcome.timings[name].median):
+        timing = outcome.timings[name]
+        over = [_over(timing, outcome.timings.get(other)) for other in (OURS, "c")]
+        over_primal = outcome.over_primal(name)
+        ratio = "-" if over_primal is None else f"{over_primal:.2f}"
+        shown = _primal(outcome, name) if name == family(name) else ("", "")
+        result.add_row(name, seconds(timing.median), f"±{timing.spread:.0%}", *over, ratio, *shown)
+    for name in outcome.primals.keys() - outcome.timings.keys():
+        result.add_row(name, *["-"] * 5, *_primal(outcome, name))
     refused = [f"[yellow]{name}: {escape(reason)}[/yellow]" for name, reason in outcome.refusals.items()]
     failed = [f"[red]{name}: {escape(reason)}[/red]" for name, reason in outcome.failures.items()]
     result.caption = "\n".join(refused + failed) or None
     return result
+
+
+def _primal(outcome: Outcome, name: str) -> tuple[str, str]:
+    timing = outcome.primals.get(name)
+    return "-" if timing is None else seconds(timing.median), _over(timing, outcome.primals.get(OURS))
+
+
+def _over(timing: Timing | None, other: Timing | None) -> str:
+    return "-" if timing is None or other is None else f"{timing.median / other.median:.2f}"
 
 
 def machine() -> dict[str, Any]:
@@ -116,6 +127,70 @@ def race_entry(problem: str, name: str, outcome: Outcome) -> dict[str, Any]:
         "first_seconds": outcome.first,
         "refusals": outcome.refusals,
     }
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A contender over all problems that it can do. One with several cases counts once."""
+
+    problems: int
+    time: float | None
+    """The geometric mean of its time over ours."""
+    primal: float | None
+    """The same of the functions alone."""
+    over_primal: float | None
+    """The geometric mean of the gradient's time over the function's."""
+    first: float | None
+    """That of the time to the first result over ours."""
+
+
+def geometric_means(entries: Sequence[Mapping[str, Any]]) -> dict[str, Mean]:
+    """Per contender, in order."""
+    races = [e for e in entries if e["problem"] in GRADIENTS and OURS in e.get("seconds", {})]
+    names = dict.fromkeys(name for race in races for name in (*race["seconds"], *race["primal_seconds"]))
+    return {
+        name: Mean(
+            problems=len({r["problem"] for r in races if name in r["seconds"] | r["primal_seconds"]}),
+            time=_mean((race["problem"], race["ratios"].get(name)) for race in races),
+            primal=_mean((race["problem"], _primal_ratio(race, name)) for race in races),
+            over_primal=_mean((race["problem"], race["over_primal"].get(name)) for race in races),
+            first=_mean((race["problem"], _first_ratio(race, name)) for race in races),
+        )
+        for name in names
+    }
+
+
+def _primal_ratio(race: Mapping[str, Any], name: str) -> float | None:
+    primals = race["primal_seconds"]
+    both = name in primals and OURS in primals
+    return primals[name]["median"] / primals[OURS]["median"] if both else None
+
+
+def _first_ratio(race: Mapping[str, Any], name: str) -> float | None:
+    first = race["first_seconds"]
+    return first[name] / first[OURS] if name in first and OURS in first else None
+
+
+def _mean(ratios: Iterable[tuple[str, float | None]]) -> float | None:
+    """Over problems, of the mean over each problem's cases."""
+    found: dict[str, list[float]] = {}
+    for problem, ratio in ratios:
+        if ratio is not None:
+            found.setdefault(problem, []).append(ratio)
+    of_problems = [statistics.geometric_mean(some) for some in found.values()]
+    return statistics.geometric_mean(of_problems) if of_problems else None
+
+
+def means_table(means: Mapping[str, Mean]) -> Table:
+    """One line per contender."""
+    result = Table(title="geometric means over the problems with gradients", title_justify="left")
+    result.add_column("contender", no_wrap=True)
+    for heading in ("problems", f"/ {OURS}", "/ primal", f"primal / {OURS}", f"first call / {OURS}"):
+        result.add_column(heading, justify="right")
+    for name, mean in means.items():
+        numbers = (mean.time, mean.over_primal, mean.primal, mean.first)
+        result.add_row(name, str(mean.problems), *("-" if n is None else f"{n:.2f}" for n in numbers))
+    return result
 
 
 def is_wrong(entry: Mapping[str, Any]) -> bool:

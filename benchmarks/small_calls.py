@@ -61,7 +61,7 @@ def _torch(torch):
     return loss
 
 
-PROBLEM = Problem("small_calls", loss, (0,), c, _jax, _torch)
+PROBLEM = Problem("small_calls", loss, (0,), c, _jax, _torch, numba=True)
 
 
 def cases() -> Iterator[Case]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import astuple
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from benchmarks import report
+from benchmarks import pages, report
 from benchmarks.case import Call, Case
-from benchmarks.race import Options, chooser, race
+from benchmarks.measure import Timing
+from benchmarks.problems import PROBLEMS
+from benchmarks.race import Options, Outcome, chooser, race
 from dialectad import CompileError
 
 QUICK = Options(rounds=2, seconds=1e-4, limit=0.2)
@@ -88,3 +92,29 @@ def test_chooser(levels: list[str] | None, expected: set[str]):
         "jax",
     }
     assert set(filter(chooser(["dialectad", "c"], levels), names)) == expected
+
+
+def test_geometric_means():
+    """A problem counts once, whatever number of cases it has; who can't do it doesn't count."""
+
+    def entry(problem: str, jax: float | None, numba: float | None = None) -> dict[str, Any]:
+        outcome = Outcome({"dialectad": Timing((2.0,))}, {"dialectad": Timing((1.0,))}, {"dialectad": 4.0})
+        if jax is not None:
+            outcome.timings["jax"], outcome.first["jax"] = Timing((jax,)), 1.0
+        if numba is not None:
+            outcome.primals["numba"] = Timing((numba,))
+        return report.race_entry(problem, "case", outcome)
+
+    entries = [entry("lstm", 1.0), entry("lstm", 4.0), entry("lorenz", 32.0, 8.0), entry("heat", None, 0.5)]
+    means = report.geometric_means([*entries, entry("programs", 1e3)])
+    assert means["dialectad"] == report.Mean(3, 1.0, 1.0, 2.0, 1.0)
+    assert astuple(means["jax"]) == (2, pytest.approx(4.0), None, None, pytest.approx(0.25))
+    assert astuple(means["numba"]) == (2, None, pytest.approx(2.0), None, None)
+    page = pages.results(entries, report.machine())
+    assert "| function alone | 1.00× |  | 2.00× |" in page
+    assert "| problems | 3 | 2 | 2 |" in page
+
+
+def test_problems_are_modules():
+    for name in PROBLEMS:
+        assert find_spec(f"benchmarks.{name}") is not None, name
