@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import first_call, memory, pages, report
+from benchmarks import first_call, growth, memory, pages, report
 from benchmarks.measure import Timing
 from benchmarks.race import Options, chooser, race
 
@@ -29,12 +30,14 @@ PROBLEMS = (
         "programs",
     ),
 )
+FRESH = ("first_call", "growth")
+"""Problems that are measured in fresh processes."""
 CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join([*PROBLEMS, "first_call"]))
+    parser.add_argument("problems", nargs="*", metavar="problem", help=", ".join([*PROBLEMS, *FRESH]))
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument(
         "--levels", nargs="*", metavar="level", help="gradients at these levels too; without names, at all"
@@ -54,25 +57,26 @@ def main() -> int:
         "--again", type=Path, metavar="JSON", help="measure nothing: plots and page from an earlier run"
     )
     options = parser.parse_args()
-    if unknown := set(options.problems) - {*PROBLEMS, "first_call"}:
+    if unknown := set(options.problems) - {*PROBLEMS, *FRESH}:
         parser.error(f"unknown problems: {', '.join(sorted(unknown))}")
     if options.write_docs and (options.problems or set(options.contenders) != set(CONTENDERS)):
         parser.error("--write-docs needs all problems and contenders")
-    chosen = options.problems or [*PROBLEMS, "first_call"]
+    chosen = options.problems or [*PROBLEMS, *FRESH]
     if options.again is not None:
         run = json.loads(options.again.read_text(encoding="utf-8"))
         entries, machine = run["results"], run["machine"]
     else:
         entries, machine = [], report.machine()
         for problem in chosen:
-            entries += _first_calls(options) if problem == "first_call" else _problem(problem, options)
+            entries += _MEASURED.get(problem, partial(_problem, problem))(options)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         report.write(options.output / f"{stamp}.json", entries, machine)
         report.show(f"written: {options.output / stamp}.json")
     for problem in chosen:
         _plot(problem, entries, options.output)
     if options.write_docs:
-        pages.write(entries, machine, options.output / "loop_access.png")
+        figures = [options.output / f"{name}.png" for name in ("loop_access", *pages.PLOTTED)]
+        pages.write(entries, machine, figures)
         report.show(f"written: {pages.PAGE}")
     return 1 if any(report.is_wrong(entry) for entry in entries) else 0
 
@@ -104,7 +108,8 @@ def _plot(problem: str, entries: list[dict[str, Any]], folder: Path) -> None:
         for case in module.cases()
         if case.name in found
     ]
-    peaks = [(case, found[case.name]["peak_bytes"]) for case in module.memory_cases() if case.name in found]
+    memory_cases = module.memory_cases() if hasattr(module, "memory_cases") else ()
+    peaks = [(case, found[case.name]["peak_bytes"]) for case in memory_cases if case.name in found]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{problem}.png"
     module.plot(times, peaks, path)
@@ -112,13 +117,37 @@ def _plot(problem: str, entries: list[dict[str, Any]], folder: Path) -> None:
 
 
 def _first_calls(options: argparse.Namespace) -> list[dict[str, Any]]:
-    contenders = [name for name in options.contenders if name in first_call.CONTENDERS]
-    measured, failures = first_call.measure(contenders, max(1, min(5, options.rounds)))
     entries: list[dict[str, Any]] = []
-    for part, timings in measured.items():
-        report.show(report.table(f"first_call, MLP gradient, {first_call.DTYPE}: {part}", timings, failures))
-        entries.append(report.entry("first_call", part, timings, failures))
+    rounds = max(1, min(5, options.rounds))
+    for problem, case in first_call.problems(PROBLEMS):
+        with_import = problem == first_call.IMPORTED
+        compared = first_call.CONTENDERS if with_import else first_call.COMPILERS
+        contenders = [name for name in options.contenders if name in compared]
+        measured, failures = first_call.measure(problem, contenders, rounds)
+        for part, timings in measured.items():
+            if part == "first call" or with_import:
+                name = part if part == "import" else f"{part}, {problem} {case.name}"
+                report.show(report.table(f"first_call: {name}", timings, failures))
+                entries.append(report.entry("first_call", name, timings, failures))
     return entries
+
+
+def _growth(options: argparse.Namespace) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    contenders = [name for name in options.contenders if name in first_call.COMPILERS]
+    for index, case in enumerate(growth.cases()):
+        measured, failures = first_call.measure(
+            "growth", contenders, 1, index=index, limit=options.limit, warm_up=False
+        )
+        timings = measured["first call"]
+        report.show(report.table(f"growth: {case.name}", timings, failures))
+        refusals = {name: why for name, why in failures.items() if why.startswith("no result within")}
+        failures = {name: why for name, why in failures.items() if name not in refusals}
+        entries.append(report.entry("growth", case.name, timings, failures) | {"late": refusals})
+    return entries
+
+
+_MEASURED = {"first_call": _first_calls, "growth": _growth}
 
 
 if __name__ == "__main__":
