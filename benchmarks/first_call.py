@@ -1,4 +1,4 @@
-"""How long a fresh process takes to import a library, and to its first gradient: to trace, compile and run."""
+"""How long a fresh process takes to import a library, and to its first gradient, compiled and run."""
 
 from __future__ import annotations
 
