@@ -23,6 +23,8 @@ from xdsl.ir.affine import (
     AffineExpr,
 )
 
+from dialectad.walk import walk
+
 _FAR = 8
 """What a gap between neighbouring iterations costs, against 1 for a contiguous access and 0 for none."""
 
@@ -116,7 +118,7 @@ def collapse(nest: Nest, builder: Builder) -> None:
 
     %a, %b : memref<3x4xf64> over (i, j), both at [i, j]  ->  memref<12xf64> over (k), at [k]
     """
-    if any(isinstance(op, linalg.IndexOp) for op in nest.body.walk()):
+    if any(isinstance(op, linalg.IndexOp) for op in walk(nest.body)):
         return
     dim = len(nest.extents) - 2
     while dim >= 0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.lower.sweeps.touches import clash, touches
+from dialectad.walk import walk
 
 
 def that_follow(first: Operation, second: Operation) -> list[Operation] | None:
@@ -35,7 +36,7 @@ def that_follow(first: Operation, second: Operation) -> list[Operation] | None:
 
 
 def _uses(op: Operation, values: set[SSAValue]) -> bool:
-    return any(operand in values for inner in op.walk() for operand in inner.operands)
+    return any(operand in values for inner in walk(op) for operand in inner.operands)
 
 
 def move_behind(ops: list[Operation], place: Operation) -> None:
