@@ -7,14 +7,15 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import first_call, memory, pages, report
+from benchmarks import first_call, growth, memory, pages, report
 from benchmarks.gradients import COMPILED_TORCH
 from benchmarks.measure import Timing
-from benchmarks.problems import PROBLEMS
+from benchmarks.problems import GRADIENTS, PROBLEMS
 from benchmarks.race import Options, chooser, race
 
 CONTENDERS = ("dialectad", "jax", "torch", "numpy", "c", "numba")
@@ -57,7 +58,7 @@ def main() -> int:
     else:
         entries, machine = [], report.machine()
         for problem in chosen:
-            entries += _first_calls(options) if problem == "first_call" else _problem(problem, options)
+            entries += _MEASURED.get(problem, partial(_problem, problem))(options)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         report.write(options.output / f"{stamp}.json", entries, machine)
         report.show(f"written: {options.output / stamp}.json")
@@ -66,7 +67,8 @@ def main() -> int:
     for problem in chosen:
         _plot(problem, entries, options.output)
     if options.write_docs:
-        pages.write(entries, machine, options.output / "loop_access.png")
+        figures = [options.output / f"{name}.png" for name in ("loop_access", *pages.PLOTTED)]
+        pages.write(entries, machine, figures)
         report.show(f"written: {pages.PAGE}")
     return 1 if any(report.is_wrong(entry) for entry in entries) else 0
 
@@ -99,7 +101,8 @@ def _plot(problem: str, entries: list[dict[str, Any]], folder: Path) -> None:
         for case in module.cases()
         if case.name in found
     ]
-    peaks = [(case, found[case.name]["peak_bytes"]) for case in module.memory_cases() if case.name in found]
+    memory_cases = module.memory_cases() if hasattr(module, "memory_cases") else ()
+    peaks = [(case, found[case.name]["peak_bytes"]) for case in memory_cases if case.name in found]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{problem}.png"
     module.plot(times, peaks, path)
@@ -107,13 +110,37 @@ def _plot(problem: str, entries: list[dict[str, Any]], folder: Path) -> None:
 
 
 def _first_calls(options: argparse.Namespace) -> list[dict[str, Any]]:
-    contenders = [name for name in options.contenders if name in first_call.CONTENDERS]
-    measured, failures = first_call.measure(contenders, max(1, min(5, options.rounds)))
     entries: list[dict[str, Any]] = []
-    for part, timings in measured.items():
-        report.show(report.table(f"first_call, MLP gradient, {first_call.DTYPE}: {part}", timings, failures))
-        entries.append(report.entry("first_call", part, timings, failures))
+    rounds = max(1, min(5, options.rounds))
+    for problem, case in first_call.problems(GRADIENTS):
+        with_import = problem == first_call.IMPORTED
+        compared = first_call.CONTENDERS if with_import else first_call.COMPILERS
+        contenders = [name for name in options.contenders if name in compared]
+        measured, failures = first_call.measure(problem, contenders, rounds)
+        for part, timings in measured.items():
+            if part == "first call" or with_import:
+                name = part if part == "import" else f"{part}, {problem} {case.name}"
+                report.show(report.table(f"first_call: {name}", timings, failures))
+                entries.append(report.entry("first_call", name, timings, failures))
     return entries
+
+
+def _growth(options: argparse.Namespace) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    contenders = [name for name in options.contenders if name in first_call.COMPILERS]
+    for index, case in enumerate(growth.cases()):
+        measured, failures = first_call.measure(
+            "growth", contenders, 1, index=index, limit=options.limit, warm_up=False
+        )
+        timings = measured["first call"]
+        report.show(report.table(f"growth: {case.name}", timings, failures))
+        refusals = {name: why for name, why in failures.items() if why.startswith("no result within")}
+        failures = {name: why for name, why in failures.items() if name not in refusals}
+        entries.append(report.entry("growth", case.name, timings, failures) | {"late": refusals})
+    return entries
+
+
+_MEASURED = {"first_call": _first_calls, "growth": _growth}
 
 
 if __name__ == "__main__":

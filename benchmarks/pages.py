@@ -15,11 +15,13 @@ PAGE = DOCS / "benchmarks.md"
 BEGIN = "<!-- written by `python -m benchmarks --write-docs` -->\n"
 END = "<!-- end of what is written -->\n"
 PEERS = {"jax": "JAX", "torch": "PyTorch", "numpy": "NumPy"}
+PLOTTED = ("growth",)
+"""Problems whose times are in a figure only."""
 COLUMNS = {**PEERS, "c": "C by hand"}
 
 
-def write(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], figure: Path) -> None:
-    """Renew the page's tables and its figure."""
+def write(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], figures: Sequence[Path]) -> None:
+    """Renew the page's tables and its figures."""
     text = PAGE.read_text(encoding="utf-8")
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
@@ -27,7 +29,8 @@ def write(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], figu
         raise ValueError(f"{PAGE} has lost the markers between which results are written")
     PAGE.write_text(f"{head}{BEGIN}{results(entries, machine)}{END}{tail}", encoding="utf-8")
     (DOCS / "figures").mkdir(exist_ok=True)
-    shutil.copyfile(figure, DOCS / "figures" / figure.name)
+    for figure in figures:
+        shutil.copyfile(figure, DOCS / "figures" / figure.name)
 
 
 def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:
@@ -44,7 +47,7 @@ def results(entries: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) ->
         "",
         *_heading("time", COLUMNS | {"primal": "gradient / primal", "first": "first call (JAX's)"}),
     ]
-    lines += [_time_row(e) for e in entries if "seconds" in e]
+    lines += [_time_row(e) for e in entries if "seconds" in e and e["problem"] not in PLOTTED]
     lines += ["", *_means(report.geometric_means(entries))]
     lines += ["", "### Memory", "", *_heading("peak", COLUMNS)]
     lines += [_memory_row(e) for e in entries if "peak_bytes" in e]

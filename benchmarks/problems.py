@@ -11,4 +11,4 @@ GRADIENTS = (
     *("small_calls", "scalars"),
 )
 """Those that ask for a derivative, and are the same for all: over these are the means."""
-PROBLEMS = ("empty_call", *GRADIENTS, "tape_overhead", "programs", "first_call")
+PROBLEMS = ("empty_call", *GRADIENTS, "tape_overhead", "programs", "first_call", "growth")

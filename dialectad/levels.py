@@ -55,6 +55,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
             f"optimize-llvm,{_LIFT},differentiate{{level=llvm}},convert-linalg-to-loops,canonicalize,cse",
         ),
         ("llvm", f"{_CACHES},{_TUNE_LOOPS},{_TO_LLVM}"),
+        (None, "cut-functions"),
     ),
 }
 """Stage -> its passes; those with a point only where a request names that point."""

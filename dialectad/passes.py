@@ -24,7 +24,7 @@ _OURS: dict[str, str] = {
     " batch-products fuse-elementwise convert-to-graph",
     "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches plan-memory lower-blas"
     " convert-linalg-to-loops fuse-loops gather-adjoints split-loops convert-branches promote-scalars"
-    " mark-parallel run-forward convert-scf-to-cf convert-to-llvm",
+    " mark-parallel run-forward convert-scf-to-cf convert-to-llvm cut-functions",
     "dialectad.lift": "optimize-llvm lift-cf-to-scf",
 }
 

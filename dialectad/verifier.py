@@ -18,6 +18,7 @@ from dialectad.verify.dominance import dominance_errors
 from dialectad.verify.rule import rules_of
 from dialectad.verify.rungs import REACHED_BY, RUNGS, legality_errors
 from dialectad.verify.structure import operation_errors, region_errors
+from dialectad.walk import walk
 
 for _name in ("ad", "arith", "control_flow", "linalg", "shapes"):
     import_module(f"dialectad.verify.{_name}")  # registers its rules
@@ -34,7 +35,7 @@ def check(module: ModuleOp, rung: str | None = None) -> None:
 def errors(module: ModuleOp, rung: str | None = None) -> Iterator[CompileError]:
     """Everything that is wrong with `module`; with `rung`, also what isn't legal on that rung."""
     symbols = _symbols(module)
-    for op in module.walk():
+    for op in walk(module):
         wrong = list(operation_errors(op))
         for message in wrong:
             yield _error(op, message)

@@ -25,6 +25,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad.dialects.ad import LEVEL, AugmentedOp, PullbackOp, VJPOp, point_of
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class AugmentCallsPass(ModulePass):
     name = "augment-calls"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for request in [o for o in op.walk() if isinstance(o, VJPOp) and point_of(o.level.data) == "loop"]:
+        for request in [o for o in walk(op) if isinstance(o, VJPOp) and point_of(o.level.data) == "loop"]:
             if (call := _call_of(request)) is not None:
                 _pair(call, request)
 

@@ -34,6 +34,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from dialectad.ad.algebra import Emitter
 from dialectad.ad.dependence import NotLinear, bytes_of
 from dialectad.dialects import llvm as more_llvm
+from dialectad.walk import walk
 
 _POINTER = llvm.LLVMPointerType()
 
@@ -91,7 +92,7 @@ def _slots(op: Operation) -> list[_Slots]:
 
 class _Places:
     def __init__(self, function: func.FuncOp):
-        self.slots = [(op, slots) for op in function.walk() for slots in _slots(op)]
+        self.slots = [(op, slots) for op in walk(function) for slots in _slots(op)]
         self.numbers: dict[SSAValue, int] = {}
         """Start of a buffer -> its number."""
         self.merged: dict[SSAValue, Origins] = {}

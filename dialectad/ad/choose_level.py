@@ -51,6 +51,7 @@ from dialectad.dialects.lapack import LAPACK
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
 from dialectad.rewrite.call_graph import staying
 from dialectad.rewrite.outline import move_free_out, outline_ops, taken_and_given
+from dialectad.walk import walk
 
 _UNKNOWN = 16
 _ELEMENT_AT_LINALG = 5.0
@@ -83,7 +84,7 @@ class ChooseLevelPass(ModulePass):
 def choose(module: ModuleOp, only: str = "") -> None:
     """Replace the level `auto` of all requests."""
     model = _Model({f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}, only)
-    for request in list(module.walk()):
+    for request in list(walk(module)):
         if isinstance(request, VJPOp | JVPOp) and request.level.data == AUTO:
             level = model.choose(request.callee.root_reference.data)
             request.properties["level"] = StringAttr(level)
@@ -93,7 +94,7 @@ def has_parts(module: ModuleOp) -> bool:
     """Whether a level `auto` in a program can be `mixed`."""
     copy = module.clone()
     choose(copy, "mixed")
-    requests = (op for op in copy.walk() if isinstance(op, VJPOp | JVPOp))
+    requests = (op for op in walk(copy) if isinstance(op, VJPOp | JVPOp))
     return any(request.level.data == "mixed" for request in requests)
 
 
@@ -292,7 +293,7 @@ class Part:
         _, given = taken_and_given(self.ops)
         if any(isinstance(v.type, TensorType) and DYNAMIC_INDEX in v.type.get_shape() for v in given):
             return False
-        return not any(isinstance(op, VJPOp | JVPOp) for outer in self.ops for op in outer.walk())
+        return not any(isinstance(op, VJPOp | JVPOp) for outer in self.ops for op in walk(outer))
 
 
 _FREE: frozenset[type[Operation]] = frozenset(

@@ -27,6 +27,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from dialectad.ad.carried_pointers import carry_places, is_pointer
 from dialectad.ad.memory import BULK, buffer_of
 from dialectad.rewrite import structure
+from dialectad.walk import walk
 
 _ADDRESS_OPS: tuple[type[Operation], ...] = (
     *(llvm.GEPOp, llvm.SelectOp, arith.ConstantOp, arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.ShLIOp),
@@ -39,12 +40,12 @@ _ADDRESS_OPS: tuple[type[Operation], ...] = (
 def resolve_chosen_pointers(function: func.FuncOp) -> None:
     """Rewrite the accesses to memory through pointers that a condition has chosen."""
     # The inner branches first: the selects that they become may leave the outer ones.
-    for op in reversed([op for op in function.walk() if isinstance(op, scf.IfOp)]):
+    for op in reversed([op for op in walk(function) if isinstance(op, scf.IfOp)]):
         if any(is_pointer(result) for result in op.results):
             _select_pointers(op)
     carry_places(function)
     # The last choice first: what is accessed through it may be accessed through an earlier one then.
-    for op in reversed([op for op in function.walk() if isinstance(op, llvm.SelectOp)]):
+    for op in reversed([op for op in walk(function) if isinstance(op, llvm.SelectOp)]):
         if is_pointer(op.res):
             _resolve(op)
 

@@ -59,6 +59,7 @@ from dialectad.dialects.ad import (
 )
 from dialectad.dialects.call_rule import rule_symbols
 from dialectad.errors import CompileError
+from dialectad.walk import walk
 
 rules.load()
 
@@ -110,12 +111,12 @@ class Differentiator:
         for name in tuple(self.functions):
             self.function(name)
         if self.point == "linalg":
-            self.isolation.isolate_callees(requests_in(self.module.walk()))
+            self.isolation.isolate_callees(requests_in(walk(self.module)))
         for function in self.apart.values():
             self.isolation.isolate(function.body.block, self.point, mixed=False)
         later = self._differentiated_later()
         for name, function in self.functions.items():
-            for op in [op for op in function.walk() if isinstance(op, StopOp) and name not in later]:
+            for op in [op for op in walk(function) if isinstance(op, StopOp) and name not in later]:
                 op.result.replace_all_uses_with(op.value)
                 op.detach()
                 op.erase()
@@ -123,12 +124,12 @@ class Differentiator:
     def _differentiated_later(self) -> set[str]:
         """The functions that requests of other points ask for, and those that these call."""
         found: set[str] = set()
-        pending = [name for op in self.module.walk() if isinstance(op, REQUESTS) for name in _named(op)]
+        pending = [name for op in walk(self.module) if isinstance(op, REQUESTS) for name in _named(op)]
         while pending:
             name = pending.pop()
             if name in self.functions and name not in found:
                 found.add(name)
-                pending += [inner for op in self.functions[name].walk() for inner in _named(op)]
+                pending += [inner for op in walk(self.functions[name]) for inner in _named(op)]
         return found
 
     def function(self, name: str) -> func.FuncOp:
@@ -138,7 +139,7 @@ class Differentiator:
             return function
         self.under_way.append(name)
         requests: list[Request | PullbackOp] = []
-        for op in function.walk():
+        for op in walk(function):
             callee = _callee(op)
             if callee is None:
                 continue
@@ -247,7 +248,7 @@ class Differentiator:
         return names
 
     def _complete(self, made: func.FuncOp) -> None:
-        for request in requests_in(list(made.walk())):
+        for request in requests_in(list(walk(made))):
             if _point(request) != self.point:
                 continue
             primal = self.functions[request.callee.root_reference.data]
@@ -277,12 +278,12 @@ class Differentiator:
             return made
 
         call_in_memory(op, primal, add)
-        for request in requests_in(list(self.apart[key].walk())):
+        for request in requests_in(list(walk(self.apart[key]))):
             self.request(request)
 
     def _complete_callees(self, made: func.FuncOp) -> None:
         """Replace the requests in what a derivative calls: parts of rules (`ad/rules/ruled_calls.py`)."""
-        for op in made.walk():
+        for op in walk(made):
             if isinstance(op, func.CallOp) and (name := _callee(op)) in self.functions:
                 assert name is not None
                 if name not in self.under_way:

@@ -37,6 +37,7 @@ from dialectad.ad.memory import buffer_of, is_memory
 from dialectad.ad.primals import SPREADING
 from dialectad.dialects.ad import LEVEL, REASON, TAPE, CacheOp, CacheType, PopOp, PushOp, ReserveOp, point_of
 from dialectad.errors import CompileError
+from dialectad.walk import walk
 
 Names = Callable[[str, Sequence[int], Sequence[int]], tuple[str, str]]
 """Gives the two halves of the derivative of a function by some arguments, for cotangents of some results."""
@@ -102,7 +103,7 @@ def divide(
     back = [op for op in back if op not in ends]
     outputs = len(first.function_type.outputs)
     for op in back:
-        for inner in op.walk():
+        for inner in walk(op):
             crossing.need(*inner.operands)
     crossing.need(*end.operands[outputs:])
     there = [op for op in joint.ops if crossing.is_before(op) and op is not end]
@@ -119,7 +120,7 @@ def _late(ops: Iterable[Operation], shadows: Iterable[SSAValue]) -> dict[Operati
     found = dict[Operation, None]()
     for op in ops:
         makes = any(result in known for result in op.results)
-        if makes or any(operand in known for inner in op.walk() for operand in inner.operands):
+        if makes or any(operand in known for inner in walk(op) for operand in inner.operands):
             found[op] = None
             known.update(op.results)
     return found

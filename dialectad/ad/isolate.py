@@ -34,6 +34,7 @@ from dialectad.dialects.call_rule import has_rule
 from dialectad.dialects.host import HostCallOp
 from dialectad.lower.bufferization.functions import OUTS
 from dialectad.rewrite.call_graph import NO_INLINE, staying
+from dialectad.walk import walk
 
 Request = VJPOp | JVPOp
 Functions = dict[str, func.FuncOp]
@@ -98,14 +99,14 @@ class Isolation:
             return True
 
         inline_calls(block, self.functions, keep)
-        for op in requests_in(block.walk()):
+        for op in requests_in(walk(block)):
             if _is_later(op.level.data, point):
                 self._wrap(op)
 
     def _calls_python(self, op: Operation) -> bool:
         if isinstance(op, func.CallOp):
             callee = self.functions.get(op.callee.root_reference.data)
-            return callee is not None and any(map(self._calls_python, callee.body.walk()))
+            return callee is not None and any(map(self._calls_python, walk(callee.body)))
         return isinstance(op, HostCallOp)
 
     def isolate_callees(self, requests: Iterable[Request]) -> None:

@@ -65,6 +65,7 @@ from dialectad.lower.llvm.requests import (
     declaration_of,
     differentiable,
 )
+from dialectad.walk import walk
 
 
 def make_derivatives(module: ModuleOp) -> None:
@@ -92,7 +93,7 @@ class _Maker:
             op.callee.root_reference.data
             for function in self.functions.values()
             if DIFFERENTIATED in function.attributes
-            for op in function.walk()
+            for op in walk(function)
             if isinstance(op, llvm.CallOp) and op.callee is not None
         }
         """What is called by what is differentiated: calls in it are checkpoints."""
@@ -119,12 +120,12 @@ class _Maker:
         function.location = self.functions[derivative.callee].location
         try:
             self._expand(function)
-            for call in [op for op in function.walk() if isinstance(op, func.CallOp) and not has_rule(op)]:
+            for call in [op for op in walk(function) if isinstance(op, func.CallOp) and not has_rule(op)]:
                 call.attributes[LEVEL] = StringAttr(derivative.level)
                 primal = call.callee.root_reference.data
                 call.properties["callee"] = self._stand_in(primal, call.operand_types)
             form = self._differentiate(function, derivative, halves, divided=divided)
-            for request in [op for op in function.walk() if isinstance(op, VJPOp | JVPOp)]:
+            for request in [op for op in walk(function) if isinstance(op, VJPOp | JVPOp)]:
                 self._request(request, again=halves is None)
         except CompileError as problem:
             problem.level = problem.level or derivative.level
@@ -201,7 +202,7 @@ class _Maker:
 
     def _declare_calls(self, function: func.FuncOp) -> None:
         """Declare the functions of libraries that only derivatives call."""
-        for op in function.walk():
+        for op in walk(function):
             if isinstance(op, llvm.CallOp) and op.callee is not None:
                 name = op.callee.root_reference.data
                 if name not in self.functions:
@@ -245,14 +246,14 @@ class _Maker:
 
     def _inline(self, function: func.FuncOp) -> None:
         """Put the derivatives that `function` calls in the place of the calls; they always succeed."""
-        for op in [op for op in function.walk() if isinstance(op, llvm.CallOp)]:
+        for op in [op for op in walk(function) if isinstance(op, llvm.CallOp)]:
             name = op.callee.root_reference.data if op.callee is not None else ""
             if name in self.declared or name in self.made:
                 self._splice(self.make(name), op)
 
     def _inline_parts(self, function: func.FuncOp) -> None:
         """The same for parts of rules, which derivatives call, where these are differentiated once more."""
-        for op in [op for op in function.walk() if isinstance(op, func.CallOp) and not has_rule(op)]:
+        for op in [op for op in walk(function) if isinstance(op, func.CallOp) and not has_rule(op)]:
             copy = self.functions.get(op.callee.root_reference.data + DIFFERENTIATED_COPY)
             if copy is not None:
                 part = raise_function(copy, copy.sym_name.data, self.module)
@@ -287,7 +288,7 @@ class _Maker:
         %status = llvm.call @f(%x, %y)   =>   func.call @f(%x, %y) {dialectad.rule}   // passes a status on
         %status = llvm.call @dialectad.host.7(%x)   =>   "host.call"(%x) <{callback = 7 : i64}>
         """
-        for op in [op for op in function.walk() if isinstance(op, llvm.CallOp)]:
+        for op in [op for op in walk(function) if isinstance(op, llvm.CallOp)]:
             name = op.callee.root_reference.data if op.callee is not None else ""
             known = self.functions[name].attributes if name in self.functions else {}
             if RULE in known:
@@ -383,7 +384,7 @@ def _last(function: func.FuncOp) -> list[memref.DeallocOp]:
 
 def _check_pointers(function: func.FuncOp) -> None:
     """Refuse memory whose place depends on control flow: it can't be told what its shadow is."""
-    for op in function.walk():
+    for op in walk(function):
         for operand in op.operands:
             if is_memory(operand) and isinstance(operand.type, llvm.LLVMPointerType):
                 origin = buffer_of(operand)

@@ -29,6 +29,7 @@ from dialectad.dialects.call_rule import has_rule
 from dialectad.dialects.destination import DestinationOp
 from dialectad.lower import order_library
 from dialectad.lower.bufferization.functions import OUTS
+from dialectad.walk import walk
 
 VIEWS: frozenset[type[Operation]] = frozenset(
     (
@@ -142,7 +143,7 @@ class Memory:
         self.writers: dict[SSAValue, list[Operation]] = {}
         self.floats: dict[SSAValue, dict[Attribute, None]] = {}
         """The types of floats that are read from and written to what pointers point to."""
-        for op in top.walk():
+        for op in walk(top):
             for value in written_by(op):
                 self.writers.setdefault(buffer_of(value), []).append(op)
             if isinstance(op, llvm.LoadOp):

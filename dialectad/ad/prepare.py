@@ -18,13 +18,14 @@ from xdsl.ir import Block, Operation, SSAValue
 from dialectad.ad.activity import Activity
 from dialectad.ad.prepare_linalg import prepare_generic, prepare_reduce
 from dialectad.ad.prepare_while import count_iterations, rotate
+from dialectad.walk import walk
 
 
 def inline_calls(
     block: Block, functions: dict[str, func.FuncOp], keep: Callable[[func.CallOp], bool] = lambda _: False
 ) -> None:
     """Replace every call of a function with a body by that body, but for those to `keep`."""
-    calls = [op for op in block.walk() if isinstance(op, func.CallOp)]
+    calls = [op for op in walk(block) if isinstance(op, func.CallOp)]
     while calls:
         call = calls.pop()
         callee = functions.get(call.callee.root_reference.data)
@@ -36,7 +37,7 @@ def inline_calls(
         for op in tuple(body.ops)[:-1]:
             clone = op.clone(mapper)
             parent.insert_op_before(clone, call)
-            calls += [o for o in clone.walk() if isinstance(o, func.CallOp)]
+            calls += [o for o in walk(clone) if isinstance(o, func.CallOp)]
         last = body.last_op
         assert isinstance(last, func.ReturnOp)
         for old, new in zip(call.results, last.operands, strict=True):
@@ -46,7 +47,7 @@ def inline_calls(
 
 def prepare(block: Block, activity: Activity, *, reverse: bool) -> None:
     """Rewrite what varies in `block` for the rules."""
-    varying = [op for op in block.walk() if type(op) in _PREPARED and _touches(op, activity)]
+    varying = [op for op in walk(block) if type(op) in _PREPARED and _touches(op, activity)]
     # Inner ops first: a loop that is rewritten takes them along.
     for op in reversed(varying):
         match op:
@@ -67,5 +68,5 @@ def _touches(op: Operation, activity: Activity) -> bool:
     return any(
         any(map(activity.is_varied, o.results))
         or (not o.results and any(map(activity.is_varied, o.operands)))
-        for o in op.walk()
+        for o in walk(op)
     )

@@ -22,6 +22,7 @@ from dialectad.ad.activity import Activity
 from dialectad.ad.call_operands import as_pointer, memory_type
 from dialectad.dialects.call_rule import RULE, CallRule, has_rule
 from dialectad.lower.bufferization.functions import OUTS
+from dialectad.walk import walk
 
 
 def prepare_calls(
@@ -29,7 +30,7 @@ def prepare_calls(
 ) -> list[memref.DeallocOp]:
     """Gives what has to stand at the end of the function."""
     ends: list[memref.DeallocOp] = []
-    if calls := [op for op in block.walk() if has_rule(op)]:
+    if calls := [op for op in walk(block) if has_rule(op)]:
         activity = Activity.of(block, arguments, results)
         for op in [op for op in calls if activity.active_op(op)]:
             _augment(op, block, ends)

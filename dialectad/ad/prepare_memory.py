@@ -19,6 +19,7 @@ from dialectad.ad.primals import constant_of
 from dialectad.dialects.extents import extent_of
 from dialectad.lower.blas_loops import LOOPS
 from dialectad.lower.convert_linalg_to_loops import convert_function
+from dialectad.walk import walk
 
 
 def prepare_memory(function: func.FuncOp, *, blas_rules: bool = True) -> list[memref.DeallocOp]:
@@ -32,7 +33,7 @@ def prepare_memory(function: func.FuncOp, *, blas_rules: bool = True) -> list[me
 
 
 def _lower_products(function: func.FuncOp) -> None:
-    for op in [op for op in function.walk() if type(op) in LOOPS]:
+    for op in [op for op in walk(function) if type(op) in LOOPS]:
         LOOPS[type(op)](op, Builder(InsertPoint.before(op)))
         op.detach()
         op.erase()
@@ -43,7 +44,7 @@ def _know_extents(function: func.FuncOp) -> None:
 
     %m = memref.view %bytes[%o][%n];  %k = memref.dim %m, 0    =>    %k is %n
     """
-    for op in [op for op in function.walk() if isinstance(op, memref.DimOp)]:
+    for op in [op for op in walk(function) if isinstance(op, memref.DimOp)]:
         assert isinstance(op.source.type, MemRefType)
         axis = constant_of(op.index)
         if axis is None or op.source.type.get_shape()[axis] != DYNAMIC_INDEX:
@@ -59,7 +60,7 @@ def _know_extents(function: func.FuncOp) -> None:
 
 def _extend_lifetimes(block: Block) -> list[memref.DeallocOp]:
     ends: list[memref.DeallocOp] = []
-    for op in list(block.walk()):
+    for op in list(walk(block)):
         match op:
             case memref.AllocOp() | memref.AllocaOp() if op.parent is not block and not op.operands:
                 op.detach()

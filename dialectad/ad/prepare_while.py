@@ -12,6 +12,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad.ad.algebra import INDEX, Emitter
 from dialectad.ad.memory import written_by
 from dialectad.dialects.ad import PopOp, PushOp, ReserveOp
+from dialectad.walk import walk
 
 COUNTED = "dialectad.counted"
 """Marks a `scf.while` whose last result counts its iterations, while its function is differentiated."""
@@ -33,7 +34,7 @@ def rotate(op: scf.WhileOp) -> scf.WhileOp:
     assert isinstance(last, scf.YieldOp)
     block = op.parent
     assert block is not None
-    if list(condition.args) == list(before.args) and not any(map(_writes, op.before_region.walk())):
+    if list(condition.args) == list(before.args) and not any(map(_writes, walk(op.before_region))):
         return op
     if last is after.first_op and all(_has_zero(v.type) for v in condition.args):
         return _enter_first(op)

@@ -31,6 +31,7 @@ from dialectad.ad.bits import only_tells
 from dialectad.ad.memory import buffer_of
 from dialectad.dialects import llvm as more_llvm
 from dialectad.errors import CompileError
+from dialectad.walk import walk
 
 _POINTER = llvm.LLVMPointerType()
 
@@ -79,7 +80,7 @@ class _Memory:
         links: list[tuple[SSAValue, SSAValue]] = []
         for pointer, element in declared.items():
             self._note(pointer, element)
-        for op in function.walk():
+        for op in walk(function):
             match op:
                 case llvm.LoadOp():
                     self._note(buffer_of(op.ptr), op.dereferenced_value.type)

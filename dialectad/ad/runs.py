@@ -21,6 +21,7 @@ from xdsl.ir import Operation, SSAValue
 from dialectad.ad.memory import buffer_of, is_memory
 from dialectad.dialects.ad import AugmentedOp, PullbackOp
 from dialectad.rewrite.inline import relocate
+from dialectad.walk import walk
 
 Values = dict[SSAValue, SSAValue]
 
@@ -50,7 +51,7 @@ def _dependents(ops: Iterable[Operation], shadows: Iterable[SSAValue]) -> dict[O
     """Which of `ops` touch memory that is a shadow, or a view of one."""
     known, found = set(shadows), dict[Operation, None]()
     for op in ops:
-        if any(operand in known for inner in op.walk() for operand in inner.operands):
+        if any(operand in known for inner in walk(op) for operand in inner.operands):
             found[op] = None
             known.update(op.results)
     return found
@@ -58,7 +59,7 @@ def _dependents(ops: Iterable[Operation], shadows: Iterable[SSAValue]) -> dict[O
 
 def _views(ops: Sequence[Operation], arguments: Sequence[SSAValue]) -> list[Operation]:
     """The views of arguments that `ops` use and don't make themselves, in order."""
-    inside = dict.fromkeys(inner for op in ops for inner in op.walk())
+    inside = dict.fromkeys(inner for op in ops for inner in walk(op))
     own, found = set(arguments), dict[Operation, None]()
     for op in inside:
         for value in filter(is_memory, op.operands):

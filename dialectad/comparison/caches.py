@@ -27,6 +27,7 @@ from xdsl.ir import Attribute, OpResult, SSAValue
 from dialectad import locations
 from dialectad.dialects import ad
 from dialectad.errors import Location
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class CachedValue:
 
 def caches_of(module: ModuleOp) -> list[CachedValue]:
     """The caches of a module."""
-    return [_cached(op) for op in module.walk() if isinstance(op, ad.CacheOp)]
+    return [_cached(op) for op in walk(module) if isinstance(op, ad.CacheOp)]
 
 
 def _cached(op: ad.CacheOp) -> CachedValue:

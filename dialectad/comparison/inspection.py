@@ -20,6 +20,7 @@ from dialectad.frontend.function import Lowered
 from dialectad.levels import STAGES, Level
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import engine
+from dialectad.walk import walk
 
 LAST = "llvm-ir"
 """The stage after `STAGES`: LLVM IR, as LLVM's optimiser left it."""
@@ -53,7 +54,7 @@ def inspect(lowered: Lowered, compiled: Compiled | None = None) -> Inspection:
     module = lowered.module("traced")
     stages = {"traced": tuple(lines_of(module))}
     ops = {"traced": count_ops(module)}
-    stops = any(isinstance(op, ad.StopOp) for op in module.walk())
+    stops = any(isinstance(op, ad.StopOp) for op in walk(module))
     kept: list[CachedValue] = []
     done, chosen = 0, ""
     auto = compiled.auto if compiled is not None else ""
@@ -78,7 +79,7 @@ def inspect(lowered: Lowered, compiled: Compiled | None = None) -> Inspection:
 
 def choice(module: ModuleOp) -> str:
     """The levels of all requests, and the lines of parts with a level of their own."""
-    requests = (op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp))
+    requests = (op for op in walk(module) if isinstance(op, ad.VJPOp | ad.JVPOp))
     found = ", ".join(dict.fromkeys(request.level.data for request in requests))
     parts = [op for op in module.ops if ad.LEVEL in op.attributes]
     named = ", ".join(f"{_level(op)} from {locations.of(op)}" for op in parts)
@@ -96,7 +97,7 @@ def _instructions(module: llvm.ModuleRef) -> int:
 
 def call_sites(module: ModuleOp) -> Mapping[str, int]:
     """BLAS routine -> calls of it in a module of the llvm rung."""
-    names = (_callee(op) for op in module.walk())
+    names = (_callee(op) for op in walk(module))
     return dict(Counter(name.removeprefix("cblas_") for name in names if name.startswith("cblas_")))
 
 

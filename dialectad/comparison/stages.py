@@ -11,6 +11,7 @@ from xdsl.printer import Printer
 
 from dialectad import locations
 from dialectad.errors import Location
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -80,4 +81,4 @@ def _role(attr: Attribute) -> str | None:
 
 def count_ops(module: ModuleOp) -> int:
     """The ops of a module, those in regions too."""
-    return sum(1 for _ in module.walk()) - 1
+    return sum(1 for _ in walk(module)) - 1

@@ -32,6 +32,7 @@ from dialectad.frontend.random.generator import State, closed, holds_generators
 from dialectad.levels import Level
 from dialectad.lower.llvm_ir import translate
 from dialectad.runtime import abi, cache, callbacks, collector, dispatch, engine
+from dialectad.walk import walk
 
 _OUT_OF_MEMORY = -1
 
@@ -317,9 +318,11 @@ FALLBACK = "linalg"
 def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
     """Compile at a level, or at what `auto` says that stands for the level `auto`."""
     pipeline = program.pipeline(level, auto=auto)
-    key = cache.key(str(program.module), pipeline, _locations(program.module))
-    if not program.callbacks and (known := _load(program, level, key)) is not None:
-        return known
+    key = None
+    if not program.callbacks and cache.directory() is not None:  # these have other numbers in another process
+        key = cache.key(str(program.module), pipeline, _locations(program.module))
+        if (known := _load(program, level, key)) is not None:
+            return known
     module = program.module.clone()
     try:
         passes.run(context(), module, pipeline)
@@ -327,7 +330,7 @@ def _compile(program: Program, level: Level, auto: str = "") -> Compiled:
         problem.level = problem.level or level.name
         raise
     compiled = Compiled(program, level, engine.load(translate(module)), checks_of(module), auto)
-    if not program.callbacks:  # which have other numbers in another process
+    if key is not None:
         _store(compiled, key)
     return compiled
 
@@ -376,4 +379,4 @@ def _candidates(program: Program) -> Sequence[str]:
 
 def _locations(module: ModuleOp) -> str:
     """Where the checks of a module are: the part of its locations that compiled code can show."""
-    return ";".join(str(locations.of(op)) for op in module.walk() if isinstance(op, cf.AssertOp))
+    return ";".join(str(locations.of(op)) for op in walk(module) if isinstance(op, cf.AssertOp))

@@ -55,6 +55,7 @@ from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, er
 from dialectad.levels import Level, pipeline
 from dialectad.runtime import collector
 from dialectad.runtime.callbacks import Callback
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ class Program:
         `auto` is what stands for the level `auto`, where that isn't to be chosen.
         """
         points = {level.point}
-        points |= {op.level.data for op in self.module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
+        points |= {op.level.data for op in walk(self.module) if isinstance(op, ad.VJPOp | ad.JVPOp)}
         if points & {"mixed", "auto"}:
             found = [op.attributes.get(ad.LEVEL) for op in self.module.ops]
             points |= {level.data for level in found if isinstance(level, StringAttr)}

@@ -31,6 +31,7 @@ from dialectad.frontend.tracing import Trace, active, current, error, locate
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
 from dialectad.rewrite.outline import move_free_out, outline_ops
+from dialectad.walk import walk
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -153,7 +154,7 @@ class End(IRDLOperation):
 def outline(trace: Trace) -> None:
     """Make functions of all regions of a traced program, the inner ones first; equal ones share one."""
     names: dict[str, str] = {}
-    for begin in reversed([op for op in trace.module.walk() if isinstance(op, Begin)]):
+    for begin in reversed([op for op in walk(trace.module) if isinstance(op, Begin)]):
         _outline(trace, begin, names)
 
 

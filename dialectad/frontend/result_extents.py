@@ -21,6 +21,7 @@ from dialectad.dialects.ad import REQUESTS, CacheOp
 from dialectad.dialects.host import HostCallOp
 from dialectad.errors import CompileError
 from dialectad.rewrite.effects import SCALAR
+from dialectad.walk import walk
 
 
 def function_of_extents(
@@ -63,7 +64,7 @@ def _slice(roots: Iterable[Operation]) -> set[Operation]:
         if op in needed:
             continue
         needed.add(op)
-        for inner in op.walk():
+        for inner in walk(op):
             roots += [o.owner for o in inner.operands if isinstance(o.owner, Operation)]
         if isinstance(op, CacheOp):
             roots += [use.operation for use in op.result.uses]
@@ -78,7 +79,7 @@ def _check_effects(function: func.FuncOp, needed: Iterable[Operation]) -> None:
     seen: set[str] = set()
     pending = list(needed)
     while pending:
-        for op in pending.pop().walk():
+        for op in walk(pending.pop()):
             if isinstance(op, HostCallOp) and op.raises is None:
                 raise CompileError(
                     "a call of Python, or da.print, where the shape of a result is computed",
@@ -107,5 +108,5 @@ def _is_arithmetic(op: Operation) -> bool:
 def _may_fail(op: Operation) -> bool:
     return any(
         isinstance(inner, cf.AssertOp) or (isinstance(inner, HostCallOp) and inner.raises is not None)
-        for inner in op.walk()
+        for inner in walk(op)
     )

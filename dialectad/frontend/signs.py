@@ -15,6 +15,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, SSAValue
 from xdsl.rewriter import Rewriter
 
+from dialectad.walk import walk
+
 
 def erase_signs(module: ModuleOp) -> None:
     """`ui8` becomes `i8` wherever it occurs.
@@ -22,7 +24,7 @@ def erase_signs(module: ModuleOp) -> None:
     %1 = arith.divui %0, %c : ui8        =>    %1 = arith.divui %0, %c : i8
     %2 = arith.bitcast %1 : ui8 to i8
     """
-    for op in list(module.walk()):
+    for op in list(walk(module)):
         for value in op.results:
             _retype(value)
         for region in op.regions:

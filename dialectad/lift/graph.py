@@ -21,6 +21,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from dialectad import locations
 from dialectad.dialects.llvm import PoisonOp, SwitchOp
 from dialectad.errors import CompileError
+from dialectad.walk import walk
 
 PASS_NAME = "lift-cf-to-scf"
 
@@ -298,5 +299,5 @@ def operands_of(op: Operation) -> Iterator[SSAValue]:
     if not op.regions:
         yield from op.operands
         return
-    for inner in op.walk():
+    for inner in walk(op):
         yield from inner.operands

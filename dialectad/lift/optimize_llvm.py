@@ -35,6 +35,7 @@ from dialectad.lift.llvm_reader import read
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
 from dialectad.lower.llvm.requests import Derivative
 from dialectad.lower.llvm_ir import translate_parts
+from dialectad.walk import walk
 
 PASS_NAME = "optimize-llvm"
 
@@ -127,7 +128,7 @@ def _parts(module: ModuleOp, names: Collection[str]) -> list[Operation]:
 
 def _mentioned(op: Operation) -> Iterable[str]:
     """The symbols that the properties of the ops in `op` refer to."""
-    for inner in op.walk():
+    for inner in walk(op):
         for value in inner.properties.values():
             if isinstance(value, SymbolRefAttr):
                 yield value.root_reference.data
@@ -143,7 +144,7 @@ def _declaration(op: Operation) -> Operation:
 
 def _replace_body(old: llvm.FuncOp, new: llvm.FuncOp) -> None:
     """Give `old` the body of `new`; ops that LLVM tells no place of get the function's."""
-    for op in new.body.walk():
+    for op in walk(new.body):
         if op.location == locations.UNKNOWN:
             op.location = old.location
     for block in list(old.body.blocks):

@@ -59,6 +59,7 @@ from dialectad.lower.llvm_libraries import (
     SLOTS,
     STOP,
 )
+from dialectad.walk import walk
 
 _BINARY: dict[type[Operation], type[Operation]] = {
     llvm.FAddOp: arith.AddfOp,
@@ -220,7 +221,7 @@ class _Raiser:
         self.frees: list[Operation] = []
 
     def run(self) -> None:
-        for op in list(self.block.walk()):
+        for op in list(walk(self.block)):
             for scopes in _SCOPES:  # of the function that it was
                 op.attributes.pop(scopes, None)
             if (handler := _HANDLERS.get(type(op))) is not None:

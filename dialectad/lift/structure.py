@@ -23,6 +23,7 @@ from dialectad.lift.inequalities import Difference
 from dialectad.lift.layout import Layout
 from dialectad.lift.loops import Loop
 from dialectad.lift.outcome import Key, Outcome
+from dialectad.walk import walk
 
 
 class Structurer:
@@ -103,7 +104,7 @@ class Structurer:
         for op in node.ops:
             if op.parent is not None:  # a comparison that stands for a switch has never been in a block
                 op.detach()
-            for inner in op.walk() if op.regions else (op,):
+            for inner in walk(op) if op.regions else (op,):
                 for index, operand in enumerate(inner.operands):
                     if (value := self._now.get(operand)) is not None:
                         inner.operands[index] = value

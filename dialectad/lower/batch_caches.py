@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad.dialects.ad import MIRRORED, CacheOp, PopOp, PushOp, ReserveOp, is_tape
 from dialectad.lower.counted import constant_trips, insert, insert_constant, number_of, trip_count
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class BatchCachesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, func.FuncOp) and not function.is_declaration:
-                for cache in [o for o in function.walk() if isinstance(o, CacheOp)]:
+                for cache in [o for o in walk(function) if isinstance(o, CacheOp)]:
                     if not is_tape(cache.result):
                         _batch(cache)
 

@@ -53,6 +53,7 @@ from dialectad.lower.loops.accesses import (
 )
 from dialectad.rewrite import structure
 from dialectad.rewrite.effects import TERMINATORS, TRAPPING
+from dialectad.walk import walk
 
 FROZEN = "dialectad.frozen"
 """Says of a load that LLVM gets a `freeze` of its value. That changes nothing, but what is selected isn't
@@ -90,7 +91,7 @@ class ConvertBranchesPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for loop in innermost_loops(op):
-            branches = [o for o in loop.body.block.walk() if isinstance(o, scf.IfOp)]
+            branches = [o for o in walk(loop.body.block) if isinstance(o, scf.IfOp)]
             if not branches or not (found := touches(loop)):
                 continue
             if all(

@@ -42,6 +42,7 @@ from dialectad.lower.llvm.requests import differentiated
 from dialectad.lower.loops.apart import Apart, Structure, axes_apart
 from dialectad.lower.loops.emit import PASS_NAME, Constants, Emitter, Site
 from dialectad.lower.loops.nest import Access, Nest, choose_order, collapse, fix_units
+from dialectad.walk import walk
 
 
 def _extents(op: Operation, accesses: Sequence[Access], count: int, site: Site) -> list[int | SSAValue]:
@@ -201,7 +202,7 @@ def _reduction_after(fill: linalg.FillOp) -> Operation | None:
 
 def convert_function(op: func.FuncOp, *, copies: bool = False) -> None:
     """Replace every linalg op of a function, and the copies of arrays with gaps, or all copies."""
-    todo = [inner for inner in op.body.walk() if _is_ours(inner, copies)]
+    todo = [inner for inner in walk(op.body) if _is_ours(inner, copies)]
     if not todo:
         return
     constants = Constants(op.body.block)

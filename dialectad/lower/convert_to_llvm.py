@@ -50,6 +50,7 @@ from dialectad.lower.llvm.function import (
 from dialectad.lower.llvm.scopes import alias_scopes
 from dialectad.lower.llvm.signature import Parameters
 from dialectad.rewrite import call_graph
+from dialectad.walk import walk
 
 HANDLERS: dict[type[Operation], Handler] = {
     **arith.HANDLERS,
@@ -244,7 +245,7 @@ def _take_over(module_op: builtin.ModuleOp, module: ModuleLowering) -> list[Oper
 
 
 def _called(op: func.FuncOp, module: ModuleLowering) -> set[str]:
-    names = [o.callee.string_value() for o in op.walk() if isinstance(o, func.CallOp)]
+    names = [o.callee.string_value() for o in walk(op) if isinstance(o, func.CallOp)]
     return {module.other_names.get(name, name) for name in names}
 
 

@@ -38,6 +38,7 @@ from dialectad.lower.sweeps.together import move_behind, that_follow
 from dialectad.lower.sweeps.touches import Touch, clash, touches_of
 from dialectad.remarks import remark
 from dialectad.rewrite import cse, structure
+from dialectad.walk import walk
 
 _NEAR = 6
 """Loops back to which a loop looks for one to join."""
@@ -186,7 +187,7 @@ def _stays_simple(loops: tuple[scf.ForOp, scf.ForOp], known: _Known) -> bool:
 
 
 def _loops_in(loop: scf.ForOp) -> list[Operation]:
-    return [op for op in loop.body.block.walk() if isinstance(op, scf.ForOp | scf.WhileOp)]
+    return [op for op in walk(loop.body.block) if isinstance(op, scf.ForOp | scf.WhileOp)]
 
 
 def _is_long(loop: scf.ForOp) -> bool:
@@ -196,7 +197,7 @@ def _is_long(loop: scf.ForOp) -> bool:
 
 
 def _branches(loop: scf.ForOp) -> bool:
-    return any(isinstance(op, scf.IfOp) for op in loop.body.block.walk())
+    return any(isinstance(op, scf.IfOp) for op in walk(loop.body.block))
 
 
 # The loops as one

@@ -38,6 +38,7 @@ from dialectad.lower.sweeps.sums import carries_only_sums, is_sum
 from dialectad.lower.sweeps.together import move_behind, that_follow
 from dialectad.lower.sweeps.touches import Touch, clash, touches
 from dialectad.rewrite import cse, structure
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class FuseSweepsPass(ModulePass):
 
 def _fuse_in(function: func.FuncOp) -> None:
     refused: set[tuple[Operation, Operation]] = set()
-    pending = [op for op in function.walk() if isinstance(op, CacheOp) and MIRRORED in op.attributes]
+    pending = [op for op in walk(function) if isinstance(op, CacheOp) and MIRRORED in op.attributes]
     while pending:
         cache = pending.pop()
         pair = _sweeps(cache)
@@ -65,7 +66,7 @@ def _fuse_in(function: func.FuncOp) -> None:
             continue
         _tidy(fused)
         # what is cached in inner loops may now have sweeps of its own
-        pending = [op for op in function.walk() if isinstance(op, CacheOp) and MIRRORED in op.attributes]
+        pending = [op for op in walk(function) if isinstance(op, CacheOp) and MIRRORED in op.attributes]
 
 
 def _sweeps(cache: CacheOp) -> tuple[scf.ForOp, scf.ForOp] | None:
@@ -124,7 +125,7 @@ def _pops_only_from(forward: scf.ForOp, backward: scf.ForOp) -> bool:
     """Whether the caches that `backward` works on are those that `forward` fills, and nobody else's."""
     caches = {
         operand.owner
-        for op in backward.walk()
+        for op in walk(backward)
         for operand in op.operands
         if isinstance(operand.owner, CacheOp) and not backward.is_ancestor(operand.owner)
     }

@@ -37,6 +37,7 @@ from dialectad.lower.loops.numbers import Numbers
 from dialectad.lower.loops.slices import copy, remove_unused, slice_of
 from dialectad.lower.loops.sums import Sum, addresses, offset, sums_of, weight
 from dialectad.rewrite import structure
+from dialectad.walk import walk
 
 _WIDEST = 16
 """Offsets that lie further apart aren't a stencil's."""
@@ -110,7 +111,7 @@ def _order(
     ops = slice_of([term for s in group for _, term in s.terms], loop)
     if ops is None or any(slice_of(addresses(s.load.op), loop) is None for s in group):
         return None
-    inner = {i for op in ops for i in op.walk()}
+    inner = {i for op in ops for i in walk(op)}
     reads = [t for t in others if t.op in inner]
     writes = [t for t in others if t.stores]
 

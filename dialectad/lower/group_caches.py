@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from dialectad.dialects.ad import REASON, CacheOp, PopOp, PushOp, ReserveOp, is_tape
 from dialectad.lower.counted import insert, insert_constant
 from dialectad.rewrite import structure
+from dialectad.walk import walk
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class GroupCachesPass(ModulePass):
         for function in op.ops:
             if isinstance(function, func.FuncOp) and not function.is_declaration:
                 groups: dict[tuple[Hashable, ...], list[_Stack]] = {}
-                for cache in function.walk():
+                for cache in walk(function):
                     if isinstance(cache, CacheOp) and (stack := _Stack.of(cache)) is not None:
                         groups.setdefault(stack.key, []).append(stack)
                 for group in groups.values():

@@ -18,6 +18,7 @@ from xdsl.ir import Operation
 from dialectad import locations
 from dialectad.errors import Location
 from dialectad.lower.llvm_text import string
+from dialectad.walk import walk
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Places:
 
     def function(self, op: llvm.FuncOp) -> int | None:
         """The node of a function; None where nothing is known about it."""
-        known = (locations.from_attr(inner.location) for inner in op.walk())
+        known = (locations.from_attr(inner.location) for inner in walk(op))
         if (place := next((p for p in known if p is not None), None)) is None:
             return None
         file = self._file(place.file)

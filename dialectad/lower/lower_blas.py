@@ -27,6 +27,7 @@ from dialectad.errors import CompileError
 from dialectad.lower import complex_lapack_calls, lapack_calls, order_calls
 from dialectad.lower.blas_calls import CALLS, Caller
 from dialectad.lower.blas_loops import LOOPS, element_type
+from dialectad.walk import walk
 
 _ALWAYS = {**lapack_calls.CALLS, **order_calls.CALLS}
 """Ops that are called whatever their size."""
@@ -75,7 +76,7 @@ class LowerBlasPass(ModulePass):
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         caller = Caller()
-        for inner in [o for o in op.walk() if any(type(o) in kinds for kinds in (LOOPS, _ALWAYS, _COMPLEX))]:
+        for inner in [o for o in walk(op) if any(type(o) in kinds for kinds in (LOOPS, _ALWAYS, _COMPLEX))]:
             builder = Builder(InsertPoint.before(inner))
             caller.builder = builder
             always = _COMPLEX if "complex" in inner.properties else _ALWAYS

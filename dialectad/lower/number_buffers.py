@@ -40,6 +40,7 @@ from dialectad.dialects.ad import REQUESTS
 from dialectad.dialects.extents import extent_of
 from dialectad.errors import CompileError
 from dialectad.rewrite import call_graph
+from dialectad.walk import walk
 
 _INDEX = IndexType()
 _ALIGNMENT = 64
@@ -57,10 +58,10 @@ class NumberBuffersPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp)}
-        names = [o.callee.root_reference.data for o in op.walk() if isinstance(o, REQUESTS)]
+        names = [o.callee.root_reference.data for o in walk(op) if isinstance(o, REQUESTS)]
         differentiated = call_graph.reached(names, functions)
         for function in [function for name, function in functions.items() if name in differentiated]:
-            for loop in [o for o in function.walk() if isinstance(o, scf.ForOp | scf.WhileOp)]:
+            for loop in [o for o in walk(function) if isinstance(o, scf.ForOp | scf.WhileOp)]:
                 if any(_is_memory(result) for result in loop.results):
                     _number(function.body.block, loop)
 

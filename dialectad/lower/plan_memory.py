@@ -20,6 +20,7 @@ offset that is free.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -47,6 +48,7 @@ from dialectad.lower.bufferization.sinks import reads_out
 from dialectad.lower.llvm.function import apart
 from dialectad.lower.loops.filled import ancestor_in, fills
 from dialectad.rewrite import call_graph
+from dialectad.walk import walk
 
 ARENA = "dialectad.arena"
 ALIGNMENT = 64
@@ -74,7 +76,7 @@ class PlanMemoryPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         differentiated = {
-            request.callee.root_reference.data for request in op.walk() if isinstance(request, ad.REQUESTS)
+            request.callee.root_reference.data for request in walk(op) if isinstance(request, ad.REQUESTS)
         }
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, func.FuncOp)}
         recursive = call_graph.recursive(functions)
@@ -109,7 +111,7 @@ def plan(function: func.FuncOp, *, in_arena: bool = True, on_stack: int = _ON_ST
     """
     allocations = [
         Allocation(op, _size(op.memref.type))
-        for op in function.walk()
+        for op in walk(function)
         if isinstance(op, memref.AllocOp) and _is_static(op.memref.type) and ARENA not in op.attributes
     ]
     if not allocations:
@@ -309,7 +311,7 @@ def _overwrites(op: Operation, buffer: SSAValue) -> bool:
 
 
 def _captures(op: linalg.GenericOp, buffer: SSAValue) -> bool:
-    return any(_base(value) is buffer for inner in op.body.walk() for value in inner.operands)
+    return any(_base(value) is buffer for inner in walk(op.body) for value in inner.operands)
 
 
 def _base(value: SSAValue) -> SSAValue:
@@ -337,20 +339,19 @@ def _is_only_view(value: SSAValue) -> bool:
 
 def pack(allocations: Sequence[Allocation]) -> int:
     """Give every allocation an offset; those whose lifetimes overlap don't overlap. The size of it all."""
-    placed: list[Allocation] = []
+    placed: list[tuple[int, int, int, int]] = []
+    """Offset, the end of the bytes, and lifetime, of those that have their place; by offset."""
     total = 0
     for allocation in sorted(allocations, key=lambda a: (-a.size, a.start)):
-        offset = 0
-        for other in placed:  # by offset
-            if other.start > allocation.end or allocation.start > other.end:
-                continue
-            if other.offset >= offset + allocation.size:
-                break
-            offset = max(offset, other.offset + other.size)
+        offset, size, start, end = 0, allocation.size, allocation.start, allocation.end
+        for first, last, begins, ends in placed:
+            if begins <= end and start <= ends:
+                if first >= offset + size:
+                    break
+                offset = max(offset, last)
         allocation.offset = offset
-        total = max(total, offset + allocation.size)
-        placed.append(allocation)
-        placed.sort(key=lambda a: a.offset)
+        total = max(total, offset + size)
+        insort(placed, (offset, offset + size, start, end))
     return total
 
 

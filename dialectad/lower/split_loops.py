@@ -40,6 +40,7 @@ from dialectad.lower.loops.accesses import (
 )
 from dialectad.lower.loops.numbers import Numbers
 from dialectad.rewrite import structure
+from dialectad.walk import walk
 
 _LARGEST = 60
 """Operations in a body beyond which it isn't copied."""
@@ -68,7 +69,7 @@ class SplitLoopsPass(ModulePass):
 
 
 def _size(loop: scf.ForOp) -> int:
-    return sum(1 for _ in loop.body.block.walk())
+    return sum(1 for _ in walk(loop.body.block))
 
 
 def _where(loop: scf.ForOp, found: Sequence[Touch], clashing: Sequence[tuple[Touch, Touch]]) -> Linear | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from xdsl.dialects import func
 
+from dialectad.walk import walk
+
 NO_INLINE = "no_inline"
 """The unit attribute of a function that is called wherever it was called."""
 
@@ -40,7 +42,7 @@ def _callees_by_name(functions: Mapping[str, func.FuncOp]) -> dict[str, set[str]
 
 
 def _callees(function: func.FuncOp) -> set[str]:
-    return {op.callee.root_reference.data for op in function.walk() if isinstance(op, func.CallOp)}
+    return {op.callee.root_reference.data for op in walk(function) if type(op) is func.CallOp}
 
 
 def _reached(names: Iterable[str], callees: Mapping[str, Iterable[str]]) -> set[str]:

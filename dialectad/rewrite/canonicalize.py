@@ -18,6 +18,7 @@ from xdsl.passes import ModulePass
 from dialectad.rewrite import dce, fold_arith, fold_scf, fold_tensor
 from dialectad.rewrite.elementwise import ELEMENTWISE
 from dialectad.rewrite.rewriter import Rewriter
+from dialectad.walk import walk
 
 VALUE_RULES: dict[type[Operation], Callable[..., SSAValue | None]] = {
     **dict.fromkeys(ELEMENTWISE, fold_arith.fold),
@@ -32,7 +33,7 @@ _STRUCTURE_RULES = fold_scf.RULES
 def simplify(function: Operation) -> None:
     """Apply the rules to everything inside of `function`."""
     rw = Rewriter()
-    for op in reversed(list(function.walk())):
+    for op in reversed(list(walk(function))):
         if type(op) in VALUE_RULES or type(op) in _STRUCTURE_RULES:
             rw.push(op)
     while (op := rw.pop()) is not None:

@@ -63,13 +63,13 @@ def uniform(value: SSAValue) -> Scalar | None:
     attr = owner.properties["value"]
     if isinstance(attr, DenseIntOrFPElementsAttr):
         return splat_element(attr)
-    return attr if isinstance(attr, IntegerAttr | FloatAttr) else None
+    return attr if type(attr) is FloatAttr or type(attr) is IntegerAttr else None
 
 
 def uniform_float(value: SSAValue) -> float | None:
     """The float that a scalar, or every element of a tensor, is."""
     attr = uniform(value)
-    return attr.value.data if isinstance(attr, FloatAttr) else None
+    return attr.value.data if type(attr) is FloatAttr else None
 
 
 def is_positive_zero(value: SSAValue) -> bool:

@@ -31,6 +31,7 @@ from dialectad.rewrite import dce, effects
 from dialectad.rewrite.gates import Gates
 from dialectad.rewrite.speculation import is_speculatable
 from dialectad.rewrite.static_graph import Request, StaticGraph, refusal
+from dialectad.walk import walk
 
 
 def _is_graph_request(op: Operation) -> bool:
@@ -54,7 +55,7 @@ class _Converter:
         if name in self.visited or name not in self.functions:
             return
         self.visited.add(name)
-        for op in self.functions[name].walk():
+        for op in walk(self.functions[name]):
             if _is_graph_request(op):
                 assert isinstance(op, Request)
                 self.redirect(op, None)
@@ -127,7 +128,7 @@ class _Converter:
             self._never_fails(op.callee.root_reference.data)
             if isinstance(op, func.CallOp | Request)
             else type(op) in _ENDS or (is_speculatable(op) and effects.has_no_effects(op))
-            for op in self.functions[name].body.walk()
+            for op in walk(self.functions[name].body)
         )
 
 

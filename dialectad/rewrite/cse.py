@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
-from xdsl.dialects import arith, cf, tensor
+from xdsl.dialects import arith, cf
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -72,7 +72,7 @@ class _Numbering:
         else:
             operands = [local.get(o, o) for o in op.operands]
         if kind in _COMMUTATIVE:
-            operands = sorted(operands, key=_order)
+            operands = sorted(operands, key=hash)
         return (
             kind,
             *operands,
@@ -85,7 +85,8 @@ class _Numbering:
     def _place(self, value: SSAValue) -> Hashable:
         """Two places to write to that have the same content are as good as one another."""
         owner = value.owner
-        if isinstance(owner, tensor.EmptyOp | tensor.SplatOp):
+        if type(owner) in effects.PLACES:
+            assert isinstance(owner, Operation)
             return (type(owner), self.attribute(value.type), *owner.operands)
         return value
 
@@ -104,10 +105,6 @@ class _Numbering:
 
 _HIDDEN = (linalg.TransposeOp, linalg.BroadcastOp, linalg.MatmulOp, linalg.FillOp)
 """Ops whose region says nothing that their name doesn't."""
-
-
-def _order(operand: Hashable) -> int:
-    return id(operand) if isinstance(operand, SSAValue) else hash(operand)
 
 
 @dataclass

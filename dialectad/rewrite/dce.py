@@ -23,6 +23,7 @@ from xdsl.passes import ModulePass
 from dialectad.dialects import ad
 from dialectad.dialects.call_rule import rule_symbols
 from dialectad.rewrite import effects, structure
+from dialectad.walk import walk
 
 
 @dataclass
@@ -54,7 +55,7 @@ class _Liveness:
                 self._mark_all(op)
 
     def _mark_all(self, op: Operation) -> None:
-        for inner in op.walk():
+        for inner in walk(op):
             self.mark(inner)
 
     def mark(self, op: Operation) -> None:
@@ -74,7 +75,7 @@ class _Liveness:
         else:
             self.need(*op.operands)
             if op.regions and kind in effects.ON_VALUES:
-                for inner in op.walk():
+                for inner in walk(op):
                     if type(inner) is linalg.YieldOp:
                         self.mark(inner)
         for result in op.results:
@@ -210,10 +211,10 @@ def is_private(function: func.FuncOp) -> bool:
 def mentioned(root: Operation) -> list[str]:
     """The symbols that ops within `root` refer to."""
     found: list[str] = []
-    for op in root.walk():
+    for op in walk(root):
         found += rule_symbols(op)
         for attrs in (op.properties, op.attributes):
-            found += [attr.root_reference.data for attr in attrs.values() if isinstance(attr, SymbolRefAttr)]
+            found += [attr.root_reference.data for attr in attrs.values() if type(attr) is SymbolRefAttr]
     return found
 
 

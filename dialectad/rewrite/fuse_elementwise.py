@@ -27,6 +27,7 @@ from dialectad.rewrite import constants, extents, structure
 from dialectad.rewrite.fusion_emit import Emitter
 from dialectad.rewrite.fusion_plan import Plan
 from dialectad.rewrite.push_slices import push_slices
+from dialectad.walk import walk
 
 
 def _resolve_extents(function: Operation) -> None:
@@ -34,7 +35,7 @@ def _resolve_extents(function: Operation) -> None:
 
     %s = arith.addf %a, %b;  %n = tensor.dim %s, %c0   ~>   %n = tensor.dim %a, %c0
     """
-    for op in list(function.walk()):
+    for op in list(walk(function)):
         if isinstance(op, tensor.DimOp):
             dim = constants.integer(op.index)
             if dim is not None and source_of_extent(op.source, dim) != (op.source, dim):
@@ -51,7 +52,7 @@ def fuse(function: Operation) -> None:
     replaced = {root for root in reversed(plan.roots) if emitter.emit(root)}
     for old, new in emitter.stored.items():
         old.replace_all_uses_with(new)
-    for op in reversed(list(function.walk())):
+    for op in reversed(list(walk(function))):
         if (op in replaced or op in plan.inlined) and all(r.first_use is None for r in op.results):
             structure.erase(op)
 

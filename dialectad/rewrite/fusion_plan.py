@@ -54,6 +54,7 @@ class Plan:
     "How many loops there are around a block."
     _cost: dict[Operation, int] = field(default_factory=dict)
     "Of one element, with that of the operands that may be inlined."
+    _inlinable: dict[Operation, bool] = field(default_factory=dict)
     _overwritten: dict[SSAValue, list[int]] = field(default_factory=dict)
     "When something writes over a tensor."
     _sites: dict[SSAValue, list[Site]] = field(default_factory=dict)
@@ -103,8 +104,13 @@ class Plan:
             self._cost[op] = known = min(known, _MANY)
         return known
 
+    def _may_be_inlined(self, op: Operation) -> bool:
+        if (known := self._inlinable.get(op)) is None:
+            known = self._inlinable[op] = self._is_only_fused(op)
+        return known
+
     @staticmethod
-    def _may_be_inlined(op: Operation) -> bool:
+    def _is_only_fused(op: Operation) -> bool:
         if elementwise.reads(op) is None:
             return False
         for use in op.results[0].uses:

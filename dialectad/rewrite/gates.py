@@ -21,6 +21,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.dialects.ad import StopOp
 from dialectad.rewrite import constants, structure
+from dialectad.walk import walk
 
 _MOVING = frozenset(
     (
@@ -48,7 +49,7 @@ class Gates:
         if type(op) in _MOVING:
             return all(not self._needs_gate(operand) for operand in op.operands)
         if any(_is_float(result) for result in op.results):
-            for inner in op.walk():
+            for inner in walk(op):
                 for i, operand in enumerate(inner.operands):
                     if self._needs_gate(operand):
                         inner.operands[i] = self._gated(operand, op)

@@ -16,6 +16,7 @@ from dialectad.dialects.extents import source as source_of_extent
 from dialectad.rewrite import constants, effects, extents, slices, structure
 from dialectad.rewrite.speculation import is_speculatable
 from dialectad.rewrite.writer import Writer
+from dialectad.walk import walk
 
 Element = tensor.ExtractOp | tensor.InsertOp
 
@@ -30,7 +31,7 @@ def extent_number(value: SSAValue, dim: int) -> int | None:
 
 def guard(op: Operation, taken: SSAValue, writer: Writer) -> SSAValue | None:
     """Make a pure op harmless; gives what takes its place where it can't be anything but an error."""
-    for inner in tuple(op.walk()):
+    for inner in tuple(walk(op)):
         instead = _guard(inner, taken, writer)
         if instead is None:
             continue

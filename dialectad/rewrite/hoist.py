@@ -36,6 +36,7 @@ from xdsl.passes import ModulePass
 from dialectad.dialects import ad
 from dialectad.rewrite import dce, effects, ranges
 from dialectad.rewrite.speculation import is_speculatable
+from dialectad.walk import walk
 
 _LOOPS = (scf.ForOp, scf.WhileOp, linalg.GenericOp)
 
@@ -90,13 +91,13 @@ class _Hoister:
             return False
         if kind in effects.PLACES:
             return True
-        return effects.has_no_effects(op) and all(is_speculatable(inner) for inner in op.walk())
+        return effects.has_no_effects(op) and all(is_speculatable(inner) for inner in walk(op))
 
     def _needed_level(self, op: Operation, level: int) -> int:
         """The deepest level of what `op`, with its regions, takes from around it."""
         needed = max((self.levels[o] for o in op.operands), default=0)
         for region in op.regions:
-            for inner in region.walk():
+            for inner in walk(region):
                 for operand in inner.operands:
                     inner_level = self.levels.get(operand, level + 1)
                     if inner_level <= level and not _is_inside(operand, op):
@@ -123,7 +124,7 @@ class _Hoister:
         copy = place.clone()
         anchor.parent.insert_op_before(copy, anchor)
         self.levels[copy.results[0]] = self.levels[place.results[0]]
-        for inner in user.walk():
+        for inner in walk(user):
             for i, operand in enumerate(inner.operands):
                 if operand is place.results[0]:
                     inner.operands[i] = copy.results[0]
@@ -142,7 +143,7 @@ def _runs(loop: Operation, region: Region) -> bool:
 
 def _places(op: Operation) -> list[Operation]:
     found: dict[Operation, None] = {}
-    for inner in op.walk():
+    for inner in walk(op):
         for operand in inner.operands:
             owner = operand.owner
             if isinstance(owner, Operation) and type(owner) in effects.PLACES and not op.is_ancestor(owner):
@@ -187,7 +188,7 @@ class HoistPass(ModulePass):
 def _to_be_differentiated(module: ModuleOp) -> set[str]:
     """The functions that requests for derivatives name, and those that these call."""
     functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}
-    requests = (op for op in module.walk() if isinstance(op, ad.REQUESTS))
+    requests = (op for op in walk(module) if isinstance(op, ad.REQUESTS))
     pending = [request.callee.root_reference.data for request in requests]
     found: set[str] = set()
     while pending:

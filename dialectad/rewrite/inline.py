@@ -29,6 +29,7 @@ from dialectad.dialects.ad import LEVEL, REQUESTS
 from dialectad.dialects.call_rule import APART, has_rule
 from dialectad.errors import CompileError
 from dialectad.rewrite import call_graph, dce, structure
+from dialectad.walk import walk
 
 
 @dataclass
@@ -102,7 +103,7 @@ def relocate(ops: Iterable[Operation], caller: LocationAttr) -> None:
     if caller == locations.UNKNOWN:
         return
     known: dict[int, LocationAttr] = {}
-    for op in (inner for outer in ops for inner in outer.walk()):
+    for op in (inner for outer in ops for inner in walk(outer)):
         new = known.get(id(op.location))
         if new is None:
             new = caller if op.location == locations.UNKNOWN else CallSiteLoc(op.location, caller)
@@ -111,7 +112,7 @@ def relocate(ops: Iterable[Operation], caller: LocationAttr) -> None:
 
 
 def _calls(root: Operation | Block) -> list[func.CallOp]:
-    return [op for op in root.walk() if isinstance(op, func.CallOp)]
+    return [op for op in walk(root) if type(op) is func.CallOp]
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class InlinePass(ModulePass):
 
 
 def _requested(module: ModuleOp) -> set[str]:
-    return {op.callee.root_reference.data for op in module.walk() if isinstance(op, REQUESTS)}
+    return {op.callee.root_reference.data for op in walk(module) if isinstance(op, REQUESTS)}
 
 
 def _reference_counts(module: ModuleOp, functions: dict[str, func.FuncOp]) -> dict[str, int]:

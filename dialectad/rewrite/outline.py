@@ -16,6 +16,8 @@ from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import FunctionType
 from xdsl.ir import Block, Operation, Region, SSAValue
 
+from dialectad.walk import walk
+
 _FREE = (arith.ConstantOp, tensor.EmptyOp, tensor.SplatOp)
 
 
@@ -73,7 +75,7 @@ def outline_ops(ops: Sequence[Operation], name: str, at: Operation) -> tuple[fun
 
 
 def _inside(ops: Sequence[Operation]) -> dict[Operation, None]:
-    return dict.fromkeys(inner for op in ops for inner in op.walk())
+    return dict.fromkeys(inner for op in ops for inner in walk(op))
 
 
 def _is_within(value: SSAValue, inside: Container[Operation | None]) -> bool:

@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.rewrite import constants, elementwise, structure
+from dialectad.walk import walk
 
 _COST_TO_DUPLICATE = 4
 
@@ -28,7 +29,7 @@ def push_slices(function: Operation) -> None:
     # first in, first out: all slices of a tensor come before those of what it is computed from
     pending: deque[tensor.ExtractSliceOp] = deque()
     costs: dict[Operation, int] = {}
-    for op in function.walk():
+    for op in walk(function):
         if isinstance(op, tensor.ExtractSliceOp):
             pending.append(op)
         elif type(op) in elementwise.ELEMENTWISE:

@@ -32,6 +32,7 @@ from dialectad.dialects.destination import has_routines
 from dialectad.remarks import remark
 from dialectad.rewrite import constants, contractions, structure
 from dialectad.rewrite.iterated_slices import Trips, affine
+from dialectad.walk import walk
 
 SMALLEST = 64
 """Multiplications from which on it pays."""
@@ -90,7 +91,7 @@ class _Nest:
 
     def match(self, outer: scf.ForOp) -> tensor.InsertOp:
         """Fill this in from the loops; gives what stores an element."""
-        body = list(islice(outer.walk(), LARGEST))
+        body = list(islice(walk(outer), LARGEST))
         _require(len(body) < LARGEST and all(isinstance(op, _PURE) for op in body))
         loop = outer
         while True:

@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from dialectad.rewrite import structure
 from dialectad.rewrite.constants import Scalar
+from dialectad.walk import walk
 
 _ENDS = (scf.YieldOp, scf.ConditionOp)
 
@@ -60,14 +61,14 @@ class Rewriter:
 
     def _forget(self, op: Operation) -> None:
         if op.regions:
-            self.erased.update(op.walk())
+            self.erased.update(walk(op))
         else:
             self.erased.add(op)
 
     def splice(self, op: Operation, region: int, args: Sequence[SSAValue]) -> list[SSAValue]:
         """Move the content of a region to before `op`; gives what it ended with."""
         block = op.regions[region].block
-        for inner in block.walk():
+        for inner in walk(block):
             self.push(inner)
         return structure.splice(op, block, args)
 

@@ -36,6 +36,7 @@ from dialectad.ad.primals import constant_of, trip_count
 from dialectad.ad.reverse import Reverse, body_ops
 from dialectad.ad.rule import Rule, inactive, register
 from dialectad.dialects.ad import CacheType
+from dialectad.walk import walk
 
 
 def _terminator(block: Block) -> Operation:
@@ -76,7 +77,7 @@ def _touches_state(sweep: Reverse, op: Operation) -> bool:
     """Whether the reverse of `op` works on caches or memory, and so has to run anyway."""
     return any(
         isinstance(operand.type, _STATEFUL) and sweep.active(operand)
-        for o in op.walk()
+        for o in walk(op)
         for operand in o.operands
     )
 
@@ -261,7 +262,7 @@ class While(Rule):
         assert COUNTED in op.attributes, "prepare counts the iterations of every while that varies"
         del op.attributes[COUNTED]
         first = op.before_region.block
-        written = [memory for nested in first.walk() for memory in written_by(nested)]
+        written = [memory for nested in walk(first) for memory in written_by(nested)]
         assert not any(map(sweep.active, written)), "prepare moves all writing out of the first region"
         if _idle(sweep, op):
             return

@@ -24,6 +24,7 @@ from dialectad.lower.bufferization.carried import (
     scalars,
 )
 from dialectad.lower.bufferization.places import Place, is_static, is_tensor
+from dialectad.walk import walk
 
 
 def _for(b: Bufferizer, op: scf.ForOp) -> None:
@@ -162,7 +163,7 @@ def forward_invariants(op: Operation) -> None:
 
     %r = scf.for iter_args(%a = %A) { use %a; yield %a }; use %r  ~>  ... { use %A; yield %a }; use %A
     """
-    for loop in op.walk():
+    for loop in walk(op):
         if isinstance(loop, scf.ForOp):
             end = cast(Operation, loop.body.block.last_op)
             for k, init in enumerate(loop.iter_args):

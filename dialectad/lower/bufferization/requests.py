@@ -53,6 +53,7 @@ from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer, Read
 from dialectad.lower.bufferization.functions import INOUT, OUTS
 from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
 from dialectad.rewrite import call_graph
+from dialectad.walk import walk
 
 Request = ad.VJPOp | ad.JVPOp
 
@@ -74,7 +75,7 @@ def prepare_callees(module: ModuleOp) -> None:
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
     callees: dict[str, func.FuncOp] = {}
-    pending: deque[Operation] = deque(module.walk())
+    pending: deque[Operation] = deque(walk(module))
     while pending:
         op = pending.popleft()
         if not isinstance(op, (*ad.REQUESTS, func.CallOp)):
@@ -85,9 +86,9 @@ def prepare_callees(module: ModuleOp) -> None:
         if (callee := callees.get(name)) is None:
             callee = callees[name] = _private(functions, name)
             if callee is not functions[name]:
-                pending += callee.walk()
+                pending += walk(callee)
         op.properties["callee"] = SymbolRefAttr(callee.sym_name)
-    requested = {_callee(op) for op in module.walk() if isinstance(op, ad.REQUESTS)}
+    requested = {_callee(op) for op in walk(module) if isinstance(op, ad.REQUESTS)}
     for name in call_graph.reached(requested, functions):
         _forget_inout(functions[name])
 

@@ -20,6 +20,7 @@ from dialectad.dialects.destination import DestinationOp
 from dialectad.lower.bufferization.bufferizer import Bufferizer, Read
 from dialectad.lower.bufferization.places import Place, Splat, is_tensor
 from dialectad.lower.bufferization.sinks import reads_out, same_index_inputs
+from dialectad.walk import walk
 
 PARALLEL = IteratorTypeAttr(IteratorType.PARALLEL)
 REDUCTION = IteratorTypeAttr(IteratorType.REDUCTION)
@@ -70,11 +71,11 @@ def _segments(inputs: int, outputs: int) -> Attribute:
 
 def _captured(body: Block) -> list[SSAValue]:
     """The tensors of outside that the body of a linalg op extracts from."""
-    return [op.tensor for op in body.walk() if isinstance(op, tensor.ExtractOp)]
+    return [op.tensor for op in walk(body) if isinstance(op, tensor.ExtractOp)]
 
 
 def _load_captured(b: Bufferizer, body: Block) -> None:
-    for op in body.walk():
+    for op in walk(body):
         if isinstance(op, tensor.ExtractOp):
             where = b.places[op.tensor]
             block = op.parent

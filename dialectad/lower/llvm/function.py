@@ -56,7 +56,7 @@ MAY_WRAP = IntegerAttr(0, i32)
 
 _NONE: Mapping[str, Attribute] = {}
 _LIKELY: Mapping[str, Attribute] = {"branch_weights": DenseArrayBase.from_list(i32, [1_000_000, 1])}
-_UNLIKELY: Mapping[str, Attribute] = {"branch_weights": DenseArrayBase.from_list(i32, [1, 1_000_000])}
+UNLIKELY: Mapping[str, Attribute] = {"branch_weights": DenseArrayBase.from_list(i32, [1, 1_000_000])}
 _CCONV = llvm.CallingConventionAttr("ccc")
 _NO_TAIL = llvm.TailCallKindAttr(llvm.TailCallKind.NONE)
 _NO_BUNDLES = DenseArrayBase.from_list(i32, ())
@@ -67,13 +67,13 @@ EQUAL, DIFFERENT = IntegerAttr(0, i64), IntegerAttr(1, i64)
 
 
 # By exact type: attributes have abstract base classes, which make `isinstance` twenty times slower.
-_SCALARS = frozenset((Float32Type, Float64Type, IntegerType, llvm.LLVMPointerType))
+SCALARS = frozenset((Float32Type, Float64Type, IntegerType, llvm.LLVMPointerType))
 
 
 def scalar_type(t: Attribute) -> Attribute:
     """The llvm type of a scalar in a register: `index` is `i64`."""
     kind = type(t)
-    if kind in _SCALARS:
+    if kind in SCALARS:
         return t
     if kind is IndexType:
         return i64
@@ -572,7 +572,7 @@ class FunctionLowering:
     def when(self, condition: SSAValue, then: Callable[[], None], *, likely: bool = False) -> None:
         """Emit what `then` emits under a condition, and continue after it."""
         taken, after = Block(), Block()
-        self.conditional(condition, taken, (), after, (), _LIKELY if likely else _UNLIKELY)
+        self.conditional(condition, taken, (), after, (), _LIKELY if likely else UNLIKELY)
         self.start(taken)
         then()
         self.branch(after)
@@ -583,7 +583,7 @@ class FunctionLowering:
         if self._exit is None:
             self._exit = Block(arg_types=[i64])
         after = Block()
-        self.conditional(failed, self._exit, [status], after, (), _UNLIKELY)
+        self.conditional(failed, self._exit, [status], after, (), UNLIKELY)
         self.start(after)
 
     def assert_that(self, condition: SSAValue, message: str, op: Operation) -> None:

@@ -41,6 +41,7 @@ from dialectad.errors import CompileError
 from dialectad.lower.llvm.control import as_bytes, flattened
 from dialectad.lower.llvm.function import PASS_NAME, FunctionLowering, Handler
 from dialectad.lower.llvm.signature import Parameters
+from dialectad.walk import walk
 
 DERIVATIVE = "dialectad.derivative"
 
@@ -66,7 +67,7 @@ def add_differentiable_callees(module: ModuleOp) -> None:
     func.func private @f(...) { func.call @f }           =>   the same, and a copy: @f.differentiable
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
-    requests = [op for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)]
+    requests = [op for op in walk(module) if isinstance(op, ad.VJPOp | ad.JVPOp)]
     pending = [op.callee.root_reference.data for op in requests]
     seen: set[str] = set()
     called: dict[str, None] = {}
@@ -74,7 +75,7 @@ def add_differentiable_callees(module: ModuleOp) -> None:
         name = pending.pop()
         if name in functions and name not in seen:
             seen.add(name)
-            calls = [op for op in functions[name].walk() if isinstance(op, func.CallOp) and not has_rule(op)]
+            calls = [op for op in walk(functions[name]) if isinstance(op, func.CallOp) and not has_rule(op)]
             names = [op.callee.root_reference.data for op in calls]
             called |= dict.fromkeys(name for name in names if not functions[name].is_declaration)
             pending += names
@@ -177,7 +178,7 @@ class Derivative:
 def differentiated(module: ModuleOp) -> dict[str, tuple[int, int]]:
     """The functions to differentiate: how many arguments each reads, and how many outs it has."""
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
-    names = {op.callee.root_reference.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
+    names = {op.callee.root_reference.data for op in walk(module) if isinstance(op, ad.VJPOp | ad.JVPOp)}
     names |= {name for name, function in functions.items() if SIGNATURE in function.attributes}
     names |= {name for name in functions if name.endswith(DIFFERENTIATED_COPY)}
     found: dict[str, tuple[int, int]] = {}
@@ -198,9 +199,9 @@ def copy_parts_of_rules(module: ModuleOp) -> None:
     A derivative calls the parts of a rule (`ad/rules/ruled_calls.py`), so its own is one of them, too.
     """
     functions = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
-    requested = {op.callee.root_reference.data for op in module.walk() if isinstance(op, ad.VJPOp | ad.JVPOp)}
-    nested = any(isinstance(op, ad.VJPOp | ad.JVPOp) for name in requested for op in functions[name].walk())
-    parts = dict.fromkeys(name for op in module.walk() for name in rule_symbols(op)) if nested else ()
+    requested = {op.callee.root_reference.data for op in walk(module) if isinstance(op, ad.VJPOp | ad.JVPOp)}
+    nested = any(isinstance(op, ad.VJPOp | ad.JVPOp) for name in requested for op in walk(functions[name]))
+    parts = dict.fromkeys(name for op in walk(module) for name in rule_symbols(op)) if nested else ()
     for name in parts:
         copy = functions[name].clone()
         copy.properties["sym_name"] = StringAttr(name + DIFFERENTIATED_COPY)

@@ -23,6 +23,7 @@ from dialectad.lower.llvm.requests import differentiated
 from dialectad.lower.llvm.scopes import byte_range
 from dialectad.lower.plan_memory import ARENA
 from dialectad.rewrite.effects import SCALAR, TERMINATORS
+from dialectad.walk import walk
 
 LOADS, STORES = (memref.LoadOp, llvm.LoadOp), (memref.StoreOp, llvm.StoreOp)
 
@@ -79,7 +80,7 @@ def _collect_innermost(op: Operation, found: list[scf.ForOp]) -> bool:
 
 
 def _within(loop: scf.ForOp) -> Iterator[Operation]:
-    return (op for op in loop.body.block.walk())
+    return (op for op in walk(loop.body.block))
 
 
 def touches(loop: scf.ForOp) -> list[Touch] | None:

@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint
 from dialectad import locations
 from dialectad.errors import CompileError
 from dialectad.lower.loops.nest import Access, Nest
+from dialectad.walk import walk
 
 PASS_NAME = "convert-linalg-to-loops"
 
@@ -169,7 +170,7 @@ class Emitter:
             value = self.loaded[position] if position < offset else before[position - offset]
             assert value is not None
             arg.replace_all_uses_with(value)
-        for op in list(nest.body.walk()):
+        for op in list(walk(nest.body)):
             if isinstance(op, linalg.IndexOp):
                 op.result.replace_all_uses_with(self.induction[op.dim.value.data])
                 op.detach()

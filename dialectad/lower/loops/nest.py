@@ -24,6 +24,8 @@ from xdsl.ir.affine import (
     AffineExpr,
 )
 
+from dialectad.walk import walk
+
 _FAR = 8
 """What a gap between neighbouring iterations costs, against 1 for a contiguous access and 0 for none."""
 
@@ -131,7 +133,7 @@ def collapse(nest: Nest, builder: Builder, is_apart: Callable[[Access, int], boo
 def can_merge(nest: Nest, dim: int) -> bool:
     """Whether loops `dim` and `dim + 1` are one loop."""
     inner = nest.extents[dim + 1]
-    if any(isinstance(op, linalg.IndexOp) for op in nest.body.walk()):
+    if any(isinstance(op, linalg.IndexOp) for op in walk(nest.body)):
         return False
     if nest.parallel[dim] != nest.parallel[dim + 1]:
         return False

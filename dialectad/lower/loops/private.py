@@ -23,11 +23,12 @@ from xdsl.ir import Operation, SSAValue
 from dialectad.ad.memory import VIEWS
 from dialectad.lower.loops.filled import ancestor_in, fills
 from dialectad.rewrite import structure
+from dialectad.walk import walk
 
 
 def shrink_temporaries(function: func.FuncOp) -> None:
     """Shrink what is allocated in a function, as far as that goes."""
-    for op in list(function.body.walk()):
+    for op in list(walk(function.body)):
         if isinstance(op, memref.AllocOp) and DYNAMIC_INDEX not in _type(op).get_shape():
             if (unread := _unread(op.memref)) is None:
                 _shrink(op)
@@ -92,7 +93,7 @@ def _own(
         for axis in axes:
             if all(op.indices[axis] is index for op in accesses):
                 return loop, axis
-        first = next(op for op in block.walk() if op in accesses)
+        first = next(op for op in walk(block) if op in accesses)
         if not isinstance(first, memref.StoreOp) or not fills(first, accesses, block):
             return None
 

@@ -11,11 +11,12 @@ from xdsl.ir import Block, Operation, SSAValue
 from dialectad.lower.loops.accesses import LOADS, STORES, is_before
 from dialectad.rewrite import structure
 from dialectad.rewrite.effects import is_pure
+from dialectad.walk import walk
 
 
 def inputs(op: Operation) -> Iterator[SSAValue]:
     """The operands of an op and of what is in its regions."""
-    for inner in op.walk():
+    for inner in walk(op):
         yield from inner.operands
 
 
@@ -35,7 +36,7 @@ def slice_of(values: Iterable[SSAValue], loop: scf.ForOp) -> list[Operation] | N
             assert parent is not None
             owner = parent
         if owner not in wanted:
-            if any(isinstance(inner, STORES) for inner in owner.walk()):
+            if any(isinstance(inner, STORES) for inner in walk(owner)):
                 return None
             wanted.add(owner)
             pending += inputs(owner)
@@ -63,5 +64,5 @@ _COMPUTE = (*LOADS, llvm.GEPOp, llvm.ICmpOp, llvm.SelectOp, scf.IfOp, scf.YieldO
 
 def _only_computes(op: Operation) -> bool:
     return not isinstance(op, scf.YieldOp) and all(
-        is_pure(inner) or isinstance(inner, _COMPUTE) for inner in op.walk()
+        is_pure(inner) or isinstance(inner, _COMPUTE) for inner in walk(op)
     )

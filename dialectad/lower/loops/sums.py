@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.polyhedron import ONE, plus
 from dialectad.lower.loops.accesses import STORES, Touch, index_of, is_invariant
+from dialectad.walk import walk
 
 _SLOW = {arith.DivfOp: 6, math.SqrtOp: 6, memref.LoadOp: 1, llvm.LoadOp: 1}
 _CALLS = frozenset(math.Math.operations) - {math.SqrtOp, math.AbsFOp, math.FmaOp, math.CopySignOp}
@@ -88,7 +89,7 @@ def weight(ops: Iterable[Operation]) -> int:
     """What it costs to run ops, in additions."""
     total = 0
     for op in ops:
-        for inner in op.walk():
+        for inner in walk(op):
             if type(inner) in _CALLS:
                 total += 20
             else:

@@ -8,12 +8,13 @@ from xdsl.ir import Operation
 from dialectad.dialects.ad import CacheOp, PopOp, PushOp
 from dialectad.lower.counted import constant_trips, insert, insert_constant
 from dialectad.rewrite import structure
+from dialectad.walk import walk
 
 
 def _caches(loop: scf.ForOp) -> list[CacheOp]:
     """The caches from outside that `loop` works on."""
     found: dict[CacheOp, None] = {}
-    for op in loop.walk():
+    for op in walk(loop):
         for operand in op.operands:
             if isinstance(operand.owner, CacheOp) and not loop.is_ancestor(operand.owner):
                 found[operand.owner] = None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.lower.sweeps.touches import Touch, clash, touches_of
+from dialectad.walk import walk
 
 
 def that_follow(
@@ -43,7 +44,7 @@ def that_follow(
 
 
 def _uses(op: Operation, values: set[SSAValue]) -> bool:
-    return any(operand in values for inner in op.walk() for operand in inner.operands)
+    return any(operand in values for inner in walk(op) for operand in inner.operands)
 
 
 def move_behind(ops: list[Operation], place: Operation) -> None:

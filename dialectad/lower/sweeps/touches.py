@@ -18,6 +18,7 @@ from dialectad.dialects.ad import is_tape
 from dialectad.lift.purity import is_speculatable
 from dialectad.lower.bufferization.functions import OUTS
 from dialectad.rewrite.effects import SCALAR, TERMINATORS
+from dialectad.walk import walk
 
 _UNTOUCHING = frozenset(
     (
@@ -55,7 +56,7 @@ def touches(ops: Iterable[Operation]) -> list[Touch] | None:
     """What these ops, with all in their regions, touch; None if that isn't known."""
     found: list[Touch] = []
     for op in ops:
-        for inner in op.walk():
+        for inner in walk(op):
             its = _of(inner)
             if its is None:
                 return None

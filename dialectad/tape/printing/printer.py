@@ -24,6 +24,7 @@ from dialectad.dialects.ad import StopOp
 from dialectad.frontend import dtypes
 from dialectad.tape.printing.spelling import Spelling
 from dialectad.tape.printing.text import Form, Text, Unprintable, dtype_name, element_of, shape_of
+from dialectad.walk import walk
 
 Rule = Callable[["Printer", Any], Text]
 
@@ -84,7 +85,7 @@ class Printer:
             if op not in found:
                 found.add(op)
                 pending += op.operands
-                for inner in op.walk():
+                for inner in walk(op):
                     pending += (o for o in inner.operands if inner is not op and _outside(o, op))
         if not found:
             return ()
