@@ -33,12 +33,13 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "linalg": (
         ("auto", "choose-level"),
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
-        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,order-products"),
+        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,order-products,stack-products"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
         ("mixed", "augment-calls"),
         (None, "inline"),
-        (None, f"{_CLEAN},hoist,order-products,batch-products,canonicalize,fuse-elementwise,cse,dce"),
+        (None, f"{_CLEAN},hoist,order-products,stack-products,batch-products"),
+        (None, "canonicalize,fuse-elementwise,cse,dce"),
     ),
     "loop": (
         (None, "bufferize"),
@@ -69,7 +70,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
 
-OPTIONAL = ("hoist", "raise-loops", "raise-to-blas", "order-products", "batch-products")
+OPTIONAL = ("hoist", "raise-loops", "raise-to-blas", "order-products", "stack-products", "batch-products")
 """Passes that a program can do without."""
 
 _MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
@@ -91,8 +92,8 @@ class Level:
     Examples
     --------
     >>> import dialectad as da
-    >>> da.Level("linalg").pipeline("linalg").split(",")[13:16]
-    ['hoist', 'order-products', 'batch-products']
+    >>> da.Level("linalg").pipeline("linalg").split(",")[14:18]
+    ['hoist', 'order-products', 'stack-products', 'batch-products']
     >>> da.Level("linalg", optimize_first=False).pipeline("linalg").split(",")[0]
     'differentiate{level=linalg-unoptimized}'
     """
@@ -110,8 +111,8 @@ class Level:
     tune: bool = False
     """Whether the level is chosen by measuring."""
     without: tuple[str, ...] = ()
-    """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products" and
-    "batch-products"."""
+    """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products",
+    "stack-products" and "batch-products"."""
 
     def __post_init__(self):
         if self.name not in _OPTIONS:
