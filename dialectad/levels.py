@@ -45,7 +45,7 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
         (None, "bufferize"),
         ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
         ("llvm", "number-buffers"),
-        (None, f"{_CACHES},plan-memory,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (None, f"{_CACHES},plan-memory,halve-products,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
         (None, _TUNE_LOOPS),
     ),
     "llvm": (
@@ -70,7 +70,10 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
 
-OPTIONAL = ("hoist", "raise-loops", "raise-to-blas", "order-products", "stack-products", "batch-products")
+OPTIONAL = (
+    *("hoist", "raise-loops", "raise-to-blas", "order-products", "stack-products", "batch-products"),
+    "halve-products",
+)
 """Passes that a program can do without."""
 
 _MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
@@ -112,7 +115,7 @@ class Level:
     """Whether the level is chosen by measuring."""
     without: tuple[str, ...] = ()
     """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products",
-    "stack-products" and "batch-products"."""
+    "stack-products", "batch-products" and "halve-products"."""
 
     def __post_init__(self):
         if self.name not in _OPTIONS:

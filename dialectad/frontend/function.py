@@ -147,7 +147,7 @@ class Lowered:
         return module
 
     def remarks(self) -> list[Remark]:
-        """Which products were found, moved and reordered, where in the source.
+        """Which products were found, moved, reordered and halved, where in the source.
 
         Examples
         --------
@@ -157,7 +157,7 @@ class Lowered:
         ['128 multiplications for 3 factors instead of 567']
         """
         with remarks.collected() as found:
-            self.module("linalg")
+            self.module("loop")
         return found
 
     def text(self, stage: str = "linalg") -> str:
