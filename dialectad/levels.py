@@ -21,6 +21,7 @@ STAGES = ("traced", "linalg", "loop", "llvm")
 """Where a pipeline can stop: as traced, and at the end of each rung."""
 
 _CLEAN = "canonicalize,cse,dce,raise-to-blas"
+_PRODUCTS = "order-products,solve-systems,stack-products"
 
 _CACHES = "fuse-sweeps,batch-caches,group-caches"
 _TUNE_LOOPS = "gather-adjoints,split-loops,convert-branches,promote-scalars,mark-parallel,run-forward"
@@ -33,12 +34,12 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "linalg": (
         ("auto", "choose-level"),
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
-        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,order-products,stack-products"),
+        (None, f"canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,{_PRODUCTS}"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
         ("mixed", "augment-calls"),
         (None, "inline"),
-        (None, f"{_CLEAN},hoist,order-products,stack-products,batch-products"),
+        (None, f"{_CLEAN},hoist,{_PRODUCTS},batch-products"),
         (None, "canonicalize,fuse-elementwise,cse,dce"),
     ),
     "loop": (
@@ -61,12 +62,12 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "tape": ("compile_trace",),
-    "graph": ("without",),
-    "linalg": ("optimize_first", "without"),
-    "loop": ("blas_rules", "without"),
-    "llvm": ("optimize_first", "without"),
-    "mixed": ("without",),
-    "auto": ("tune", "without"),
+    "graph": ("fastmath", "without"),
+    "linalg": ("optimize_first", "fastmath", "without"),
+    "loop": ("blas_rules", "fastmath", "without"),
+    "llvm": ("optimize_first", "fastmath", "without"),
+    "mixed": ("fastmath", "without"),
+    "auto": ("tune", "fastmath", "without"),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
 
@@ -75,6 +76,9 @@ OPTIONAL = (
     "halve-products",
 )
 """Passes that a program can do without."""
+
+FAST = ("solve-systems",)
+"""Passes that are there with `fastmath` only."""
 
 _MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
 """Points that others are chosen for."""
@@ -113,6 +117,9 @@ class Level:
     """Whether the record of a run is compiled, to be played back where control flow takes the same path."""
     tune: bool = False
     """Whether the level is chosen by measuring."""
+    fastmath: bool = False
+    """Whether all numbers may be taken to be finite: products by inverses, and systems with Cholesky factors,
+    are solved by the shortest way."""
     without: tuple[str, ...] = ()
     """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products",
     "stack-products", "batch-products" and "halve-products"."""
@@ -145,7 +152,12 @@ class Level:
 
     def pipeline(self, stage: str = "llvm") -> str:
         """The passes, in the syntax of `dialectad-opt -p`, from the traced program to the end of a rung."""
-        return pipeline([self.point], stage, without=self.without)
+        return pipeline([self.point], stage, without=self.left_out)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The passes that aren't run."""
+        return self.without if self.fastmath else (*self.without, *FAST)
 
     def __str__(self) -> str:
         options = [
@@ -179,7 +191,7 @@ def levels() -> tuple[Level, ...]:
 
 
 def pipeline(
-    points: Iterable[str], stage: str = "llvm", auto: str = "", without: Collection[str] = ()
+    points: Iterable[str], stage: str = "llvm", auto: str = "", without: Collection[str] = FAST
 ) -> str:
     """The passes up to the end of a stage, for a program whose requests name these points.
 

@@ -21,7 +21,7 @@ from dialectad.errors import CompileError
 _OURS: dict[str, str] = {
     "dialectad.ad": "differentiate choose-level augment-calls",
     "dialectad.rewrite": "canonicalize cse dce inline hoist raise-loops raise-to-blas order-products"
-    " stack-products batch-products fuse-elementwise convert-to-graph",
+    " solve-systems stack-products batch-products fuse-elementwise convert-to-graph",
     "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches plan-memory"
     " halve-products lower-blas convert-linalg-to-loops gather-adjoints split-loops convert-branches"
     " promote-scalars mark-parallel run-forward convert-scf-to-cf convert-to-llvm",
