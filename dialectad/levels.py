@@ -21,7 +21,7 @@ STAGES = ("traced", "linalg", "loop", "llvm")
 """Where a pipeline can stop: as traced, and at the end of each rung."""
 
 _CLEAN = "canonicalize,cse,dce,raise-to-blas"
-_PRODUCTS = "order-products,solve-systems,stack-products"
+_PRODUCTS = "dce,order-products,solve-systems,stack-products"
 
 _CACHES = "fuse-sweeps,batch-caches,group-caches"
 _TUNE_LOOPS = "gather-adjoints,split-loops,convert-branches,promote-scalars,mark-parallel,run-forward"
@@ -99,8 +99,8 @@ class Level:
     Examples
     --------
     >>> import dialectad as da
-    >>> da.Level("linalg").pipeline("linalg").split(",")[14:18]
-    ['hoist', 'order-products', 'stack-products', 'batch-products']
+    >>> da.Level("linalg").pipeline("linalg").split(",")[17:20]
+    ['order-products', 'stack-products', 'batch-products']
     >>> da.Level("linalg", optimize_first=False).pipeline("linalg").split(",")[0]
     'differentiate{level=linalg-unoptimized}'
     """
