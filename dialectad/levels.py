@@ -21,6 +21,7 @@ STAGES = ("traced", "linalg", "loop", "llvm")
 """Where a pipeline can stop: as traced, and at the end of each rung."""
 
 _CLEAN = "canonicalize,cse,dce,raise-to-blas"
+_PRODUCTS = "dce,order-products,solve-systems,stack-products"
 
 _CACHES = "fuse-sweeps,batch-caches,group-caches"
 _TUNE_LOOPS = "gather-adjoints,split-loops,convert-branches,promote-scalars,mark-parallel,run-forward"
@@ -33,19 +34,20 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "linalg": (
         ("auto", "choose-level"),
         ("linalg-unoptimized", "differentiate{level=linalg-unoptimized},inline"),
-        (None, "canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,order-products"),
+        (None, f"canonicalize,hoist,cse,dce,raise-loops,raise-to-blas,{_PRODUCTS}"),
         ("graph", f"convert-to-graph,{_CLEAN},differentiate{{level=graph}}"),
         ("linalg", "differentiate"),
         ("mixed", "augment-calls"),
         (None, "inline"),
-        (None, f"{_CLEAN},hoist,order-products,batch-products,canonicalize,fuse-elementwise,cse,dce"),
+        (None, f"{_CLEAN},hoist,{_PRODUCTS},batch-products"),
+        (None, "canonicalize,fuse-elementwise,cse,dce"),
     ),
     "loop": (
         (None, "bufferize"),
         ("loop", "number-buffers,differentiate{level=loop},inline,canonicalize,cse,dce"),
         ("llvm", "number-buffers"),
         (None, f"{_CACHES},convert-linalg-to-loops,fuse-loops,plan-memory"),
-        (None, "lower-blas,convert-linalg-to-loops,canonicalize,cse"),
+        (None, "halve-products,lower-blas,convert-linalg-to-loops,canonicalize,cse"),
         (None, _TUNE_LOOPS),
     ),
     "llvm": (
@@ -62,17 +64,23 @@ _PASSES: dict[str, tuple[tuple[str | None, str], ...]] = {
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "tape": ("compile_trace",),
-    "graph": ("without",),
-    "linalg": ("optimize_first", "without"),
-    "loop": ("blas_rules", "without"),
-    "llvm": ("optimize_first", "without"),
-    "mixed": ("without",),
-    "auto": ("tune", "without"),
+    "graph": ("fastmath", "without"),
+    "linalg": ("optimize_first", "fastmath", "without"),
+    "loop": ("blas_rules", "fastmath", "without"),
+    "llvm": ("optimize_first", "fastmath", "without"),
+    "mixed": ("fastmath", "without"),
+    "auto": ("tune", "fastmath", "without"),
 }
 """The levels, from the highest rung to the lowest, and the options that each takes."""
 
-OPTIONAL = ("hoist", "raise-loops", "raise-to-blas", "order-products", "batch-products")
+OPTIONAL = (
+    *("hoist", "raise-loops", "raise-to-blas", "order-products", "stack-products", "batch-products"),
+    *("fuse-loops", "halve-products"),
+)
 """Passes that a program can do without."""
+
+FAST = ("solve-systems",)
+"""Passes that are there with `fastmath` only."""
 
 _MAY_BECOME = {"auto": ("linalg", "loop", "mixed")}
 """Points that others are chosen for."""
@@ -93,8 +101,8 @@ class Level:
     Examples
     --------
     >>> import dialectad as da
-    >>> da.Level("linalg").pipeline("linalg").split(",")[13:16]
-    ['hoist', 'order-products', 'batch-products']
+    >>> da.Level("linalg").pipeline("linalg").split(",")[17:20]
+    ['order-products', 'stack-products', 'batch-products']
     >>> da.Level("linalg", optimize_first=False).pipeline("linalg").split(",")[0]
     'differentiate{level=linalg-unoptimized}'
     """
@@ -111,9 +119,12 @@ class Level:
     """Whether the record of a run is compiled, to be played back where control flow takes the same path."""
     tune: bool = False
     """Whether the level is chosen by measuring."""
+    fastmath: bool = False
+    """Whether all numbers may be taken to be finite: products by inverses, and systems with Cholesky factors,
+    are solved by the shortest way."""
     without: tuple[str, ...] = ()
-    """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products" and
-    "batch-products"."""
+    """Rewrites that are left out: some of "hoist", "raise-loops", "raise-to-blas", "order-products",
+    "stack-products", "batch-products" and "halve-products"."""
 
     def __post_init__(self):
         if self.name not in _OPTIONS:
@@ -143,7 +154,12 @@ class Level:
 
     def pipeline(self, stage: str = "llvm") -> str:
         """The passes, in the syntax of `dialectad-opt -p`, from the traced program to the end of a rung."""
-        return pipeline([self.point], stage, without=self.without)
+        return pipeline([self.point], stage, without=self.left_out)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The passes that aren't run."""
+        return self.without if self.fastmath else (*self.without, *FAST)
 
     def __str__(self) -> str:
         options = [
@@ -177,7 +193,7 @@ def levels() -> tuple[Level, ...]:
 
 
 def pipeline(
-    points: Iterable[str], stage: str = "llvm", auto: str = "", without: Collection[str] = ()
+    points: Iterable[str], stage: str = "llvm", auto: str = "", without: Collection[str] = FAST
 ) -> str:
     """The passes up to the end of a stage, for a program whose requests name these points.
 

@@ -21,10 +21,10 @@ from dialectad.errors import CompileError
 _OURS: dict[str, str] = {
     "dialectad.ad": "differentiate choose-level augment-calls",
     "dialectad.rewrite": "canonicalize cse dce inline hoist raise-loops raise-to-blas order-products"
-    " batch-products fuse-elementwise convert-to-graph",
-    "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches plan-memory lower-blas"
-    " convert-linalg-to-loops fuse-loops gather-adjoints split-loops convert-branches promote-scalars"
-    " mark-parallel run-forward convert-scf-to-cf convert-to-llvm cut-functions",
+    " solve-systems stack-products batch-products fuse-elementwise convert-to-graph",
+    "dialectad.lower": "bufferize number-buffers fuse-sweeps batch-caches group-caches fuse-loops plan-memory"
+    " halve-products lower-blas convert-linalg-to-loops gather-adjoints split-loops convert-branches"
+    " promote-scalars mark-parallel run-forward convert-scf-to-cf convert-to-llvm cut-functions",
     "dialectad.lift": "optimize-llvm lift-cf-to-scf",
 }
 

@@ -41,6 +41,7 @@ _ROUTINES: dict[str, _Routine] = {
     "gemm": _Routine("iiiiiixpipixpi", lambda *a: 2 * a[3] * a[4] * a[5]),
     "gemv": _Routine("iiiixpipixpi", lambda *a: 2 * a[2] * a[3]),
     "ger": _Routine("iiixpipipi", lambda *a: 2 * a[1] * a[2]),
+    "syrk": _Routine("iiiiixpixpi", lambda *a: a[3] * a[3] * a[4]),
     "dot": _Routine("ipipi", lambda *a: 2 * a[0], gives=True),
 }
 

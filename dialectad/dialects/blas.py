@@ -11,6 +11,8 @@ of the destination isn't read (it may be `tensor.empty`).
     %r = "blas.gemv"(%a, %x, %y) <{alpha = 1.0 : f64, beta = 0.0 : f64, trans}> : ...
     // alpha x y^T + beta a
     %r = "blas.ger"(%x, %y, %a) <{alpha = 1.0 : f64, beta = 1.0 : f64}> : ...
+    // alpha op(a) op(a)^T, all of it; on memrefs only
+    "blas.syrk"(%a, %c) <{alpha = 1.0 : f64, trans}> : ...
     %s = "blas.dot"(%x, %y) : (tensor<?xf64>, tensor<?xf64>) -> f64
 """
 
@@ -19,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloatConstr, Float64Type, FloatAttr, UnitAttr, f64
+from xdsl.dialects.builtin import AnyFloatConstr, Float64Type, FloatAttr, MemRefType, UnitAttr, f64
 from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -147,4 +149,29 @@ class DotOp(IRDLOperation):
         _contract(self.name, shape(self.lhs)[0], shape(self.rhs)[0])
 
 
-BLAS = Dialect("blas", [GemmOp, GemvOp, GerOp, DotOp])
+@irdl_op_definition
+class SyrkOp(DestinationOp):
+    """alpha op(lhs) op(lhs)^T, where `trans` transposes lhs: one triangle is computed, the other copied."""
+
+    name = "blas.syrk"
+    lhs = operand_def(SHAPED)
+    dest = operand_def(SHAPED)
+    alpha = prop_def(FloatAttr[Float64Type])
+    trans = opt_prop_def(UnitAttr)
+
+    def __init__(self, lhs: SSAValue, dest: SSAValue, *, alpha: float = 1.0, trans: bool = False):
+        super().__init__([lhs, dest], {"alpha": FloatAttr(alpha, f64), **flags_of(trans=trans)})
+
+    def reads_destination(self) -> bool:
+        return False
+
+    def verify_(self) -> None:
+        for operand in self.operands:
+            if not isinstance(operand.type, MemRefType) or len(shape(operand)) != 2:
+                raise VerifyException(f"{self.name}: matrices in memory expected, got {operand.type}")
+        super().verify_()
+        n = shape(self.lhs)[1 if self.trans is not None else 0]
+        same_shape(self.name, shape(self.dest), (n, n))
+
+
+BLAS = Dialect("blas", [GemmOp, GemvOp, GerOp, DotOp, SyrkOp])

@@ -350,7 +350,7 @@ def _store(compiled: Compiled, key: str) -> None:
 def _fastest(program: Program, level: Level, leaves: Sequence[Any]) -> Compiled:
     """Compile at every level that `auto` may stand for, measure, and remember the fastest on disk."""
     key = cache.key(
-        str(program.module), f"fastest of {TUNED} without {level.without}", _locations(program.module)
+        str(program.module), f"fastest of {TUNED} without {level.left_out}", _locations(program.module)
     )
     if (known := _load(program, level, key)) is not None:
         return known

@@ -146,14 +146,14 @@ class Lowered:
         passes.run(context(), module, self.program.pipeline(self.level, stage))
         return module
 
-    def remarks(self, stage: str = "linalg") -> list[Remark]:
+    def remarks(self, stage: str = "loop") -> list[Remark]:
         """What passes did to the program, where in the source.
 
         Parameters
         ----------
         stage : {"linalg", "loop"}
-            Until the end of which rung: which products were found, moved and reordered; and below, which
-            arrays had to be copied and why, and which loops run along with others.
+            Until the end of which rung: which products were found, moved and reordered; and below, which were
+            halved, which arrays had to be copied and why, and which loops run along with others.
 
         Examples
         --------

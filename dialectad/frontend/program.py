@@ -210,7 +210,7 @@ class Program:
         if points & {"mixed", "auto"}:
             found = [op.attributes.get(ad.LEVEL) for op in self.module.ops]
             points |= {level.data for level in found if isinstance(level, StringAttr)}
-        return pipeline(points, stage, auto, level.without)
+        return pipeline(points, stage, auto, level.left_out)
 
 
 @dataclass

@@ -28,10 +28,10 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from dialectad.dialects import blas
-from dialectad.lower.blas_loops import constant, element_type, scale
+from dialectad.lower.blas_loops import constant, element_type, mirror, scale
 from dialectad.lower.loops.nest import strides
 
-_ROW_MAJOR, _NO_TRANS, _TRANS = 101, 111, 112
+_ROW_MAJOR, _NO_TRANS, _TRANS, _UPPER, _LOWER = 101, 111, 112, 121, 122
 _MAX = 2**31 - 1
 _INDEX = IndexType()
 
@@ -228,6 +228,21 @@ def _ger(op: blas.GerOp, c: Caller) -> bool:
     return True
 
 
+def _syrk(op: blas.SyrkOp, c: Caller) -> bool:
+    """The triangle below the diagonal, which is then copied to the other side."""
+    a, dest = matrix(op.lhs), matrix(op.dest)
+    if a is None or dest is None:
+        return False
+    trans, t = op.trans is not None, element_type(op.dest)
+    args = [c.int(_ROW_MAJOR), c.int(_UPPER if dest.transposed else _LOWER)]
+    args += [c.transpose(trans != a.transposed), c.size(op.dest, 0), c.size(op.lhs, 0 if trans else 1)]
+    args += [c.number(op.alpha.value.data, t), c.pointer(op.lhs), c.stride(op.lhs, a.leading)]
+    args += [c.number(0.0, t), c.pointer(op.dest), c.stride(op.dest, dest.leading)]
+    c.call("syrk", t, args)
+    mirror(c.builder, op.dest)
+    return True
+
+
 def _dot(op: blas.DotOp, c: Caller) -> bool:
     x, y = vector(op.lhs), vector(op.rhs)
     if x is None or y is None:
@@ -245,6 +260,7 @@ CALLS: dict[type[Operation], Callable[..., bool]] = {
     blas.GemmOp: _gemm,
     blas.GemvOp: _gemv,
     blas.GerOp: _ger,
+    blas.SyrkOp: _syrk,
     blas.DotOp: _dot,
 }
 """Op type -> what emits its call, unless BLAS can't take the operands (then it emits nothing: False)."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, memref
+from xdsl.dialects import arith, memref, scf
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
     Float32Type,
     Float64Type,
     FloatAttr,
+    IndexType,
+    IntegerAttr,
     MemRefType,
 )
 from xdsl.dialects.linalg import ops as linalg
@@ -101,7 +103,7 @@ def _accumulate(alpha: SSAValue | None) -> Body:
     return body
 
 
-def _alpha(builder: Builder, op: blas.GemmOp | blas.GemvOp | blas.GerOp) -> SSAValue | None:
+def _alpha(builder: Builder, op: blas.GemmOp | blas.GemvOp | blas.GerOp | blas.SyrkOp) -> SSAValue | None:
     alpha = op.alpha.value.data
     return None if alpha == 1.0 else constant(builder, alpha, element_type(op.dest))
 
@@ -143,6 +145,44 @@ def _ger(op: blas.GerOp, builder: Builder) -> None:
     _generic(builder, [(op.lhs, (0,)), (op.rhs, (1,))], (op.dest, (0, 1)), [_PARALLEL, _PARALLEL], body)
 
 
+def _syrk(op: blas.SyrkOp, builder: Builder) -> None:
+    scale(builder, op.dest, 0.0)
+    i, j, k = range(3)
+    a, b = ((k, i), (k, j)) if op.trans is not None else ((i, k), (j, k))
+    iterators = [_PARALLEL, _PARALLEL, _REDUCTION]
+    body = _accumulate(_alpha(builder, op))
+    _generic(builder, [(op.lhs, a), (op.lhs, b)], (op.dest, (i, j)), iterators, body)
+
+
+_COLUMNS = 16
+"""Rows that are written to in turns: their pieces stay in the nearest cache."""
+
+
+def mirror(builder: Builder, value: SSAValue) -> None:
+    """value[j, i] = value[i, j] for j < i, some columns after the others."""
+
+    def number(n: int) -> SSAValue:
+        return builder.insert(arith.ConstantOp(IntegerAttr(n, IndexType()))).result
+
+    zero, one, width = number(0), number(1), number(_COLUMNS)
+    size = builder.insert(memref.DimOp(value, zero)).result
+    outer, first = _loop(builder, zero, size, width)
+    end = outer.insert(arith.AddiOp(first, width)).result
+    middle, i = _loop(outer, first, size, one)
+    inner, j = _loop(middle, first, middle.insert(arith.MinSIOp(i, end)).result, one)
+    element = inner.insert(memref.LoadOp.get(value, [i, j])).res
+    inner.insert(memref.StoreOp.get(element, value, [j, i]))
+    for body in (inner, middle, outer):
+        body.insert(scf.YieldOp())
+
+
+def _loop(builder: Builder, first: SSAValue, end: SSAValue, step: SSAValue) -> tuple[Builder, SSAValue]:
+    """A loop, whose body is yet to be filled and ended, and its index."""
+    block = Block(arg_types=[IndexType()])
+    builder.insert(scf.ForOp(first, end, step, [], Region(block)))
+    return Builder(InsertPoint.at_end(block)), block.args[0]
+
+
 def _dot(op: blas.DotOp, builder: Builder) -> None:
     """Into a scalar on the stack, which LLVM keeps in a register."""
     t = element_type(op.lhs)
@@ -156,6 +196,7 @@ LOOPS: dict[type[Operation], Callable[..., None]] = {
     blas.GemmOp: _gemm,
     blas.GemvOp: _gemv,
     blas.GerOp: _ger,
+    blas.SyrkOp: _syrk,
     blas.DotOp: _dot,
 }
 """Op type -> what emits its `linalg` ops at a builder; the op is erased by the caller."""

@@ -30,9 +30,7 @@ from math import prod
 from xdsl.context import Context
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     ArrayAttr,
-    FixedBitwidthType,
     IndexType,
     IntegerAttr,
     IntegerType,
@@ -47,41 +45,14 @@ from dialectad.dialects import blas
 from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 from dialectad.rewrite.iterated_slices import IteratedSlices, Trips
+from dialectad.rewrite.product_costs import bytes_of, gains, is_static, shape_of
 
 FEWEST = 4
 """Iterations from which on it pays."""
-SMALLEST = 64
-"""Elements of the matrix from which on it pays: what is smaller is unrolled where it stands."""
-CACHED_BYTES = 1 << 20
-"""A matrix up to this size is still in the cache in the next iteration."""
-FEW_ROWS, MANY_ROWS = 8, 64
-"""With so many rows an iteration a product is as good as it gets, if the matrix is cached, and if not."""
 MOST_BYTES = 256 << 20
 """What is kept for all iterations takes no more memory than this."""
 
 _INDEX = IndexType()
-
-
-def _shape(value: SSAValue) -> tuple[int, ...]:
-    assert isinstance(value.type, TensorType)
-    return value.type.get_shape()
-
-
-def _bytes(value: SSAValue) -> int:
-    element = constants.element_type(value.type)
-    return prod(_shape(value)) * (element.size if isinstance(element, FixedBitwidthType) else 8)
-
-
-def _is_static(op: Operation) -> bool:
-    return not any(
-        isinstance(v.type, TensorType) and DYNAMIC_INDEX in v.type.get_shape() for v in op.operands
-    )
-
-
-def _pays(matrix: SSAValue, rows: int) -> bool:
-    """Whether products of so many rows by a matrix, or whose sum it is, become one."""
-    enough = FEW_ROWS if _bytes(matrix) <= CACHED_BYTES else MANY_ROWS
-    return prod(_shape(matrix)) >= SMALLEST and rows < enough
 
 
 @dataclass
@@ -102,7 +73,7 @@ class _Batch:
 
     def rows(self, slices: IteratedSlices, of: Operation) -> SSAValue:
         """The slices of all iterations as one matrix, the rows of one after those of another."""
-        shape = list(_shape(slices.source))
+        shape = list(shape_of(slices.source))
         if shape[slices.dim] != self.trips.count:
             offsets = [0] * len(shape)
             offsets[slices.dim] = slices.first
@@ -117,7 +88,7 @@ class _Batch:
 
     def flat(self, value: SSAValue, of: Operation) -> SSAValue:
         """A tensor of rank 3 as a matrix that has its first two dimensions as one."""
-        shape = _shape(value)
+        shape = shape_of(value)
         if len(shape) < 3:
             return value
         type_ = TensorType(constants.element_type(value.type), [shape[0] * shape[1], *shape[2:]])
@@ -159,7 +130,7 @@ def _position(trips: Trips, is_reversed: bool, before: Operation) -> SSAValue:
 
 def _move_ahead(op: blas.GemmOp | blas.GemvOp, trips: Trips) -> None:
     """The products of all iterations by one matrix or vector."""
-    if op.reads_destination() or trips.count * _bytes(op.results[0]) > MOST_BYTES:
+    if op.reads_destination() or trips.count * bytes_of(op.results[0]) > MOST_BYTES:
         return
     fixed = [trips.is_outside(factor) for factor in (op.lhs, op.rhs)]
     slices = _slices(op, trips)
@@ -175,16 +146,16 @@ def _move_ahead(op: blas.GemmOp | blas.GemvOp, trips: Trips) -> None:
             flags = {"trans_b": op.trans_b is not None}
     else:
         return
-    if not _pays(right, prod(_shape(op.results[0])[:-1])):
+    if not gains(right, prod(shape_of(op.results[0])[:-1])):
         return
     remark("batch-products", op, f"{trips.count} products in a loop are one before it")
     batch = _Batch(trips, trips.loop)
     rows = batch.rows(turn, op)
-    shape, element = _shape(op.results[0]), constants.element_type(op.results[0].type)
+    shape, element = shape_of(op.results[0]), constants.element_type(op.results[0].type)
     alpha = op.alpha.value.data
     total = [prod([trips.count, *shape[:-1]]), shape[-1]]
     product: Operation
-    if len(_shape(right)) == 1:
+    if len(shape_of(right)) == 1:
         total = [prod([trips.count, *shape])]
         product = blas.GemvOp(rows, right, batch.empty(total, element, op), alpha=alpha, beta=0.0)
     else:
@@ -218,9 +189,9 @@ class _Sum:
     def of(op: blas.GemmOp | blas.GerOp, index: int, trips: Trips) -> _Sum | None:
         if (
             op.parent is not trips.loop.body.block
-            or not _is_static(op)
+            or not is_static(op)
             or (isinstance(op, blas.GemmOp) and (op.trans_a is None or op.trans_b is not None))
-            or not _pays(op.dest, prod(_shape(op.lhs)[:-1]))
+            or not gains(op.dest, prod(shape_of(op.lhs)[:-1]))
             or any(trips.is_outside(factor) for factor in (op.lhs, op.rhs))
         ):
             return None
@@ -292,7 +263,7 @@ def _choose(sums: Sequence[_Sum], count: int) -> tuple[list[_Sum], dict[SSAValue
         if len(directions) > 1:
             continue  # another sum has a factor of this one the other way round
         new = [factor for factor in dict.fromkeys(missing) if factor not in kept]
-        size = count * sum(map(_bytes, new))
+        size = count * sum(map(bytes_of, new))
         if size <= room:
             room -= size
             kept |= dict.fromkeys(new, True in directions)
@@ -311,7 +282,7 @@ def _with_stacks(
     ends: list[SSAValue] = []
     for value, is_reversed in wanted.items():
         of = next(s.product for s in sums if value in (s.product.lhs, s.product.rhs))
-        shape = _shape(value)
+        shape = shape_of(value)
         type_ = TensorType(constants.element_type(value.type), [trips.count, *shape])
         empty = tensor.EmptyOp([], type_)
         structure.insert_before(loop, empty)
@@ -341,7 +312,7 @@ def batch_products(loop: scf.ForOp) -> None:
     if trips is None or trips.count < FEWEST:
         return
     for op in list(loop.body.block.ops):
-        if isinstance(op, blas.GemmOp | blas.GemvOp) and _is_static(op):
+        if isinstance(op, blas.GemmOp | blas.GemvOp) and is_static(op):
             _move_ahead(op, trips)
     _move_behind(trips)
 

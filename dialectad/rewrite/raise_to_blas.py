@@ -22,7 +22,7 @@ from xdsl.passes import ModulePass
 from dialectad.dialects import blas
 from dialectad.dialects.destination import has_routines
 from dialectad.dialects.linalg import DotOp, MatvecOp, VecmatOp
-from dialectad.rewrite import constants, contractions, structure
+from dialectad.rewrite import constants, contractions, slices, structure
 from dialectad.rewrite.contractions import Contraction
 from dialectad.rewrite.effects import is_inout
 
@@ -47,11 +47,11 @@ def _raise(op: Operation, found: Contraction) -> None:
     if found.kind == "ger":
         new = blas.GerOp(lhs, rhs, dest, alpha=alpha, beta=beta)
     else:
-        lhs, trans_a = _untransposed(lhs, found.trans_a)
+        lhs, trans_a = _untransposed(lhs, found.trans_a, op)
         if found.kind == "gemv":
             new = blas.GemvOp(lhs, rhs, dest, alpha=alpha, beta=beta, flags={"trans": trans_a})
         else:
-            rhs, trans_b = _untransposed(rhs, found.trans_b)
+            rhs, trans_b = _untransposed(rhs, found.trans_b, op)
             flags = {"trans_a": trans_a, "trans_b": trans_b}
             new = blas.GemmOp(lhs, rhs, dest, alpha=alpha, beta=beta, flags=flags)
     structure.insert_before(op, new)
@@ -96,12 +96,48 @@ def _destination(op: Operation, out: SSAValue) -> tuple[SSAValue, float]:
     return empty.tensor, 0.0
 
 
-def _untransposed(value: SSAValue, flag: bool) -> tuple[SSAValue, bool]:
-    while isinstance(owner := value.owner, linalg.TransposeOp):
-        if tuple(owner.permutation.get_values()) == (1, 0):
-            flag = not flag
-        value = owner.inputs[0]
-    return value, flag
+def _untransposed(value: SSAValue, flag: bool, op: Operation) -> tuple[SSAValue, bool]:
+    """What a factor of `op` is a transpose of; a slice of a transpose is the transpose of a slice.
+
+    %t = linalg.transpose ins(%k : 8x4x3) permutation = [0, 2, 1];  %s = extract_slice %t[%i, 0, 0] [1, 3, 4]
+    ~> %s = extract_slice %k[%i, 0, 0] [1, 4, 3], transposed
+    """
+    while True:
+        owner = value.owner
+        if isinstance(owner, linalg.TransposeOp):
+            flag ^= tuple(owner.permutation.get_values()) == (1, 0)
+            value = owner.inputs[0]
+        elif isinstance(owner, tensor.ExtractSliceOp) and (found := _slice_of_transpose(owner)) is not None:
+            part, is_turned = found
+            structure.insert_before(op, part)
+            flag ^= is_turned
+            value = part.result
+        else:
+            return value, flag
+
+
+def _slice_of_transpose(op: tensor.ExtractSliceOp) -> tuple[tensor.ExtractSliceOp, bool] | None:
+    """A matrix as a slice of what is transposed, and whether it is the transpose of that.
+
+    None where its elements wouldn't be neighbours in memory, which is what BLAS needs.
+    """
+    transpose = op.source.owner
+    if not isinstance(transpose, linalg.TransposeOp):
+        return None
+    permutation = transpose.permutation.get_values()
+    first, second = slices.kept_dims(op)
+    if len(permutation) - 1 not in (permutation[first], permutation[second]):
+        return None
+    order = sorted(range(len(permutation)), key=permutation.__getitem__)
+    offsets, sizes, strides = (
+        [found[dim] for dim in order]
+        for found in (slices.offsets(op), slices.written_sizes(op), slices.strides(op))
+    )
+    is_turned = permutation[first] > permutation[second]
+    assert isinstance(op.result.type, TensorType)
+    shape = op.result.type.get_shape()[:: -1 if is_turned else 1]
+    type_ = TensorType(op.result.type.element_type, shape)
+    return tensor.ExtractSliceOp(transpose.inputs[0], offsets, sizes, strides, type_), is_turned
 
 
 def _unscaled(value: SSAValue) -> tuple[float, SSAValue]:

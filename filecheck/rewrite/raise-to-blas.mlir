@@ -156,3 +156,34 @@ func.func @broadcast_product(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>) -> tensor
   }
   func.return %r : tensor<3x5xf64>
 }
+
+// A slice of a transpose is the transpose of a slice.
+// CHECK-LABEL: func.func @slices_of_transposes
+// CHECK:         [[A:%.+]] = tensor.extract_slice %a[%i, 1, %j, 0] [1, 4, 1, 3] [1, 1, 1, 1] : tensor<2x5x6x3xf64> to tensor<4x3xf64>
+// CHECK-NEXT:    [[B:%.+]] = tensor.extract_slice %b[%i, 0, 0] [1, 5, 3] [1, 1, 1] : tensor<2x5x3xf64> to tensor<5x3xf64>
+// CHECK-NEXT:    "blas.gemm"([[A]], [[B]], %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64, trans_b}>
+func.func @slices_of_transposes(%a: tensor<2x5x6x3xf64>, %b: tensor<2x5x3xf64>, %i: index, %j: index) -> tensor<4x5xf64> {
+  %e = tensor.empty() : tensor<2x6x5x3xf64>
+  %t = linalg.transpose ins(%a : tensor<2x5x6x3xf64>) outs(%e : tensor<2x6x5x3xf64>) permutation = [0, 2, 1, 3]
+  %f = tensor.empty() : tensor<2x3x5xf64>
+  %u = linalg.transpose ins(%b : tensor<2x5x3xf64>) outs(%f : tensor<2x3x5xf64>) permutation = [0, 2, 1]
+  %x = tensor.extract_slice %t[%i, %j, 1, 0] [1, 1, 4, 3] [1, 1, 1, 1] : tensor<2x6x5x3xf64> to tensor<4x3xf64>
+  %y = tensor.extract_slice %u[%i, 0, 0] [1, 3, 5] [1, 1, 1] : tensor<2x3x5xf64> to tensor<3x5xf64>
+  %z = arith.constant dense<0.0> : tensor<4x5xf64>
+  %r = linalg.matmul ins(%x, %y : tensor<4x3xf64>, tensor<3x5xf64>) outs(%z : tensor<4x5xf64>) -> tensor<4x5xf64>
+  func.return %r : tensor<4x5xf64>
+}
+
+// BLAS needs rows or columns in one piece.
+// CHECK-LABEL: func.func @slices_in_pieces
+// CHECK:         [[T:%.+]] = linalg.transpose
+// CHECK-NEXT:    [[X:%.+]] = tensor.extract_slice [[T]]
+// CHECK:         "blas.gemm"([[X]], %b
+func.func @slices_in_pieces(%a: tensor<4x3x2xf64>, %b: tensor<3x5xf64>, %i: index) -> tensor<4x5xf64> {
+  %e = tensor.empty() : tensor<2x4x3xf64>
+  %t = linalg.transpose ins(%a : tensor<4x3x2xf64>) outs(%e : tensor<2x4x3xf64>) permutation = [2, 0, 1]
+  %x = tensor.extract_slice %t[%i, 0, 0] [1, 4, 3] [1, 1, 1] : tensor<2x4x3xf64> to tensor<4x3xf64>
+  %z = arith.constant dense<0.0> : tensor<4x5xf64>
+  %r = linalg.matmul ins(%x, %b : tensor<4x3xf64>, tensor<3x5xf64>) outs(%z : tensor<4x5xf64>) -> tensor<4x5xf64>
+  func.return %r : tensor<4x5xf64>
+}

@@ -190,3 +190,34 @@ def test_small_products_make_no_calls() -> None:
     module = parse(text)
     passes.run(context(), module, "lower-blas")
     assert "cblas" not in str(module)
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+@pytest.mark.parametrize(("n", "k"), [(5, 3), (1, 1), (37, 2), (16, 4), (3, 0), (0, 2)])
+def test_syrk(pipeline: str, dtype: str, n: int, k: int) -> None:
+    """All of the result is written, in the rows or columns of a larger matrix, and nothing else."""
+    cases = list(itertools.product((False, True), (False, True)))
+    functions = []
+    for case, (trans, by_columns) in enumerate(cases):
+        a = f"memref<{k}x{n}x{dtype}>" if trans else f"memref<{n}x{k}x{dtype}>"
+        whole = f"memref<{n + 1}x{n + 1}x{dtype}>"
+        strides = [1, n + 1] if by_columns else [n + 1, 1]
+        c = f"memref<{n}x{n}x{dtype}, strided<{strides}>>"
+        functions.append(
+            f"""func.func @f{case}(%a: {a}, %w: {whole}) attributes {{dialectad.outs = 1 : i64}} {{
+              %c = memref.reinterpret_cast %w to
+                  offset: [0], sizes: [{n}, {n}], strides: {strides} : {whole} to {c}
+              "blas.syrk"(%a, %c) <{{alpha = -2.0 : f64{", trans" * trans}}}> : ({a}, {c}) -> ()
+              return
+            }}"""
+        )
+    compiled = Compiled("\n".join(functions), pipeline)
+    np_dtype = np.dtype(f"f{int(dtype[1:]) // 8}")
+    rng = np.random.default_rng(3)
+    for case, (trans, _) in enumerate(cases):
+        a = rng.normal(size=(k, n) if trans else (n, k)).astype(np_dtype)
+        c = np.full((n + 1, n + 1), 7.0, np_dtype)
+        assert compiled(f"f{case}", a, c) == 0
+        want = np.full_like(c, 7.0)
+        want[:n, :n] = -2.0 * (a.T @ a if trans else a @ a.T)
+        np.testing.assert_allclose(c, want, rtol=1e-5 if dtype == "f32" else 1e-12, atol=1e-6)

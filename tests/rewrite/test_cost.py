@@ -41,6 +41,7 @@ def seconds(module: ModuleOp, name: str) -> float:
         "raise-to-blas",
         "hoist",
         "order-products",
+        "stack-products",
         "batch-products",
         "fuse-elementwise",
     ],

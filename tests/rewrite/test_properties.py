@@ -19,8 +19,8 @@ from tests.rewrite.programs import Programs, inputs
 
 EXACT = ["canonicalize", "cse", "dce", "hoist", "fuse-elementwise"]
 ALL = (
-    "canonicalize,cse,dce,raise-to-blas,canonicalize,cse,dce,raise-to-blas,hoist,order-products,batch-products,"
-    "fuse-elementwise,cse,dce"
+    "canonicalize,cse,dce,raise-to-blas,canonicalize,cse,dce,raise-to-blas,hoist,order-products,stack-products,"
+    "batch-products,fuse-elementwise,cse,dce"
 )
 
 

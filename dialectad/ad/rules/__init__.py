@@ -31,6 +31,7 @@ EXEMPT: dict[str, str] = {
     "ad.jvp": "a call by the time that the function around it is differentiated",
     "ad.augmented": "made behind the last derivatives of the rung, replaced before those of the next",
     "ad.pullback": "made behind the last derivatives of the rung, replaced before those of the next",
+    "blas.syrk": "made where nothing is left to be differentiated",
 }
 """The ops of the linalg rung without a rule, and why."""
 

@@ -4,8 +4,13 @@ For C = alpha op(A) op(B) + beta D and the cotangent dC:
 
     d op(A) = alpha dC op(B)^T        d op(B) = alpha op(A)^T dC        dD = beta dC
 
-each again one `blas` op. Where the operand has a cotangent already, that is the destination and beta is 1;
-otherwise the destination is `tensor.empty` and beta is 0. In memory the destination is the shadow, always.
+each again one `blas` op; and for C = alpha A A^T, whose rows and columns are those of one matrix,
+
+    dA = alpha (dC + dC^T) A
+
+which is one product instead of two. Where the operand has a cotangent already, that is the destination and
+beta is 1; otherwise the destination is `tensor.empty` and beta is 0. In memory the destination is the shadow,
+always, and there are two products.
 """
 
 from __future__ import annotations
@@ -13,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import DenseArrayBase, TensorType, i64
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 
 from dialectad.ad.activity import Activity
@@ -69,6 +75,9 @@ def gemm_adjoint(
     trans_a: bool,
     trans_b: bool,
 ) -> None:
+    if a is b and trans_a != trans_b and _is_wide(a):
+        symmetric_adjoint(sweep, op, d, a, alpha, trans=trans_a)
+        return
     if sweep.active(a):
         y = sweep.content(op, b)
         if trans_a:
@@ -81,6 +90,26 @@ def gemm_adjoint(
             contribute(sweep, b, blas.GemmOp, d, x, alpha, trans_a=True, trans_b=trans_a)
         else:
             contribute(sweep, b, blas.GemmOp, x, d, alpha, trans_a=not trans_a)
+
+
+def symmetric_adjoint(
+    sweep: Reverse, op: Operation, d: SSAValue, a: SSAValue, alpha: float, *, trans: bool
+) -> None:
+    """dA of C = alpha A A^T, or of alpha A^T A with `trans`."""
+    if sweep.active(a):
+        turned = DenseArrayBase.from_list(i64, [1, 0])
+        across = sweep.emitter.emit(linalg.TransposeOp(d, sweep.empty_like(d), turned, d.type))
+        both = sweep.emitter.emit(arith.AddfOp(d, across))
+        x = sweep.content(op, a)
+        contribute(sweep, a, blas.GemmOp, *((x, both) if trans else (both, x)), alpha)
+
+
+_WIDE = 16
+
+
+def _is_wide(value: SSAValue) -> bool:
+    """Whether a product by this matrix takes longer than to write down the other factor once more."""
+    return isinstance(value.type, TensorType) and min(value.type.get_shape()) >= _WIDE
 
 
 def gemv_adjoint(

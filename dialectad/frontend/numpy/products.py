@@ -14,8 +14,8 @@ from dialectad.errors import ShapeError
 from dialectad.frontend import dtypes, emit, tracers
 from dialectad.frontend.dtypes import BOOL, INT64, DType
 from dialectad.frontend.emit import PARALLEL, REDUCTION, Extent
-from dialectad.frontend.loops import counted_loop
 from dialectad.frontend.numpy import reductions
+from dialectad.frontend.numpy.stacked_products import Stack, stacked_products
 from dialectad.frontend.numpy.support import (
     Operand,
     array,
@@ -74,37 +74,17 @@ def _size(n: Extent) -> Any:
 def batched(a: SSAValue, b: SSAValue) -> SSAValue:
     """Products of the matrices in two stacks of at least rank 3 together, whose stack axes broadcast."""
     sa, sb = emit.shape(a), emit.shape(b)
+    if len(sa) >= len(sb) > 2 and all(isinstance(n, int) and n == 1 for n in sb[:-2]):
+        b, sb = emit.reshape(b, sb[-2:]), sb[-2:]
     if len(sb) <= 2:  # one matrix or vector for all: a single product with more rows
         flat = emit.reshape(a, [total(sa[:-1]), sa[-1]])
         return emit.reshape(_multiplied(flat, b), [*sa[:-1], *sb[1:]])
-    vector = len(sa) == 1
     stack = broadcast_extents(sa[:-2], sb[:-2])
-    count = total(stack)
-    parts: list[SSAValue | None] = []
-    flats: list[SSAValue] = []
-    for value, shape in ((a, sa), (b, sb)):
-        if len(shape) <= 2:
-            parts.append(value)
-            flats.append(value)
-            continue
-        parts.append(None)
-        core = shape[-2:]
-        flats.append(emit.reshape(emit.broadcast(value, [*stack, *core]), [count, *core]))
-    core = [sb[-1]] if vector else [sa[-2], sb[-1]]
-
-    def matrix(place: int, i: SSAValue) -> SSAValue:
-        if (known := parts[place]) is not None:
-            return known
-        n, m = emit.shape(flats[place])[1:]
-        return emit.extract_slice(flats[place], [i, 0, 0], [1, n, m], [1, 1, 1], frozenset({0}))
-
-    def body(i: SSAValue, result: SSAValue) -> SSAValue:
-        product = _multiplied(matrix(0, i), matrix(1, i))
-        place = [i] + [0] * len(core)
-        return emit.insert_slice(product, result, place, [1, *core], [1] * len(place))
-
-    init = emit.empty([count, *core], emit.element(a))
-    return emit.reshape(counted_loop(count, init, body), [*stack, *core])
+    core = [*sa[-2:-1], sb[-1]]
+    parts = ((a, min(len(sa), 2)), (b, 2))
+    x, y = ((v, Stack.leading(emit.rank(v), len(stack), axes)) for v, axes in parts)
+    shape = [*stack, *core]
+    return stacked_products(_multiplied, x, y, (shape, Stack.leading(len(shape), len(stack), len(core))))
 
 
 def matmul(x1: Any, x2: Any) -> Any:
@@ -113,8 +93,6 @@ def matmul(x1: Any, x2: Any) -> Any:
     _check_core(a, b)
     if emit.rank(a) <= 2 and emit.rank(b) <= 2:
         return wrapped(_multiplied(a, b))
-    if emit.rank(b) == 1:
-        return wrapped(batched(a, b))
     return wrapped(batched(a, b))
 
 
@@ -477,6 +455,8 @@ def _pair(x: SSAValue, lx: str, y: SSAValue, ly: str, output: str) -> SSAValue:
     free_y = [c for c in for_y if c not in for_x]
     if not summed or (stack and not (free_x and free_y)):
         return _contraction([x, y], [for_x, for_y], output)
+    if stack and len(free_x) == len(free_y) == len(summed) == 1:
+        return _stacked(x, for_x, y, for_y, output, (*free_x, *summed, *free_y))
     size_x = dict(zip(for_x, emit.shape(x), strict=True))
     size_y = dict(zip(for_y, emit.shape(y), strict=True))
     x = emit.transpose(x, [for_x.index(c) for c in (*stack, *free_x, *summed)])
@@ -492,6 +472,29 @@ def _pair(x: SSAValue, lx: str, y: SSAValue, ly: str, output: str) -> SSAValue:
         return product
     shape = [*outer_, *(size_x[c] for c in free_x), *(size_y[c] for c in free_y)]
     return emit.transpose(emit.reshape(product, shape), [found.index(c) for c in output])
+
+
+def _stacked(x: SSAValue, lx: str, y: SSAValue, ly: str, output: str, core: Sequence[str]) -> SSAValue:
+    """A product of matrices for each combination of the labels that all have, where they stand."""
+    row, inner_, column = core
+    stack = "".join(c for c in output if c not in core)
+    sizes = dict(zip(lx, emit.shape(x), strict=True)) | dict(zip(ly, emit.shape(y), strict=True))
+
+    def place(labels: str) -> str:
+        """The labels in an order in which rows or columns lie in one piece."""
+        return labels if labels[-1] in core else stack + "".join(c for c in labels if c in core)
+
+    def within(labels: str, rows: str, columns: str) -> Stack:
+        return Stack(tuple(map(labels.index, stack)), (labels.index(rows), labels.index(columns)))
+
+    px, py, written = place(lx), place(ly), place(output)
+    product = stacked_products(
+        _multiplied,
+        (emit.transpose(x, [lx.index(c) for c in px]), within(px, row, inner_)),
+        (emit.transpose(y, [ly.index(c) for c in py]), within(py, inner_, column)),
+        ([sizes[c] for c in written], within(written, row, column)),
+    )
+    return emit.transpose(product, [written.index(c) for c in output])
 
 
 @implements(np.trace)
