@@ -41,8 +41,8 @@ def _listed(names: Iterable[str]) -> str:
 def _ufuncs() -> str:
     rows = ["| ufunc | floats | integers | unsigned | bools |", "|---|---|---|---|---|"]
     for ufunc in sorted(UFUNCS, key=lambda u: u.__name__):
-        kernels = ufuncs.KERNELS.get(ufunc)
-        if ufunc in ufuncs.REFUSED or getattr(np, ufunc.__name__, None) is not ufunc:
+        kernels = ufuncs.loops.KERNELS.get(ufunc)
+        if ufunc in ufuncs.refused.REFUSED or getattr(np, ufunc.__name__, None) is not ufunc:
             continue
         if kernels is None:
             marks = ["yes"] * (4 if ufunc is np.matmul else 3 if ufunc is np.divmod else 1)
@@ -65,7 +65,7 @@ def _functions(module: ModuleType) -> tuple[list[str], list[str]]:
 
 def _unsupported_ufuncs() -> list[str]:
     every = {u.__name__ for u in _public(np).values() if isinstance(u, np.ufunc)}
-    return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.REFUSED - special.FOUND.keys()})
+    return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.refused.REFUSED - special.FOUND.keys()})
 
 
 def _reasons() -> str:

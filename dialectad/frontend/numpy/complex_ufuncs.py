@@ -77,7 +77,7 @@ def kind_of(x: Any) -> Any:
 
 def _loop(ufunc: np.ufunc, operands: Sequence[Any]) -> tuple[tuple[DType, ...], bool]:
     """The dtypes of the loop (inputs, then outputs), and whether the result is weak."""
-    from dialectad.frontend.numpy import ufuncs
+    from dialectad.frontend.numpy.ufuncs import loops
 
     weak = all(map(is_weak, operands))
     if weak:
@@ -85,7 +85,7 @@ def _loop(ufunc: np.ufunc, operands: Sequence[Any]) -> tuple[tuple[DType, ...], 
     else:
         inputs = [kind_of(x) for x in operands]
     try:
-        found = ufuncs._resolve(ufunc, tuple(inputs))
+        found = loops.resolve(ufunc, tuple(inputs))
     except TypeError:
         names = ", ".join(str(_dtype(x)) for x in operands)
         raise error(
@@ -94,7 +94,7 @@ def _loop(ufunc: np.ufunc, operands: Sequence[Any]) -> tuple[tuple[DType, ...], 
     for dtype in found:
         if dtype.kind == "c":
             complexes.supported_complex(dtype)
-    return found, weak and ufunc in ufuncs.OPERATORS
+    return found, weak and ufunc in loops.OPERATORS
 
 
 def as_real(x: Any, dtype: DType) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from dialectad.frontend.dtypes import FLOAT64
 from dialectad.frontend.numpy.support import checked, operand, ufunc_called, values, when_traced, wrapped
-from dialectad.frontend.numpy.ufuncs import loop_dtypes
+from dialectad.frontend.numpy.ufuncs.loops import loop_dtypes
 from dialectad.frontend.special import bessel, errors, gamma, logistic, series
 from dialectad.frontend.tracers import CALLS, UFUNCS, Tracer, lift
 from dialectad.frontend.tracing import error
