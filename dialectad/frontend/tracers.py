@@ -7,13 +7,13 @@ scalar or, when it is *weak*, for a Python number, whose dtype gives way in prom
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 from xdsl.dialects.builtin import IndexType, TensorType, i1
 from xdsl.ir import SSAValue
 
-from dialectad.errors import CompileError, UnsupportedTypeError
+from dialectad.errors import CompileError, MissingAttributeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, texts, views
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, DType
 from dialectad.frontend.emit import Extent
@@ -23,6 +23,15 @@ Interval = tuple[int, int]
 
 
 _AS_PYTHON = "write it with supported functions, or keep it as a call of Python: da.host_callback"
+
+
+WITHOUT = {
+    "flags": "every array is in C order in compiled code, and can be written into",
+    "strides": "every array is in C order in compiled code: compute them from `.shape` and `.itemsize`",
+    "base": "whether two arrays share memory is not a question that compiled code can ask",
+    "flat": "use `.ravel()`",
+}
+"""What to do without attributes that NumPy's arrays do have."""
 
 
 class ConcretizationError(CompileError, TypeError):
@@ -84,6 +93,19 @@ class Tracer:
     def __complex__(self) -> complex:
         raise self._not_concrete("a complex number")
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """What nothing else defines. Python and NumPy ask for names in underscores, and often."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            what = "an array" if self.is_array else "a number"
+            raise error(
+                f"{what} that is known only at run time has no attribute {name!r}",
+                hint=WITHOUT.get(name, "look at it outside, or call what needs it with da.host_callback"),
+                kind=MissingAttributeError,
+            )
+
     def _not_concrete(self, what: str) -> CompileError:
         return error(
             f"{what} is needed here while the function is compiled,"
@@ -133,6 +155,15 @@ class Tracer:
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other  # pyright: ignore[reportOperatorIssue]
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    def __copy__(self) -> Any:
+        return self.copy()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self.__copy__()
 
     def __repr__(self) -> str:
         shape = ", ".join(str(n) if isinstance(n, int) else "?" for n in self.shape)
@@ -241,10 +272,6 @@ class Array(Tracer):
     @property
     def T(self) -> Array:
         return self.viewed(views.Permute(tuple(reversed(range(self.ndim)))))
-
-    @property
-    def flat(self) -> NoReturn:
-        raise error("`.flat` is not supported", hint="use `.ravel()`")
 
     def viewed(self, step: views.Step) -> Array:
         """A view on this array."""
