@@ -226,7 +226,11 @@ def _by_rows(call: Call, leaf: int, level: Level) -> list[SSAValue]:
 def _shape(value: SSAValue) -> Shape:
     shape = emit.shape(value)
     if not all(isinstance(n, int) for n in shape):
-        raise error("a Jacobian needs shapes that are known while compiling", kind=ShapeError)
+        raise error(
+            "a Jacobian needs shapes that are known while compiling",
+            hint="use da.jvp or da.vjp, which don't",
+            kind=ShapeError,
+        )
     return tuple(n for n in shape if isinstance(n, int))
 
 

@@ -354,7 +354,7 @@ def lift(x: Any) -> Tracer:
         return Scalar(emit.constant(x, i1), weak=True)
     if type(x) is int:
         if not -(2**63) <= x < 2**63:
-            raise error(f"integer {x} doesn't fit 64 bits", kind=UnsupportedTypeError)
+            raise IntegerRangeError.of(x, INT64)
         return Scalar(emit.constant(x, dtypes.INDEX), weak=True, interval=(x, x))
     if type(x) is float:
         return Scalar(emit.constant(x, dtypes.to_ir(FLOAT64)), weak=True)
@@ -499,7 +499,10 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dic
     out, where = kwargs.pop("out", None), kwargs.pop("where", True)
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "same_kind")
     if kwargs:
-        raise error(f"{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported")
+        raise error(
+            f"{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported",
+            hint="leave it out: every result is in C order",
+        )
     if dtype is not None:
         inputs = [lift(x).astype(dtype) for x in inputs]
     result = UFUNCS[ufunc](*inputs)

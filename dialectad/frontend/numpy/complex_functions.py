@@ -110,7 +110,11 @@ def call(function: Function, implementation: Function, args: Sequence[Any], kwar
         return multilinear(lambda *factors: implementation(*factors, *args[count:], **kwargs), args[:count])
     if function in LINEAR:
         return _linear(function, implementation, args, kwargs)
-    raise error(f"numpy.{function.__name__} is not supported for complex numbers", kind=UnsupportedTypeError)
+    raise error(
+        f"numpy.{function.__name__} is not supported for complex numbers",
+        hint="apply it to the real and the imaginary parts",
+        kind=UnsupportedTypeError,
+    )
 
 
 # --- linear functions --------------------------------------------------------------------------

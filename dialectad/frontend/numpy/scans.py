@@ -160,7 +160,10 @@ def gradient(f: Any, *varargs: Any, axis: Any = None) -> Any:
     steps = list(varargs) or [1.0]
     steps = steps * len(axes) if len(steps) == 1 else steps
     if len(steps) != len(axes) or any(len(getattr(operand(s), "shape", ())) for s in steps):
-        raise error("numpy.gradient is supported with one number as the spacing of each axis")
+        raise error(
+            "numpy.gradient is supported with one number as the spacing of each axis",
+            hint="divide numpy.diff of the values by numpy.diff of the places",
+        )
     results = []
     for d, step in zip(axes, steps, strict=True):
         before = (*[slice(None)] * d,)

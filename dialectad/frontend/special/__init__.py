@@ -36,7 +36,10 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 def _polygamma(n: Any, x: Any) -> Any:
     """scipy.special.polygamma"""
     if isinstance(n, Tracer) or np.ndim(n):
-        raise error("the order of polygamma must be a number known while the function is compiled")
+        raise error(
+            "the order of polygamma must be a number known while the function is compiled",
+            hint="choose by `if` between some orders",
+        )
     return _in_double(lambda v: gamma.polygamma(int(n), v), [operand(x)], FLOAT64)
 
 

@@ -91,9 +91,7 @@ def apply(ufunc: np.ufunc, *inputs: Any) -> Any:
     """A ufunc of one output, by its kernel."""
     operands = [operand(x) for x in inputs]
     types, weak = loop_dtypes(ufunc, operands)
-    kernel = KERNELS[ufunc].get(types[0].kind)
-    if kernel is None:
-        raise error(f"ufunc {ufunc.__name__!r} is not supported on {types[0]}", kind=UnsupportedTypeError)
+    kernel = KERNELS[ufunc][types[0].kind]
     result = wrapped(kernel(*values(operands, types[: len(operands)])), weak=weak)
     if isinstance(result, Scalar) and types[-1] == INT64:
         intervals.track(ufunc, result, operands)
