@@ -240,6 +240,8 @@ LINES: dict[str, Group] = {
         lambda x, z: np.searchsorted(x, z),
         lambda z: da.host_callback(np.sin, np.zeros(4, complex), z),
         lambda z: da.jacrev(np.abs)(z),
+        lambda z: da.jacrev(np.abs, holomorphic=True)(z),
+        lambda x: da.jacrev(np.sin, holomorphic=True)(x),
     ),
     "Random numbers": (
         lambda x: np.random.default_rng().random() + x,

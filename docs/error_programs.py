@@ -1,6 +1,6 @@
 """The mistakes of several lines that `errors.md` lists, each a function that can't be compiled."""
 
-# pyright: reportPossiblyUnbound=false
+# pyright: reportPossiblyUnboundVariable=false
 
 from __future__ import annotations
 

@@ -95,10 +95,12 @@ class Tracer:
 
     if not TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> NoReturn:
+        def __getattr__(self, name: str) -> Any:
             """What nothing else defines. Python and NumPy ask for names in underscores, and often."""
             if name.startswith("__"):
                 raise AttributeError(name)
+            if hasattr(type(self), name):  # a property, in which an attribute was missing
+                return object.__getattribute__(self, name)
             what = "an array" if self.is_array else "a number"
             raise error(
                 f"{what} that is known only at run time has no attribute {name!r}",

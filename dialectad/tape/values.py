@@ -47,10 +47,12 @@ class TapeValue(Recorded):
 
     else:
 
-        def __getattr__(self, name: str) -> NoReturn:
+        def __getattr__(self, name: str) -> Any:
             """What nothing else defines, see `Tracer`."""
             if name.startswith("__"):
                 raise AttributeError(name)
+            if hasattr(type(self), name):  # a property, in which an attribute was missing
+                return object.__getattribute__(self, name)
             what = "array" if isinstance(self, TapeArray) else "number"
             raise error(
                 f"a recorded {what} has no attribute {name!r}",
