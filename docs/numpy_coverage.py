@@ -93,7 +93,8 @@ def page() -> str:
     linear, _ = _functions(np.linalg)
     transforms, _ = _functions(np.fft)
     numbers = [u.__name__ for u in (*complex_ufuncs.FORMULAS, *complex_ufuncs.MULTILINEAR)]
-    tables = (complex_functions.LINEAR, complex_functions.MULTILINEAR, complex_functions.FORMULAS)
+    of = complex_functions
+    tables = (of.LINEAR, of.MULTILINEAR, of.GENERAL, of.FORMULAS)
     complex_ = [_name(function) for table in tables for function in table]
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
     hidden = set(methods.REFUSED)

@@ -245,10 +245,12 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Array:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
     """numpy.correlate"""
-    x, y = array(a), array(v)
-    result = convolve(x, np.flip(y), mode)
+    x: Any = np.atleast_1d(a)
+    y: Any = np.conjugate(np.atleast_1d(v))
+    convolved: Any = np.convolve  # which takes complex numbers, too
+    result: Any = convolved(x, np.flip(y), mode)
     if mode == "same" and x.extents[0] < y.extents[0]:  # pyright: ignore[reportOperatorIssue]
         n, m = int(y.extents[0]), int(x.extents[0])  # pyright: ignore[reportArgumentType]
         start = m // 2
-        return convolve(x, np.flip(y), "full")[start : start + n]
+        return convolved(x, np.flip(y), "full")[start : start + n]
     return result
