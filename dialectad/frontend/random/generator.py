@@ -34,6 +34,11 @@ class Generator:
     normal = distributions.normal
     standard_exponential = distributions.standard_exponential
     exponential = distributions.exponential
+    laplace = distributions.laplace
+    logistic = distributions.logistic
+    gumbel = distributions.gumbel
+    rayleigh = distributions.rayleigh
+    standard_cauchy = distributions.standard_cauchy
     integers = distributions.integers
     choice = distributions.choice
     permutation = distributions.permutation
