@@ -82,3 +82,11 @@ class IndexRangeError(CompileError, IndexError):
 
 class UnsupportedTypeError(CompileError, TypeError):
     """A dtype or a Python type that can't be compiled or differentiated."""
+
+
+class MissingAttributeError(CompileError, AttributeError):
+    """An attribute that a value known only at run time doesn't have.
+
+    It is an AttributeError, too: that is the answer which `hasattr`, `getattr` with a default, and NumPy in
+    search of protocols wait for.
+    """

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
+from dialectad import places
 from dialectad.dialects.ad import point_of
 from dialectad.errors import CompileError
 
@@ -129,18 +130,16 @@ class Level:
     def __post_init__(self):
         if self.name not in _OPTIONS:
             known = ", ".join(_OPTIONS)
-            raise CompileError(f"there is no level {self.name!r}", hint=f"the levels are: {known}")
+            raise _error(f"there is no level {self.name!r}", f"the levels are: {known}")
         for option in fields(self)[1:]:
             if getattr(self, option.name) != option.default and option.name not in _OPTIONS[self.name]:
                 takers = [name for name, options in _OPTIONS.items() if option.name in options]
-                raise CompileError(
+                raise _error(
                     f"the level {self.name!r} has no option {option.name!r}",
-                    hint=f"it belongs to: {', '.join(takers) or 'no level'}",
+                    f"it belongs to: {', '.join(takers) or 'no level'}",
                 )
         if unknown := [name for name in self.without if name not in OPTIONAL]:
-            raise CompileError(
-                f"the pass {unknown[0]!r} can't be left out", hint=f"what can: {', '.join(OPTIONAL)}"
-            )
+            raise _error(f"the pass {unknown[0]!r} can't be left out", f"what can: {', '.join(OPTIONAL)}")
 
     @property
     def point(self) -> str:
@@ -168,6 +167,10 @@ class Level:
             if getattr(self, option.name) != option.default
         ]
         return f"{self.name}({', '.join(options)})" if options else self.name
+
+
+def _error(message: str, hint: str) -> CompileError:
+    return CompileError(message, places.running(), hint=hint)
 
 
 def of(level: str | Level) -> Level:

@@ -41,8 +41,8 @@ def _listed(names: Iterable[str]) -> str:
 def _ufuncs() -> str:
     rows = ["| ufunc | floats | integers | unsigned | bools |", "|---|---|---|---|---|"]
     for ufunc in sorted(UFUNCS, key=lambda u: u.__name__):
-        kernels = ufuncs.KERNELS.get(ufunc)
-        if ufunc in ufuncs.REFUSED or getattr(np, ufunc.__name__, None) is not ufunc:
+        kernels = ufuncs.loops.KERNELS.get(ufunc)
+        if ufunc in ufuncs.refused.REFUSED or getattr(np, ufunc.__name__, None) is not ufunc:
             continue
         if kernels is None:
             marks = ["yes"] * (4 if ufunc is np.matmul else 3 if ufunc is np.divmod else 1)
@@ -65,7 +65,7 @@ def _functions(module: ModuleType) -> tuple[list[str], list[str]]:
 
 def _unsupported_ufuncs() -> list[str]:
     every = {u.__name__ for u in _public(np).values() if isinstance(u, np.ufunc)}
-    return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.REFUSED - special.FOUND.keys()})
+    return sorted(every - {u.__name__ for u in UFUNCS.keys() - ufuncs.refused.REFUSED - special.FOUND.keys()})
 
 
 def _reasons() -> str:
@@ -93,7 +93,8 @@ def page() -> str:
     linear, _ = _functions(np.linalg)
     transforms, _ = _functions(np.fft)
     numbers = [u.__name__ for u in (*complex_ufuncs.FORMULAS, *complex_ufuncs.MULTILINEAR)]
-    tables = (complex_functions.LINEAR, complex_functions.MULTILINEAR, complex_functions.FORMULAS)
+    of = complex_functions
+    tables = (of.LINEAR, of.MULTILINEAR, of.GENERAL, of.FORMULAS)
     complex_ = [_name(function) for table in tables for function in table]
     creators = [f.__name__ for f in CALLS if f in FUNCTIONS and _is_creator(f)]
     hidden = set(methods.REFUSED)

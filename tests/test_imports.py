@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "dialectad"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "locations", "passes", "remarks", "walk"}),
+    frozenset({"errors", "locations", "passes", "places", "remarks", "walk"}),
     frozenset({"dialects"}),
     frozenset({"verify", "verifier"}),
     frozenset({"ad", "rewrite", "lower", "lift"}),

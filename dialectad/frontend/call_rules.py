@@ -215,14 +215,20 @@ def conformed(given: Any, rule: Rule, what: str) -> list[Tracer]:
     count = len(rule.arguments)
     if not isinstance(given, tuple | list) or len(given) != count:
         raise error(
-            f"{what} must be a tuple, with one entry for each of the {count} arguments", kind=ShapeError
+            f"{what} must be a tuple, with one entry for each of the {count} arguments",
+            hint="for one argument: (cotangent,)",
+            kind=ShapeError,
         )
     found: list[Any] = []
     for n, (part, argument) in enumerate(zip(given, rule.arguments, strict=True)):
         leaves, structure = pytrees.flatten(part)
         spread = _spread(iter(leaves), structure, pytrees.flatten(argument)[1])
         if spread is None:
-            raise error(f"entry {n} of {what} doesn't have the structure of argument {n}", kind=ShapeError)
+            raise error(
+                f"entry {n} of {what} doesn't have the structure of argument {n}",
+                hint="give None for what has no cotangent",
+                kind=ShapeError,
+            )
         flags = complexes.imaginary(pytrees.flatten(argument)[1])
         found += [-x if flag and x is not None else x for x, flag in zip(spread, flags, strict=True)]
     made: list[Tracer] = []
@@ -269,13 +275,20 @@ def zero_like(value: SSAValue) -> SSAValue:
 def same_results(rule: Rule, given: Sequence[Any], structure: pytrees.TreeDef, what: str) -> Values:
     """The results that a part of the rule gives, checked to be like those of the function itself."""
     if structure != rule.call.body.structure:
-        raise error(f"{what} gives a result of another structure than the function itself", kind=ShapeError)
+        raise error(
+            f"{what} gives a result of another structure than the function itself",
+            hint="let both return the same",
+            kind=ShapeError,
+        )
     values: Values = []
     for i, position in rule.call.positions.items():
         expected = rule.call.results[position]
         wanted = dtypes.from_ir(emit.element(expected))
         if not is_dynamic(given[i]) or lift(given[i]).dtype != wanted:
-            raise error(f"{what} doesn't give {wanted} for leaf {i} of the result, as the function does")
+            raise error(
+                f"{what} doesn't give {wanted} for leaf {i} of the result, as the function does",
+                hint="let both return the same",
+            )
         values.append(
             conform(given[i], expected, _shape(expected), f"leaf {i} of the result that {what} gives")
         )
@@ -286,7 +299,11 @@ def same_tangents(rule: Rule, tangent: Any, what: str) -> Values:
     """The tangents of the floats among the results, from a pytree like the result."""
     found, structure = pytrees.flatten(tangent)
     if structure != rule.call.body.structure:
-        raise error(f"{what} doesn't have the structure of the result", kind=ShapeError)
+        raise error(
+            f"{what} doesn't have the structure of the result",
+            hint="give a tangent for each part of the result",
+            kind=ShapeError,
+        )
     return [
         conform(found[i], rule.call.results[position], rule.call.extents(i), f"leaf {i} of {what}")
         for i, position in rule.call.positions.items()

@@ -165,7 +165,10 @@ def _check_builtin(function: types.BuiltinFunctionType | types.MethodType) -> No
             hint="pass the generator (a numpy.random.Generator) as an argument, or make it in the function",
         )
     elif function in _CLOCKS:
-        raise error("the time would be read only once, while the function is compiled")
+        raise error(
+            "the time would be read only once, while the function is compiled",
+            hint="pass it as an argument, or read it in da.host_callback",
+        )
     elif name in _MUTATORS and owner is not None and not isinstance(owner, types.ModuleType):
         mutation.changes(owner, resizes=True)
 

@@ -225,7 +225,10 @@ def _as_complex(x: Any) -> Complex:
     if not isinstance(x, Array | np.ndarray):
         return Complex(float(x) if type(x) is int else x, 0.0)
     if not all(isinstance(n, int) for n in x.shape):
-        raise error("an array of a shape that is known only at run time becomes complex here")
+        raise error(
+            "an array of a shape that is known only at run time becomes complex here",
+            hint="make it complex before: x + 0j",
+        )
     return Complex(x, np.zeros(x.shape, np.result_type(x.dtype, np.float32)))
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
-from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, pytrees, views
 from dialectad.frontend.dtypes import DType
 from dialectad.frontend.emit import Extent
@@ -33,7 +32,7 @@ from dialectad.frontend.tracers import (
     supported,
     wrap,
 )
-from dialectad.frontend.tracing import Storage, current, error
+from dialectad.frontend.tracing import Storage, current
 
 
 @dataclass(eq=False, repr=False)
@@ -333,12 +332,3 @@ def imaginary(structure: pytrees.TreeDef) -> list[bool]:
     if isinstance(structure, pytrees.Leaf):
         return [False]
     return [flag for child in structure.children for flag in imaginary(child)]
-
-
-def no_jacobian(n: int) -> CompileError:
-    """The error of a Jacobian by an argument that is complex."""
-    return error(
-        f"argument {n} is complex, and the derivative by it needn't be one complex number for each element",
-        hint="differentiate by its real and imaginary parts, or use jvp or vjp",
-        kind=UnsupportedTypeError,
-    )

@@ -177,7 +177,10 @@ class custom_vjp(_Custom):
         augmented = begin(self._kind, forward, rule.arguments)
         structure, leaves = augmented.body.structure, augmented.body.leaves
         if not isinstance(structure, pytrees.Node) or len(structure.children) != 2:
-            raise error("fwd of a custom_vjp function must give a pair (out, residuals)")
+            raise error(
+                "fwd of a custom_vjp function must give a pair (out, residuals)",
+                hint="return (out, None) if nothing is to be kept",
+            )
         count = structure.children[0].count
         kept = leaves[count:]
         with augmented.body.reopened():
@@ -268,7 +271,9 @@ class custom_jvp(_Custom):
                 *fixed.values(), pytrees.unflatten(structure, primals), pytrees.unflatten(structure, tangents)
             )
             if not isinstance(pair, tuple | list) or len(pair) != 2:
-                raise error("the rule of a custom_jvp function must give a pair (out, tangent)")
+                raise error(
+                    "the rule of a custom_jvp function must give a pair (out, tangent)", hint="return both"
+                )
             found, own = pytrees.flatten(pair[0])
             results = same_results(rule, found, own, "the rule")
             return [

@@ -12,13 +12,13 @@ from xdsl.dialects.builtin import ModuleOp
 
 from dialectad import passes, remarks
 from dialectad.dialects import context
-from dialectad.errors import CompileError
 from dialectad.frontend import eager, pytrees, staging
 from dialectad.frontend.compiled import Compiled, compile_program
 from dialectad.frontend.named_extents import NamedExtents, Shapes
 from dialectad.frontend.program import Program, Signature, trace_program
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.tracers import Tracer
+from dialectad.frontend.tracing import error
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
 from dialectad.lower.llvm_ir import translate
@@ -106,7 +106,7 @@ class Function:
         """The machine code that a call with these arguments runs, compiled now if it isn't yet."""
         signature, leaves = self._signature(args, kwargs)
         if signature is None:
-            raise CompileError("compiled() takes concrete arguments")
+            raise error("compiled() takes concrete arguments", hint="call it outside of what is compiled")
         return self._specialize(signature, leaves)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
@@ -124,7 +124,7 @@ class Function:
         """
         signature, _ = self._signature(args, kwargs)
         if signature is None:
-            raise CompileError("lower() takes concrete arguments")
+            raise error("lower() takes concrete arguments", hint="call it outside of what is compiled")
         return Lowered(self.program(signature), self._level)
 
 

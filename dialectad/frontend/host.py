@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dialectad.errors import ShapeError, UnsupportedTypeError
+from dialectad import places
+from dialectad.errors import Location, ShapeError, UnsupportedTypeError
 from dialectad.frontend import complexes, dtypes, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.custom import custom_vjp
@@ -119,13 +120,13 @@ def host_callback(
 
 
 def _likes(result_like: Any) -> Likes:
-    leaves, structure = pytrees.flatten(result_like)
+    leaves, structure = pytrees.flatten(result_like, is_leaf=lambda x: isinstance(x, Tracer))
     return structure, tuple(map(_like, leaves))
 
 
 def _like(leaf: Any) -> LeafType:
     if isinstance(leaf, Tracer):
-        found: Any = traced_type(leaf)
+        found: Any = ArrayType(leaf.dtype, ()) if isinstance(leaf, complexes.Complex) else traced_type(leaf)
     elif not isinstance(leaf, np.ndarray | np.generic) and hasattr(leaf, "dtype") and hasattr(leaf, "shape"):
         found = ArrayType(supported(leaf.dtype), tuple(leaf.shape))
     else:
@@ -164,6 +165,7 @@ def _with_derivative(
         return _call(function, likes, args)
 
     def pull(args: tuple[Any, ...], cotangent: Any) -> Any:
+        place = places.running()
         leaves, structure = pytrees.flatten(args)
         wanted = [traced_type(x) if isinstance(x, Tracer) and x.dtype.kind == "f" else None for x in leaves]
 
@@ -171,7 +173,9 @@ def _with_derivative(
             pulled = vjp(*given)
             if not isinstance(pulled, tuple | list) or len(pulled) != len(args):
                 raise ShapeError(
-                    f"vjp must give a tuple with one entry for each of the {len(args)} arguments"
+                    f"vjp must give a tuple with one entry for each of the {len(args)} arguments",
+                    place,
+                    hint="for one argument: (cotangent,)",
                 )
             return tuple(
                 _zeros_like(argument) if part is None else part
@@ -193,7 +197,11 @@ def _zeros_like(tree: Any) -> Any:
     )
 
 
+_AS_ASKED = "give something like what the function returns as result_like"
+
+
 def _call(function: Callable[..., Any], likes: Likes, args: Sequence[Any]) -> Any:
+    place = places.running()
     leaves, structure = complexes.flatten(tuple(args)) if active() else pytrees.flatten(tuple(args))
     result_structure, types = likes
     wanted = [type_ for type_ in types if type_ is not None]
@@ -202,20 +210,25 @@ def _call(function: Callable[..., Any], likes: Likes, args: Sequence[Any]) -> An
         given = complexes.concrete(pytrees.unflatten(structure, values))
         found, own = pytrees.flatten(function(*given))
         if own != result_structure:
-            raise ShapeError("a host callback gives a result of another structure than is asked for")
-        return [_conformed(x, type_) for x, type_ in zip(found, types, strict=True) if type_ is not None]
+            raise ShapeError(
+                "a host callback gives a result of another structure than is asked for", place, hint=_AS_ASKED
+            )
+        return [
+            _conformed(x, type_, place) for x, type_ in zip(found, types, strict=True) if type_ is not None
+        ]
 
     made = emit_call(run, leaves, [_kind(type_) for type_ in wanted]) if active() else run(leaves)
     results = iter(made)
     return pytrees.unflatten(result_structure, [None if t is None else next(results) for t in types])
 
 
-def _conformed(value: Any, type_: LeafType) -> Any:
+def _conformed(value: Any, type_: LeafType, place: Location | None) -> Any:
     """What a callback gives, in the dtype that was asked for."""
     array = np.asarray(value)
     shape = type_.shape if isinstance(type_, ArrayType) else ()
     if array.shape != shape:
-        raise ShapeError(f"a host callback gives an array of shape {array.shape}, but {shape} is asked for")
+        message = f"a host callback gives an array of shape {array.shape}, but {shape} is asked for"
+        raise ShapeError(message, place, hint=_AS_ASKED)
     array = array.astype(type_.dtype, casting="same_kind")
     if isinstance(type_, ArrayType):
         return array

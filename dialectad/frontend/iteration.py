@@ -53,7 +53,10 @@ class Staged:
 
     def __iter__(self) -> Iterator[Any]:
         if self.count is None:
-            raise error("these items can't be listed while compiling: their number is known only at run time")
+            raise error(
+                "these items can't be listed while compiling: their number is known only at run time",
+                hint="loop over them, or put what is to be kept into an array",
+            )
         return iter(self.unrolled())
 
 
@@ -231,7 +234,10 @@ def traced_reversed(items: Any) -> Any:
     staged = staged_iterable(items) if active() and not isinstance(items, list | tuple) else None
     if isinstance(items, range) or staged is None or staged.count is None:
         if staged is not None and staged.count is None:
-            raise error("reversed() of items whose number is known only at run time")
+            raise error(
+                "reversed() of items whose number is known only at run time",
+                hint="loop over the indices backwards: range(n - 1, -1, -1)",
+            )
         return reversed_range(items) if isinstance(items, range) else steps(reversed(items))
     count = staged.count
 
@@ -269,7 +275,10 @@ def _grid(shape: tuple[int, ...], item: Callable[[tuple[Any, ...]], Any]) -> Sta
 
 def _known_extents(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if any(isinstance(n, Tracer) for n in shape):
-        raise error("an iteration over all places of a shape that is known only at run time")
+        raise error(
+            "an iteration over all places of a shape that is known only at run time",
+            hint="nest loops over range()",
+        )
     return tuple(map(int, shape))
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import func, scf
+from xdsl.dialects import arith, func, scf
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.dialects import ad
-from dialectad.errors import ShapeError, UnsupportedTypeError
+from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
 from dialectad.frontend import complexes, dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.dtypes import INDEX
@@ -39,7 +39,13 @@ from dialectad.levels import of as level_of
 Shape = tuple[int, ...]
 
 
-def jacfwd(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
+def jacfwd(
+    function: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    holomorphic: bool = False,
+    level: LevelLike = "auto",
+) -> Function:
     """A function that gives the Jacobian of `function`, in forward mode: a pass per element of the argument.
 
     Parameters
@@ -48,6 +54,10 @@ def jacfwd(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLi
         Returns a float or float array (or a pytree of these: then the result is one of Jacobians).
     argnums : int or sequence of int
         The positional arguments to differentiate by: each one float or float array.
+    holomorphic : bool
+        Promises that the function is holomorphic in these arguments, which are complex then, as is what it
+        gives: so the derivative by each element is one complex number. Of another function it would be
+        the derivative along the real axis in forward mode, and in reverse mode that of the real part.
     level : str or Level
         The level at which to differentiate.
 
@@ -64,10 +74,16 @@ def jacfwd(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLi
     array([[2., 0.],
            [2., 4.]])
     """
-    return _jacobian(function, argnums, level, "jacfwd", _by_columns)
+    return _jacobian(function, argnums, holomorphic, level, "jacfwd", _by_columns)
 
 
-def jacrev(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
+def jacrev(
+    function: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    holomorphic: bool = False,
+    level: LevelLike = "auto",
+) -> Function:
     """A function that gives the Jacobian of `function`, in reverse mode: a pass per element of the result.
 
     Parameters and results are those of `jacfwd`.
@@ -81,11 +97,19 @@ def jacrev(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLi
            [2., 1., 0.],
            [3., 0., 1.]])
     """
-    return _jacobian(function, argnums, level, "jacrev", _by_rows)
+    return _jacobian(function, argnums, holomorphic, level, "jacrev", _by_rows)
 
 
-def hessian(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
+def hessian(
+    function: Callable[..., Any],
+    argnums: Argnums = 0,
+    *,
+    holomorphic: bool = False,
+    level: LevelLike = "auto",
+) -> Function:
     """A function that gives the second derivatives of a scalar function: forward over reverse.
+
+    With `holomorphic` the function is one of complex numbers, see `jacfwd`.
 
     The shape is `argument.shape + argument.shape`; for a sequence of `argnums`, entry `[i][j]` of a tuple of
     tuples has the shape of argument `i` and then that of argument `j`.
@@ -98,6 +122,9 @@ def hessian(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelL
     array([[2., 1.],
            [1., 0.]])
     """
+    if holomorphic:
+        first = jacrev(function, argnums, holomorphic=True, level=level)
+        return jacfwd(first, argnums, holomorphic=True, level=level)
     return jacfwd(grad(function, argnums, level=level), argnums, level=level)
 
 
@@ -122,39 +149,78 @@ def hvp(
 
 # --- how ---------------------------------------------------------------------------------------
 
-_Rows = Callable[[Call, int, Level], list[SSAValue]]
-"""Per float result: the Jacobian by one leaf, of shape `out.shape + argument.shape`."""
+_Rows = Callable[[Call, Sequence[int], Level], list[SSAValue]]
+"""Per float result: the Jacobian by one argument, of shape `out.shape + argument.shape`. The argument has one
+leaf; or two, those of a complex number that the function is holomorphic in."""
 
 
 def _jacobian(
-    function: Callable[..., Any], argnums: Argnums, level: LevelLike, name: str, rows: _Rows
+    function: Callable[..., Any],
+    argnums: Argnums,
+    holomorphic: bool,
+    level: LevelLike,
+    name: str,
+    rows: _Rows,
 ) -> Function:
     chosen = level_of(level)
     if (engine := eager.engine(chosen)) is not None:
-        return engine.jacobian(function, argnums, name == "jacfwd", chosen)
+        return engine.jacobian(function, argnums, holomorphic, name == "jacfwd", chosen)
 
     def implementation(*args: Any, **kwargs: Any) -> Any:
         numbers = normalised(argnums, len(args))
         call = trace_call(function, args, kwargs, chosen)
         wanted = argument_leaves(call, args, numbers)
-        for n, leaves in zip(numbers, wanted, strict=True):
-            if complexes.is_pair(complexes.flatten(args[n])[1]):
-                raise complexes.no_jacobian(n)
-            if pytrees.flatten(args[n])[1] != pytrees.Leaf():
+        for n in numbers:
+            structure = complexes.flatten(args[n])[1]
+            check_argument(n, complexes.is_pair(structure), holomorphic)
+            if pytrees.flatten(args[n])[1] != pytrees.Leaf() and not complexes.is_pair(structure):
                 raise error(
                     f"argument {n} is a {type(args[n]).__name__}, not one array or number",
                     hint="differentiate a function of its arrays, with argnums",
                     kind=UnsupportedTypeError,
                 )
-            assert len(leaves) == 1
         _check_results(call)
-        columns = [_wrapped(call, rows(call, leaf, chosen), leaf) for (leaf,) in wanted]
+        if holomorphic and 2 * sum(complexes.imaginary(call.body.structure)) < len(call.body.leaves):
+            raise real_result()
+        columns = [_wrapped(call, rows(call, leaves, chosen), leaves[0]) for leaves in wanted]
         if call.body.mutated:
             _write_arguments(call)
-        parts = columns[0] if isinstance(argnums, int) else [tuple(c) for c in zip(*columns, strict=True)]
-        return pytrees.unflatten(call.body.structure, parts)
+        found = [pytrees.unflatten(call.body.structure, column) for column in columns]
+        return found[0] if isinstance(argnums, int) else _together(found)
 
     return Function(named(function, name, implementation), chosen)
+
+
+def _together(trees: Sequence[Any]) -> Any:
+    """A tree of tuples, from one tree for each argument."""
+    leaves, structures = zip(*map(complexes.flatten_whole, trees), strict=True)
+    return pytrees.unflatten(structures[0], list(zip(*leaves, strict=True)))
+
+
+def check_argument(n: int, is_complex: bool, holomorphic: bool) -> None:
+    """Refuse an argument to differentiate by that isn't what `holomorphic` says."""
+    if is_complex and not holomorphic:
+        raise error(
+            f"argument {n} is complex: the derivative by it needn't be one complex number for each element",
+            hint="if it is, pass holomorphic=True; or differentiate by the real and imaginary parts, or use"
+            " jvp or vjp",
+            kind=UnsupportedTypeError,
+        )
+    if holomorphic and not is_complex:
+        raise error(
+            f"argument {n} isn't complex, but holomorphic=True is given",
+            hint="leave it out, or pass complex numbers",
+            kind=UnsupportedTypeError,
+        )
+
+
+def real_result() -> CompileError:
+    """The error of a result that isn't complex, where it is said to be holomorphic."""
+    return error(
+        "a function gives real numbers, but holomorphic=True is given",
+        hint="a real function that is holomorphic is constant: use grad, jvp or vjp",
+        kind=UnsupportedTypeError,
+    )
 
 
 def _check_results(call: Call) -> None:
@@ -182,8 +248,9 @@ def _write_arguments(call: Call) -> None:
     call.rebuild(list(done.results))
 
 
-def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
-    position = call.parameters[leaf]
+def _by_columns(call: Call, leaves: Sequence[int], level: Level) -> list[SSAValue]:
+    """The derivative of a holomorphic function is that along the real axis."""
+    position = call.parameters[leaves[0]]
     argument = call.operands[position]
     types = call.result_types
     floats = [t for t in types if dtypes.is_float(_element(t))]
@@ -205,28 +272,42 @@ def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
     ]
 
 
-def _by_rows(call: Call, leaf: int, level: Level) -> list[SSAValue]:
-    position = call.parameters[leaf]
-    argument = call.operands[position]
+def _by_rows(call: Call, leaves: Sequence[int], level: Level) -> list[SSAValue]:
+    """The derivative of a holomorphic function `u + iv` by `x + iy` is `du/dx - i du/dy`."""
+    positions = [call.parameters[leaf] for leaf in leaves]
+    arguments = [call.operands[position] for position in positions]
     types = call.result_types
 
-    def jacobian(k: int, result: SSAValue) -> SSAValue:
+    def jacobian(k: int, result: SSAValue) -> list[SSAValue]:
         def row(i: SSAValue) -> list[SSAValue]:
             operands = [*call.operands, _direction(result, i)]
-            op = ad.VJPOp(call.name, operands, [position], [k], [*types, argument.type], level.point)
-            return [current().insert(op).results[-1]]
+            found = [*types, *(argument.type for argument in arguments)]
+            op = ad.VJPOp(call.name, operands, positions, [k], found, level.point)
+            return list(current().insert(op).results[len(types) :])
 
         if not (shape := _shape(result)):
-            return row(emit.constant(0, INDEX))[0]
-        return _for_each_direction(shape, [_shape(argument)], [emit.element(argument)], row)[0]
+            return row(emit.constant(0, INDEX))
+        return _for_each_direction(
+            shape, list(map(_shape, arguments)), list(map(emit.element, arguments)), row
+        )
 
-    return [jacobian(k, result) for k, result in enumerate(call.results)]
+    if len(leaves) == 1:
+        return [jacobian(k, result)[0] for k, result in enumerate(call.results)]
+    made: list[SSAValue] = []
+    for k, result in enumerate(call.results[::2]):  # the real parts
+        by_x, by_y = jacobian(2 * k, result)
+        made += [by_x, emit.op(arith.NegfOp(by_y))]
+    return made
 
 
 def _shape(value: SSAValue) -> Shape:
     shape = emit.shape(value)
     if not all(isinstance(n, int) for n in shape):
-        raise error("a Jacobian needs shapes that are known while compiling", kind=ShapeError)
+        raise error(
+            "a Jacobian needs shapes that are known while compiling",
+            hint="use da.jvp or da.vjp, which don't",
+            kind=ShapeError,
+        )
     return tuple(n for n in shape if isinstance(n, int))
 
 

@@ -158,6 +158,7 @@ def _leave(state: LoopState, traced: _Traced, results: Sequence[SSAValue], ran: 
 
 
 _ATTEMPTS = 5
+_UNSETTLED = "the types of the variables of this loop don't settle"
 
 
 def for_loop(
@@ -184,7 +185,7 @@ def for_loop(
         trace.stale = stale
         state.restore()
     else:
-        raise error("the types of the variables of this loop don't settle")
+        raise error(_UNSETTLED, hint="give the variables before the loop the types that they have after it")
     _drop_unwritten(scope, traced.written, trace.read)
     late = _late_inits(traced.late)
     # storages come after the slots in the block, and late variables after these: put them in order
@@ -220,7 +221,10 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
                 state.restore()
                 return False
             if head.written():
-                raise error("the condition of a loop writes into an array")
+                raise error(
+                    "the condition of a loop writes into an array",
+                    hint="write at the end of the body, and before the loop",
+                )
             with trace.open(after_block, "loop") as scope:
                 trace.open_blocks.discard(before)
                 state.enter(after_block.args)
@@ -234,7 +238,7 @@ def while_loop(state: LoopState, test: Callable[[], SSAValue | bool], body: Call
         trace.stale = stale
         state.restore()
     else:
-        raise error("the types of the variables of this loop don't settle")
+        raise error(_UNSETTLED, hint="give the variables before the loop the types that they have after it")
     outer = head.parent
     assert outer is not None
     # what the body only reads is seen through the head, which in turn sees the surrounding scope

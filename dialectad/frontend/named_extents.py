@@ -15,6 +15,7 @@ from typing import Any
 from dialectad.errors import CompileError, ShapeError
 from dialectad.frontend import pytrees
 from dialectad.frontend.program import ArrayType, LeafType, Signature
+from dialectad.frontend.tracing import error
 
 Shapes = str | Sequence[Any] | Mapping[str, Any] | None
 
@@ -38,8 +39,9 @@ class NamedExtents:
             return cls(tuple(shapes), {})
         parameters = inspect.signature(function).parameters
         if unknown := [name for name in shapes if name not in parameters]:
-            raise CompileError(
-                f"dynamic_shapes names {unknown[0]!r}, which is no parameter", pass_name="trace"
+            raise error(
+                f"dynamic_shapes names {unknown[0]!r}, which is no parameter",
+                hint=f"the parameters are: {', '.join(parameters)}",
             )
         return cls(tuple(shapes.get(name) for name in parameters), dict(shapes))
 
@@ -75,10 +77,9 @@ def _spread(shape: Any, structure: pytrees.TreeDef) -> list[str | None]:
 
 
 def _misplaced(shape: Any) -> CompileError:
-    return CompileError(
+    return error(
         f"dynamic_shapes says {shape!r} of an argument that has another structure",
         hint="give text for an array, and a list, tuple or dict of texts for a container",
-        pass_name="trace",
     )
 
 
@@ -90,24 +91,32 @@ def _named(type_: LeafType, text: str | None, extents: dict[str, int]) -> LeafTy
     if text is None:
         return type_
     if not isinstance(type_, ArrayType):
-        raise ShapeError(f"the shape ({text}) is given for what is no array", pass_name="trace")
+        raise error(
+            f"the shape ({text}) is given for what is no array", hint="give None for it", kind=ShapeError
+        )
     entries = (
         [entry.strip() for entry in text.strip("() ").rstrip(",").split(",")] if text.strip("() ") else []
     )
     if bad := [entry for entry in entries if not _ENTRY.fullmatch(entry)]:
-        raise CompileError(
-            f"{bad[0]!r} in the shape ({text}) is neither a name nor a number", pass_name="trace"
+        raise error(
+            f"{bad[0]!r} in the shape ({text}) is neither a name nor a number",
+            hint="write names and numbers between commas, and _ for what is to be fixed",
         )
     if len(entries) != len(type_.shape):
-        raise ShapeError(f"an array of shape {type_.shape} is given for ({text})", pass_name="trace")
+        raise error(
+            f"an array of shape {type_.shape} is given for ({text})",
+            hint="name as many axes as the array has",
+            kind=ShapeError,
+        )
     shape: list[int | str] = []
     for entry, n in zip(entries, type_.shape, strict=True):
         assert isinstance(n, int)
         expected = int(entry) if entry.isdigit() else n if entry == "_" else extents.setdefault(entry, n)
         if n != expected:
-            raise ShapeError(
+            raise error(
                 f"an array of shape {type_.shape} is given for ({text}), where {entry} is {expected}",
-                pass_name="trace",
+                hint="one name stands for one number in a call: take another one",
+                kind=ShapeError,
             )
         shape.append(n if entry == "_" or entry.isdigit() else entry)
     return ArrayType(type_.dtype, tuple(shape))

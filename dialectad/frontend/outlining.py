@@ -257,8 +257,7 @@ class _Results:
         written = frozenset(own[s] for s in body.mutated)
         if before is None:
             return cls(body.structure, tuple(leaves), written)
-        if before.structure != body.structure:
-            raise error("a function that calls itself gives results of different structures")
+        assert before.structure == body.structure  # or the ways of the function wouldn't have met
         joined = (_join(a, b) for a, b in zip(before.leaves, leaves, strict=True))
         return cls(body.structure, tuple(joined), written | before.written)
 
@@ -293,14 +292,17 @@ def _result(leaf: Any, own: dict[Storage, int]) -> Any:
     if not isinstance(tracer, Array):
         return _Given(type_, None, frozenset())
     if type_.shape is not None and any(not isinstance(n, int) or n < 0 for n in type_.shape):
-        raise error(_OPEN_SHAPE)
+        raise error(_OPEN_SHAPE, hint="give it an array to write into")
     if tracer.storage in own:
         if tracer.view:
             raise error("a function that calls itself gives a view of its argument", hint="return a copy")
         return _Given(type_, own[tracer.storage], frozenset())
     others = tracer.storage.candidates() - {tracer.storage}
     if any(is_outside(s, current().here) for s in others):
-        raise error("a function that calls itself gives an array that might be one of its surroundings")
+        raise error(
+            "a function that calls itself gives an array that might be one of its surroundings",
+            hint="return a copy",
+        )
     return _Given(type_, None, frozenset(own[s] for s in others if s in own))
 
 
@@ -325,7 +327,7 @@ def _join(a: Any, b: Any) -> Any:
     one, other = (leaf if isinstance(leaf, _Given) else _result(lift(leaf), {}) for leaf in (a, b))
     type_ = carry.join("__da_ret", one.type, other.type)
     if type_.varies:
-        raise error(_OPEN_SHAPE)
+        raise error(_OPEN_SHAPE, hint="give it an array to write into")
     if one.argument == other.argument:
         return _Given(type_, one.argument, one.may_be | other.may_be)
     arguments = [leaf.argument for leaf in (one, other) if leaf.argument is not None]
@@ -386,7 +388,10 @@ class Outlined:
                     _drop_after(trace, last)
             if done:
                 return
-        raise error("the types of what this function gives don't settle")
+        raise error(
+            "the types of what this function gives don't settle",
+            hint="let the way that ends the recursion give the types of the others",
+        )
 
     def _attempt(self) -> bool:
         trace, arguments = current(), self.made_for.arguments

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from dialectad.dialects import ad
-from dialectad.errors import CompileError, ShapeError
+from dialectad.errors import ShapeError
 from dialectad.frontend import complexes, dtypes, eager, emit, pytrees, staging
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.function import Function
@@ -238,7 +238,10 @@ def jvp(
     """
     chosen = level_of(level)
     if len(primals) != len(tangents):
-        raise CompileError("jvp takes as many tangents as primals")
+        raise error(
+            "jvp takes as many tangents as primals",
+            hint="give one for each primal: zeros where it doesn't move",
+        )
     if (engine := eager.engine(chosen)) is not None:
         return engine.jvp(function, primals, tangents, chosen)
     push = _push(function, chosen)

@@ -51,8 +51,9 @@ from dialectad.frontend.random import generator
 from dialectad.frontend.result_extents import function_of_extents
 from dialectad.frontend.signs import erase_signs
 from dialectad.frontend.tracers import Array, Scalar, Tracer, check_plain, lift
-from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, is_shown, locate, tracing
+from dialectad.frontend.tracing import ROOTS, Scope, Storage, Trace, current, error, tracing
 from dialectad.levels import Level, pipeline
+from dialectad.places import is_shown, locate
 from dialectad.runtime import collector
 from dialectad.runtime.callbacks import Callback
 from dialectad.walk import walk
@@ -154,10 +155,10 @@ class _Identity:
 
 def _checked(dtype: DType) -> DType:
     if not dtypes.is_supported(dtype) and not dtypes.is_complex(dtype):
-        raise UnsupportedTypeError(
+        raise error(
             f"an argument of dtype {dtype} is not supported",
             hint=f"use {dtypes.NAMES}, in native byte order",
-            pass_name="trace",
+            kind=UnsupportedTypeError,
         )
     return dtype
 
@@ -541,7 +542,11 @@ def _result(
         array = lift(leaf)
         return ArrayType(array.dtype, leaf.shape), array.ssa()
     if isinstance(leaf, np.ndarray | staging.Undefined):
-        raise error(f"a value of type {type(leaf).__name__} can't be returned", kind=UnsupportedTypeError)
+        raise error(
+            f"a value of type {type(leaf).__name__} can't be returned",
+            hint="return arrays of numbers",
+            kind=UnsupportedTypeError,
+        )
     if texts.holds_places(leaf):
         raise error(
             "text that holds a value known only at run time can't be returned",

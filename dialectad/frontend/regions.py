@@ -15,7 +15,6 @@ So a region may do whatever other code may: assign variables, write into arrays,
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
@@ -25,9 +24,8 @@ from xdsl.ir import Operation
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def
 
 from dialectad.dialects import ad
-from dialectad.errors import CompileError
 from dialectad.frontend import staging
-from dialectad.frontend.tracing import Trace, active, current, error, locate
+from dialectad.frontend.tracing import Trace, active, current, error
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
 from dialectad.rewrite.outline import move_free_out, outline_ops
@@ -68,17 +66,12 @@ class at_level:
     """
 
     def __init__(self, level: str | Level):
-        frame = sys._getframe(1)
-        try:
-            self.level = level_of(level)
-            if self.level.name not in LEVELS:
-                raise CompileError(
-                    f"a part of a program can't be differentiated at the level {self.level.name!r}",
-                    hint=f"the levels for parts are: {', '.join(LEVELS)}",
-                )
-        except CompileError as problem:
-            problem.location = problem.location or locate(frame.f_code, frame.f_lasti)
-            raise
+        self.level = level_of(level)
+        if self.level.name not in LEVELS:
+            raise error(
+                f"a part of a program can't be differentiated at the level {self.level.name!r}",
+                hint=f"the levels for parts are: {', '.join(LEVELS)}",
+            )
 
     def __call__(self, function: F) -> F:
         @functools.wraps(function)

@@ -74,11 +74,7 @@ class Call:
         own = {a.storage: leaf for leaf, a in enumerate(self.body.arguments) if isinstance(a, Array)}
         for storage, value in zip(self.body.mutated, values[len(self.results) :], strict=False):
             target = self.arguments[own[storage]]
-            if not isinstance(target, Array):
-                raise error(
-                    "a differentiated function writes into an array of the surrounding program",
-                    hint="copy it before the call",
-                )
+            assert isinstance(target, Array)
             target.write(value)
         leaves = []
         for i, leaf in enumerate(self.body.leaves):

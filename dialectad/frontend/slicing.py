@@ -35,7 +35,10 @@ class Part:
 def slice_of(key: slice, extent: Extent) -> Part:
     """What a slice selects of an axis."""
     if isinstance(key.step, Tracer):
-        raise error("the step of a slice must be known while the function is compiled")
+        raise error(
+            "the step of a slice must be known while the function is compiled",
+            hint="write a loop over the indices, or index by numpy.arange",
+        )
     step = 1 if key.step is None else int(key.step)
     if step == 0:
         raise error("slice step cannot be zero", kind=IndexRangeError)

@@ -29,7 +29,8 @@ from dialectad.frontend.calls import is_users
 from dialectad.frontend.host_calls import placed, raise_
 from dialectad.frontend.mutation import managing
 from dialectad.frontend.tracers import Scalar, Tracer
-from dialectad.frontend.tracing import current, locate
+from dialectad.frontend.tracing import current
+from dialectad.places import locate
 from dialectad.rewrite.effects import has_no_effects
 
 T = TypeVar("T")

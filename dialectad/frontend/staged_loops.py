@@ -186,4 +186,7 @@ def while_(
         if not condition:
             return
         body()
-    raise error(f"a loop that must run while compiling doesn't end within {_MAX_UNROLLED} iterations")
+    raise error(
+        f"a loop that must run while compiling doesn't end within {_MAX_UNROLLED} iterations",
+        hint="end it, or let it compute with arrays and numbers only: then it stays a loop",
+    )

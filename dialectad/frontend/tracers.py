@@ -7,13 +7,13 @@ scalar or, when it is *weak*, for a Python number, whose dtype gives way in prom
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 from xdsl.dialects.builtin import IndexType, TensorType, i1
 from xdsl.ir import SSAValue
 
-from dialectad.errors import CompileError, UnsupportedTypeError
+from dialectad.errors import CompileError, MissingAttributeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, texts, views
 from dialectad.frontend.dtypes import BOOL, FLOAT64, INT64, DType
 from dialectad.frontend.emit import Extent
@@ -23,6 +23,15 @@ Interval = tuple[int, int]
 
 
 _AS_PYTHON = "write it with supported functions, or keep it as a call of Python: da.host_callback"
+
+
+WITHOUT = {
+    "flags": "every array is in C order in compiled code, and can be written into",
+    "strides": "every array is in C order in compiled code: compute them from `.shape` and `.itemsize`",
+    "base": "whether two arrays share memory is not a question that compiled code can ask",
+    "flat": "use `.ravel()`",
+}
+"""What to do without attributes that NumPy's arrays do have."""
 
 
 class ConcretizationError(CompileError, TypeError):
@@ -84,6 +93,21 @@ class Tracer:
     def __complex__(self) -> complex:
         raise self._not_concrete("a complex number")
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What nothing else defines. Python and NumPy ask for names in underscores, and often."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # a property, in which an attribute was missing
+                return object.__getattribute__(self, name)
+            what = "an array" if self.is_array else "a number"
+            raise error(
+                f"{what} that is known only at run time has no attribute {name!r}",
+                hint=WITHOUT.get(name, "look at it outside, or call what needs it with da.host_callback"),
+                kind=MissingAttributeError,
+            )
+
     def _not_concrete(self, what: str) -> CompileError:
         return error(
             f"{what} is needed here while the function is compiled,"
@@ -133,6 +157,15 @@ class Tracer:
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other  # pyright: ignore[reportOperatorIssue]
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    def __copy__(self) -> Any:
+        return self.copy()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self.__copy__()
 
     def __repr__(self) -> str:
         shape = ", ".join(str(n) if isinstance(n, int) else "?" for n in self.shape)
@@ -242,10 +275,6 @@ class Array(Tracer):
     def T(self) -> Array:
         return self.viewed(views.Permute(tuple(reversed(range(self.ndim)))))
 
-    @property
-    def flat(self) -> NoReturn:
-        raise error("`.flat` is not supported", hint="use `.ravel()`")
-
     def viewed(self, step: views.Step) -> Array:
         """A view on this array."""
         return Array(self.storage, views.extend(self.view, step))
@@ -327,7 +356,7 @@ def lift(x: Any) -> Tracer:
         return Scalar(emit.constant(x, i1), weak=True)
     if type(x) is int:
         if not -(2**63) <= x < 2**63:
-            raise error(f"integer {x} doesn't fit 64 bits", kind=UnsupportedTypeError)
+            raise IntegerRangeError.of(x, INT64)
         return Scalar(emit.constant(x, dtypes.INDEX), weak=True, interval=(x, x))
     if type(x) is float:
         return Scalar(emit.constant(x, dtypes.to_ir(FLOAT64)), weak=True)
@@ -472,7 +501,10 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dic
     out, where = kwargs.pop("out", None), kwargs.pop("where", True)
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "same_kind")
     if kwargs:
-        raise error(f"{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported")
+        raise error(
+            f"{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported",
+            hint="leave it out: every result is in C order",
+        )
     if dtype is not None:
         inputs = [lift(x).astype(dtype) for x in inputs]
     result = UFUNCS[ufunc](*inputs)

@@ -16,26 +16,24 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar
 
 import numpy as np
-import xdsl
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
-from dialectad import locations
+from dialectad import locations, places
 from dialectad.errors import CompileError, Location
 from dialectad.frontend import dtypes
 from dialectad.levels import Level
+from dialectad.places import is_shown, locate
 
 OpT = TypeVar("OpT", bound=Operation)
 
@@ -118,14 +116,8 @@ class Scope:
         """What `storage`, which holds `outer` around this scope, holds at the start of this scope."""
         if self.kind == "branch":
             return outer
-        if self.kind == "loop":
-            return self.block.insert_arg(outer.type, len(self.block.args))
-        raise CompileError(
-            "a function that is differentiated here writes into an array of the surrounding function",
-            current().location(),
-            hint="pass the array as an argument, or copy it first",
-            pass_name="trace",
-        )
+        assert self.kind == "loop"
+        return self.block.insert_arg(outer.type, len(self.block.args))
 
     def take(self, values: Iterable[SSAValue]) -> dict[SSAValue, SSAValue]:
         """Let a function take these values from around it, in this order, as its last parameters.
@@ -385,34 +377,7 @@ def _is_foreign(symbol: str) -> bool:
     return hasattr(ctypes.CDLL(None), symbol)
 
 
-_USERS: dict[str, bool] = {}
-_LOCATIONS: dict[tuple[CodeType, int], Location] = {}
 _ATTRS: dict[Location, LocationAttr] = {}
-_FOREIGN = (
-    *(str(Path(place).parent) + os.sep for place in (locations.__file__, np.__file__, xdsl.__file__)),
-    *(str(Path(module.__file__ or "")) for module in (contextlib, functools)),
-    "<frozen",
-    "<string>",  # what dataclasses and named tuples generate
-)
-"""How the file names of code begin that only stands between the user's code and the trace."""
-
-
-def is_shown(code: CodeType) -> bool:
-    """Whether errors are placed in code: not in ours, NumPy's or xDSL's."""
-    file = code.co_filename
-    if file not in _USERS:
-        _USERS[file] = not file.startswith(_FOREIGN)
-    return _USERS[file]
-
-
-def locate(code: CodeType, instruction: int) -> Location:
-    """The place in the source of an instruction."""
-    key = (code, instruction)
-    if key not in _LOCATIONS:
-        positions = list(code.co_positions())
-        line, _, column, _ = positions[instruction // 2]
-        _LOCATIONS[key] = Location(code.co_filename, line or code.co_firstlineno, (column or 0) + 1)
-    return _LOCATIONS[key]
 
 
 def _attr(location: Location) -> LocationAttr:
@@ -451,7 +416,7 @@ def tracing(trace: Trace | None) -> Iterator[Trace | None]:
 
 def error(message: str, *, hint: str | None = None, kind: type[CompileError] = CompileError) -> CompileError:
     """An error at the user's line."""
-    location = _current.trace.location() if _current.trace else None
+    location = _current.trace.location() if _current.trace else places.running()
     return kind(message, location, hint=hint, pass_name="trace")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xdsl.dialects import func, scf
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Region, SSAValue
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
@@ -160,10 +161,14 @@ def _stacked(call: Call, leaves: Sequence[Any], axes: Sequence[int | None], coun
     mapped = [axis for leaf, axis in zip(leaves, axes, strict=True) if isinstance(leaf, Tracer)]
     captured = call.operands[len(values) :]
     elements = [_stored(emit.element(result)) for result in call.results]
+    for result in call.results:
+        if isinstance(result.type, TensorType) and not result.type.has_static_shape():
+            raise error(
+                "a mapped function gives an array of a shape known only at run time",
+                hint="give arrays of one shape, and how much of each counts",
+                kind=ShapeError,
+            )
     shapes = [emit.shape(result) for result in call.results]
-    for shape in shapes:
-        if not all(isinstance(n, int) for n in shape):
-            raise error("a mapped function gives an array of a shape known only at run time", kind=ShapeError)
     init = [emit.empty((count, *shape), element) for shape, element in zip(shapes, elements, strict=True)]
     block = Block(arg_types=[INDEX, *(value.type for value in init)])
     with current().open(block, "branch"):  # nothing in it touches a storage

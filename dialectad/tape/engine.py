@@ -101,12 +101,14 @@ class TapeEngine:
     ) -> tuple[Any, Any]:
         return _push(function, level)(tuple(primals), tuple(tangents))
 
-    def jacobian(self, function: Call, argnums: Argnums, forward: bool, level: Level) -> Function:
+    def jacobian(
+        self, function: Call, argnums: Argnums, holomorphic: bool, forward: bool, level: Level
+    ) -> Function:
         """The record of one run is played once for each direction, also with `compile_trace`."""
         mode = "forward" if forward else "reverse"
 
         def jacobian(*args: Any, **kwargs: Any) -> Any:
-            return transforms.jacobian(function, argnums, mode, args, kwargs)
+            return transforms.jacobian(function, argnums, holomorphic, mode, args, kwargs)
 
         def along(function: Call, args: Any, kwargs: Any) -> tuple[Any, Any]:
             raise error(

@@ -10,7 +10,8 @@ import numpy as np
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import pytrees
-from dialectad.frontend.complexes import flatten_whole, no_jacobian
+from dialectad.frontend.complexes import flatten_whole
+from dialectad.frontend.jacobians import check_argument, real_result
 from dialectad.frontend.request import Argnums
 from dialectad.frontend.tracers import ConcretizationError, Tracer
 from dialectad.tape import calls, kinds, memory
@@ -343,7 +344,12 @@ def _tangent(ran: Run, t: list[Any], leaf: Any) -> Any:
 
 
 def jacobian(
-    function: Function, argnums: Argnums, mode: Mode, args: Sequence[Any], kwargs: dict[str, Any]
+    function: Function,
+    argnums: Argnums,
+    holomorphic: bool,
+    mode: Mode,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
 ) -> Any:
     """The Jacobian, of which each pass over the record gives a column (forward) or row (reverse)."""
     numbers = normalised(argnums, len(args))
@@ -356,8 +362,7 @@ def jacobian(
             )
     ran = run(function, args, kwargs, numbers, mode)
     for n, argument in zip(numbers, ran.arguments, strict=True):
-        if kind_of(argument[0]).dtype.kind == "c":
-            raise no_jacobian(n)
+        check_argument(n, kind_of(argument[0]).dtype.kind == "c", holomorphic)
     for leaf in ran.leaves:
         dtype = getattr(leaf, "dtype", None) or np.dtype(type(leaf)) if kinds.is_numeric(leaf) else None
         if dtype is None or dtype.kind not in "fc":
@@ -367,6 +372,8 @@ def jacobian(
                 hint="return floats and float arrays only",
                 kind=UnsupportedTypeError,
             )
+        if holomorphic and dtype.kind == "f":
+            raise real_result()
     by = _columns if mode == "forward" else _rows
     found = [by(ran, argument[0]) for argument in ran.arguments]
     parts = found[0] if isinstance(argnums, int) else [tuple(p) for p in zip(*found, strict=True)]
@@ -392,9 +399,14 @@ def _rows(ran: Run, argument: Any) -> list[Any]:
         slot, result = ran.slot(leaf), kind_of(leaf)
         rows = []
         for e in _basis(result):
-            parts = [ran.tape.backward({slot: s} if slot >= 0 else {})[argument.slot] for s in _parts_of(e)]
+            is_holomorphic = kind.dtype.kind == "c"
+            seeds = [e] if is_holomorphic else _parts_of(e)
+            parts = [ran.tape.backward({slot: s} if slot >= 0 else {})[argument.slot] for s in seeds]
             row = [finished(part, kind) for part in parts]
-            rows.append(row[0] if len(row) == 1 else row[0] + 1j * row[1])
+            if is_holomorphic:
+                rows.append(row[0].conjugate())
+            else:
+                rows.append(row[0] if len(row) == 1 else row[0] + 1j * row[1])
         found.append(_assembled(rows, result, kind, last=False))
     return found
 

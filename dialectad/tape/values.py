@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
+from dialectad.errors import MissingAttributeError
 from dialectad.frontend import pytrees
 from dialectad.frontend.recorded import Recorded
 from dialectad.tape import kinds
@@ -43,6 +44,21 @@ class TapeValue(Recorded):
 
         def __getattr__(self, name: str) -> Any:
             """What `protocol.py` attaches."""
+
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            """What nothing else defines, see `Tracer`."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # a property, in which an attribute was missing
+                return object.__getattribute__(self, name)
+            what = "array" if isinstance(self, TapeArray) else "number"
+            raise error(
+                f"a recorded {what} has no attribute {name!r}",
+                hint="look at it outside of what is differentiated",
+                kind=MissingAttributeError,
+            )
 
     @property
     def dtype(self) -> np.dtype[Any]:

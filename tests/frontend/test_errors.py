@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 
 import numpy as np
@@ -36,6 +37,31 @@ def test_unsupported_numpy_function():
         return np.real_if_close(x)  # here
 
     assert "real_if_close" in str(refused(f, X))
+
+
+@pytest.mark.parametrize("transform", [da.jit, lambda f: da.grad(f, level="tape")])
+def test_missing_attribute(transform):
+    def f(x):
+        return np.sum(x) if x.flags.c_contiguous else x[0]  # here
+
+    error = refused(f, X, kind=AttributeError, match="no attribute 'flags'", transform=transform)
+    assert isinstance(error, CompileError)
+
+    def g(x):
+        assert not hasattr(x, "foo")
+        assert not hasattr(x, "__array_interface__")
+        return np.sum(x * getattr(x, "weight", 2.0))
+
+    assert da.grad(g, level="tape")(X).tolist() == da.grad(g)(X).tolist() == [2.0] * 4
+
+
+def test_copies():
+    def f(x, z):
+        y, w, v = copy.copy(x), copy.deepcopy([x, x[0]]), copy.copy(z)
+        y[0], w[0][1], v[2] = 5.0, 7.0, 3j
+        return y, w, v, divmod(7.5, x), divmod(7.5, x[1])
+
+    np.testing.assert_equal(da.jit(f)(X, X + 1j), f(X, X + 1j))
 
 
 def test_unsupported_python():

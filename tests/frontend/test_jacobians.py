@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dialectad as da
-from dialectad.errors import CompileError
+from dialectad.errors import CompileError, UnsupportedTypeError
 
 X = np.array([0.5, 1.2, -0.7])
 M = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]])
@@ -109,3 +109,49 @@ def test_refused(jacobian):
         jacobian(lambda x: np.argmax(x))(X)
     with pytest.raises(CompileError, match="type str"):
         jacobian(lambda x: "text")(X)
+
+
+Z = np.array([0.3 + 0.4j, -1.2 + 0.1j, 0.5 - 2.0j])
+
+
+def holomorphic_function(z, w):
+    y = np.exp(z) * z[::-1] + w * z[0] ** 2
+    for k in range(3):
+        y[k] = y[k] * z[k] + 1j
+    return y, np.sum(z) * w
+
+
+@pytest.mark.parametrize("level", ["tape", "linalg", "loop", "llvm"])
+@pytest.mark.parametrize("jacobian", [da.jacfwd, da.jacrev])
+def test_holomorphic_functions(jacobian, level):
+    w, h = 0.7 - 0.2j, 1e-6
+    found = jacobian(holomorphic_function, (0, 1), holomorphic=True, level=level)(Z, w)
+    for k in range(2):
+        by_z = [
+            (holomorphic_function(Z + e, w)[k] - holomorphic_function(Z - e, w)[k]) / (2 * h)
+            for e in h * np.eye(3)
+        ]
+        by_w = (holomorphic_function(Z, w + h)[k] - holomorphic_function(Z, w - h)[k]) / (2 * h)
+        np.testing.assert_allclose(found[k][0], np.stack(by_z, -1), rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(found[k][1], by_w, rtol=1e-7, atol=1e-7)
+        assert np.asarray(found[k][0]).dtype == np.complex128
+
+
+@pytest.mark.parametrize("level", ["tape", "linalg"])
+def test_hessian_of_a_holomorphic_function(level):
+    found = da.hessian(lambda z: np.sum(z**3) + z[0] * z[2], holomorphic=True, level=level)(Z)
+    expected = np.diag(6 * Z) + np.eye(3)[::-1] - np.diag([0, 1, 0])
+    np.testing.assert_allclose(found, expected)
+    assert da.jacfwd(lambda z: z * z, holomorphic=True, level=level)(2j) == 4j
+
+
+@pytest.mark.parametrize("level", ["tape", "linalg"])
+@pytest.mark.parametrize("jacobian", [da.jacfwd, da.jacrev])
+def test_what_is_not_holomorphic(jacobian, level):
+    with pytest.raises(UnsupportedTypeError, match="holomorphic=True is given"):
+        jacobian(np.sin, holomorphic=True, level=level)(Z.real)
+    with pytest.raises(UnsupportedTypeError, match="gives real numbers"):
+        jacobian(np.abs, holomorphic=True, level=level)(Z)
+    with pytest.raises(UnsupportedTypeError, match="is complex") as caught:
+        jacobian(np.sin, level=level)(Z)
+    assert "holomorphic=True" in str(caught.value)

@@ -37,7 +37,9 @@ def _cast(dtype: Any) -> Callable[..., Any]:
 
     def function(x: Any = 0, /, *rest: Any) -> Any:
         if rest:
-            raise error("a second argument is not supported for values known only at run time")
+            raise error(
+                "a second argument is not supported for values known only at run time", hint="leave it out"
+            )
         tracer = lift(number(x))
         if isinstance(tracer, Complex):
             float(tracer)  # which refuses

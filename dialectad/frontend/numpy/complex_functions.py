@@ -3,6 +3,7 @@
 LINEAR        the same is done to both parts: of an argument that holds data, the real parts are taken, then
               the imaginary ones; whatever else is passed (axes, indices, masks) is the same for both
 MULTILINEAR   products: the parts of each factor are multiplied with those of the others
+GENERAL       what is written in terms of other functions, and does the same with complex numbers
 FORMULAS      anything else that is known
 
 What is in none of them is refused.
@@ -71,14 +72,25 @@ LINEAR: dict[Function, tuple[str, ...]] = {
     np.gradient: ("f",),
     np.trapezoid: ("y",),
     **dict.fromkeys((np.round, np.around), ("a",)),
+    np.delete: ("arr",),
+    np.resize: ("a",),
+    np.nan_to_num: ("x",),
 }
 """Per function: the names of its arguments that hold data."""
 
 MULTILINEAR: dict[Function, int] = {
     **dict.fromkeys((np.dot, np.inner, np.outer, np.linalg.outer, np.kron, np.cross, np.convolve), 2),
-    **dict.fromkeys((np.tensordot, np.linalg.tensordot, np.linalg.matmul), 2),
+    **dict.fromkeys((np.tensordot, np.linalg.tensordot, np.linalg.matmul, np.linalg.cross), 2),
 }
 """Per function: how many of its first arguments are factors."""
+
+GENERAL: frozenset[Function] = frozenset(
+    {
+        *(np.polyval, np.polyadd, np.polysub, np.polymul, np.polyder, np.polyint, np.vander),
+        *(np.nansum, np.nanprod, np.nancumsum, np.nancumprod, np.nanmean, np.nanvar, np.nanstd),
+        *(np.cov, np.corrcoef, np.correlate, np.sinc, np.apply_over_axes, np.trim_zeros),
+    }
+)
 
 FORMULAS: dict[Function, Function] = {}
 
@@ -108,9 +120,15 @@ def call(function: Function, implementation: Function, args: Sequence[Any], kwar
     if function in MULTILINEAR:
         count = MULTILINEAR[function]
         return multilinear(lambda *factors: implementation(*factors, *args[count:], **kwargs), args[:count])
+    if function in GENERAL:
+        return implementation(*args, **kwargs)
     if function in LINEAR:
         return _linear(function, implementation, args, kwargs)
-    raise error(f"numpy.{function.__name__} is not supported for complex numbers", kind=UnsupportedTypeError)
+    raise error(
+        f"numpy.{function.__name__} is not supported for complex numbers",
+        hint="apply it to the real and the imaginary parts",
+        kind=UnsupportedTypeError,
+    )
 
 
 # --- linear functions --------------------------------------------------------------------------
@@ -379,6 +397,15 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     return FUNCTIONS[np.count_nonzero](a != 0, axis, keepdims=keepdims)
 
 
+def _of_nonzero(function: Function) -> None:
+    """A question that the elements which aren't zero answer."""
+    FORMULAS[function] = lambda a: FUNCTIONS[function](a != 0)
+
+
+for _function in (np.nonzero, np.flatnonzero, np.argwhere):
+    _of_nonzero(_function)
+
+
 @_formula(np.array_equal)
 def array_equal(a1: Any, a2: Any) -> Any:
     (a, b), (c, d) = parts(a1), parts(a2)
@@ -403,7 +430,26 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08) -> Any:
     return weakened(np.all(isclose(a, b, rtol, atol)))
 
 
+# --- selection ---------------------------------------------------------------------------------
+
+
+@_formula(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None) -> Any:
+    return np.take(a, np.flatnonzero(condition), axis)
+
+
+@_formula(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    return np.take(arr, np.flatnonzero(condition))
+
+
 # --- writes ------------------------------------------------------------------------------------
+
+
+@_formula(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    for target, part in zip(parts(arr), parts(values), strict=True):
+        np.put_along_axis(target, indices, part, axis)
 
 
 @_formula(np.copyto)

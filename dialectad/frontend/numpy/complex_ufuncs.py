@@ -77,24 +77,18 @@ def kind_of(x: Any) -> Any:
 
 def _loop(ufunc: np.ufunc, operands: Sequence[Any]) -> tuple[tuple[DType, ...], bool]:
     """The dtypes of the loop (inputs, then outputs), and whether the result is weak."""
-    from dialectad.frontend.numpy import ufuncs
+    from dialectad.frontend.numpy.ufuncs import loops
 
     weak = all(map(is_weak, operands))
     if weak:
         inputs = [INT64 if (d := _dtype(x)) == BOOL else d for x in operands]
     else:
         inputs = [kind_of(x) for x in operands]
-    try:
-        found = ufuncs._resolve(ufunc, tuple(inputs))
-    except TypeError:
-        names = ", ".join(str(_dtype(x)) for x in operands)
-        raise error(
-            f"ufunc {ufunc.__name__!r} is not supported for {names}", kind=UnsupportedTypeError
-        ) from None
+    found = loops.resolve(ufunc, tuple(inputs))
     for dtype in found:
         if dtype.kind == "c":
             complexes.supported_complex(dtype)
-    return found, weak and ufunc in ufuncs.OPERATORS
+    return found, weak and ufunc in loops.OPERATORS
 
 
 def as_real(x: Any, dtype: DType) -> Any:
@@ -188,7 +182,10 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dic
         return result if out is None else write_out(out, result)
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "same_kind")
     if kwargs:
-        raise error(f"{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported")
+        raise error(
+            f"{ufunc.__name__}: argument {next(iter(kwargs))!r} is not supported",
+            hint="leave it out: every result is in C order",
+        )
     if dtype is not None:
         inputs = [lift(x).astype(dtype) for x in inputs]
     result = MULTILINEAR[ufunc](*inputs) if ufunc in MULTILINEAR else _called(ufunc, inputs)

@@ -156,7 +156,10 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     edges = edges_of(source, bins, range)
     count = edges.shape[0] - 1
     if not isinstance(count, int):
-        raise error("the number of bins must be known while the function is compiled")
+        raise error(
+            "the number of bins must be known while the function is compiled",
+            hint="give edges in an array of a known shape",
+        )
     inside = (source >= edges[0]) & (source <= edges[-1])
     numbers = np.minimum(array(searched(edges, source, "right")) - 1, count - 1)
     outside = count

@@ -24,6 +24,7 @@ from dialectad.frontend.numpy.support import (
     holds_tracer,
     implements,
     intercepts,
+    is_weak,
     joined_dtype,
     known_int,
     operand,
@@ -108,7 +109,9 @@ def from_nested(x: Sequence[Any], dtype: DType | None) -> Array:
 def _scalar_if_flat(x: Any) -> Operand:
     if not tracers.is_number(x) and not isinstance(x, Tracer):
         raise error(
-            f"a value of type {type(x).__name__!r} can't be an element of an array", kind=UnsupportedTypeError
+            f"a value of type {type(x).__name__!r} can't be an element of an array",
+            hint="give numbers, or numpy.nan where there is none",
+            kind=UnsupportedTypeError,
         )
     return operand(x)
 
@@ -332,7 +335,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ar
         return Array.fresh(_known_arange(bounds, dtype))
     if any(not dtypes.is_integral(dtype_of(x)) for x in bounds) or not (stride := known_int(bounds[2])):
         raise error(
-            "numpy.arange needs integer bounds and a known step, or numbers that are known while compiling"
+            "numpy.arange needs integer bounds and a known step, or numbers that are known while compiling",
+            hint="scale a range of integers: start + step * numpy.arange(count)",
         )
     first, last = (scalar_value(x, INT64) for x in bounds[:2])
     first, last = emit.cast(first, INDEX), emit.cast(last, INDEX)
@@ -537,6 +541,6 @@ def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = 
 @implements(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """numpy.astype"""
-    if not isinstance(x, Array):
+    if is_weak(x):
         raise error("Input should be a NumPy array.", kind=UnsupportedTypeError)
     return x.astype(dtype, copy=copy)

@@ -12,6 +12,7 @@ from dialectad.frontend.dtypes import BOOL, INT64
 from dialectad.frontend.numpy.creation import asarray
 from dialectad.frontend.numpy.searching import flatnonzero
 from dialectad.frontend.numpy.selection import take
+from dialectad.frontend.numpy.stacks import numbers
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
@@ -121,7 +122,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: str = "fb") -> Any:
     """numpy.trim_zeros: of a vector, whose new length is known only at run time"""
-    source: Any = asarray(filt)
+    source: Any = numbers(filt)
     if source.ndim != 1:
         raise error("numpy.trim_zeros is supported for vectors", hint="slice the array", kind=ShapeError)
     if not set(trim.lower()) <= set("fb"):

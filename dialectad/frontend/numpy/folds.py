@@ -21,7 +21,7 @@ from dialectad.frontend.numpy.support import (
     normalize_axis,
     tensor,
 )
-from dialectad.frontend.numpy.ufuncs import loop_dtypes
+from dialectad.frontend.numpy.ufuncs.loops import loop_dtypes
 from dialectad.frontend.tracers import Array, lift, supported, wrap
 from dialectad.frontend.tracing import error
 

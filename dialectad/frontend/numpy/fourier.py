@@ -119,7 +119,10 @@ def _operand(a: Any) -> Any:
     if not z.ndim:
         raise error("tuple index out of range: a Fourier transform of a number", kind=ShapeError)
     if not all(isinstance(n, int) for n in z.shape):
-        raise error("a Fourier transform needs shapes that are known while the function is compiled")
+        raise error(
+            "a Fourier transform needs shapes that are known while the function is compiled",
+            hint="transform an array of fixed size, filled up with zeros",
+        )
     return z if z.dtype.kind in "fc" else z.astype(np.float64)
 
 

@@ -93,6 +93,12 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     (m, n), rows = matrix.extents, rhs.extents[0]
     if isinstance(m, int) and isinstance(rows, int) and m != rows:
         raise error("Incompatible dimensions", kind=MatrixError)
+    if not isinstance(m, int) or not isinstance(n, int):
+        raise error(
+            "numpy.linalg.lstsq of a matrix whose sizes aren't known when it is compiled",
+            hint="use numpy.linalg.pinv(a) @ b",
+            kind=UnsupportedTypeError,
+        )
     require_same(m, rows, "Incompatible dimensions")
     if rcond is None:
         rcond = _larger(m, n) * _EPSILON
@@ -109,14 +115,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return cast(solution, dtype), residuals, rank.astype(np.int32), parts[1].astype(dtype)
 
 
-def _residuals(squares: Any, m: Extent, n: Extent, rank: Any) -> Any:
+def _residuals(squares: Any, m: int, n: int, rank: Any) -> Any:
     """Nothing unless there are more equations than unknowns; NaN if these aren't all determined."""
-    if not isinstance(m, int) or not isinstance(n, int):
-        raise error(
-            "numpy.linalg.lstsq of a matrix whose sizes aren't known when it is compiled",
-            hint="use numpy.linalg.pinv(a) @ b",
-            kind=UnsupportedTypeError,
-        )
     return squares[:0] if m <= n else np.where(rank == n, squares, np.nan)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from dialectad.errors import ShapeError
 from dialectad.frontend import calls, emit
 from dialectad.frontend.dtypes import BOOL
-from dialectad.frontend.numpy.creation import asarray
+from dialectad.frontend.numpy.stacks import numbers
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
@@ -54,11 +54,11 @@ def apply_along_axis(func1d: Any, axis: Any, arr: Any, *args: Any, **kwargs: Any
 @implements(np.apply_over_axes)
 def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     """numpy.apply_over_axes"""
-    made = asarray(a)
+    made: Any = numbers(a)
     rank = made.ndim
     for axis in [axes] if np.ndim(axes) == 0 else axes:
         d = normalize_axis(axis, rank)
-        found = array(calls.call(func)(made, d))
+        found: Any = numbers(calls.call(func)(made, d))
         if found.ndim == rank - 1:
             found = np.expand_dims(found, d)
         if found.ndim != rank:

@@ -178,13 +178,6 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _refused(function: Callable[..., Any]) -> Callable[..., Any]:
-    def implementation(*_: Any, **__: Any) -> Any:
-        raise error(f"math.{function.__name__} is not supported on values known only at run time")
-
-    return implementation
-
-
 def _either(function: Callable[..., Any], implementation: Callable[..., Any]) -> Callable[..., Any]:
     implementation = checked(f"math.{function.__name__}".removeprefix("math."), implementation, out=False)
 
@@ -201,4 +194,4 @@ def _either(function: Callable[..., Any], implementation: Callable[..., Any]) ->
 for _name in dir(math):
     _function = getattr(math, _name)
     if callable(_function) and not _name.startswith("_"):
-        CALLS[_function] = _either(_function, FUNCTIONS.get(_function, _refused(_function)))
+        CALLS[_function] = _either(_function, FUNCTIONS[_function])

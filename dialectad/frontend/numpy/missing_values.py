@@ -9,25 +9,24 @@ import numpy as np
 
 from dialectad.errors import ShapeError
 from dialectad.frontend import emit
-from dialectad.frontend.numpy import reductions, scans
+from dialectad.frontend.numpy import reductions
 from dialectad.frontend.numpy.reductions import NONE
+from dialectad.frontend.numpy.stacks import numbers
 from dialectad.frontend.numpy.support import array, implements, operand
 from dialectad.frontend.tracing import error
 
 
 def present(a: Any) -> Any:
     """Which elements aren't NaN."""
-    return np.logical_not(np.isnan(array(a)))
+    return np.logical_not(np.isnan(numbers(a)))
 
 
 def filled(a: Any, otherwise: Any) -> Any:
     """An array with another number in the places of NaN."""
-    source = array(a)
-    return (
-        np.where(np.isnan(source), source.dtype.type(otherwise), source)
-        if source.dtype.kind == "f"
-        else source
-    )
+    source: Any = numbers(a)
+    if source.dtype.kind not in "fc":
+        return source
+    return np.where(np.isnan(source), source.real.dtype.type(otherwise), source)
 
 
 # --- sums and products -------------------------------------------------------------------------
@@ -36,25 +35,27 @@ def filled(a: Any, otherwise: Any) -> Any:
 @implements(np.nansum)
 def nansum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, initial: Any = NONE, where: Any = True) -> Any:  # fmt: skip  # noqa: E501
     """numpy.nansum"""
-    return reductions.sum_(filled(a, 0), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+    given = {} if initial is NONE else {"initial": initial}
+    return np.sum(filled(a, 0), axis, dtype, keepdims=keepdims, where=where, **given)
 
 
 @implements(np.nanprod)
 def nanprod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, initial: Any = NONE, where: Any = True) -> Any:  # fmt: skip  # noqa: E501
     """numpy.nanprod"""
-    return reductions.prod(filled(a, 1), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+    given = {} if initial is NONE else {"initial": initial}
+    return np.prod(filled(a, 1), axis, dtype, keepdims=keepdims, where=where, **given)
 
 
 @implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """numpy.nancumsum"""
-    return scans.cumsum(filled(a, 0), axis, dtype)
+    return np.cumsum(filled(a, 0), axis, dtype)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """numpy.nancumprod"""
-    return scans.cumprod(filled(a, 1), axis, dtype)
+    return np.cumprod(filled(a, 1), axis, dtype)
 
 
 # --- moments -----------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def _counted(a: Any, where: Any) -> Any:
 @implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     """numpy.nanmean"""
-    return reductions.mean(filled(a, 0), axis, dtype, keepdims=keepdims, where=_counted(a, where))
+    return np.mean(filled(a, 0), axis, dtype, keepdims=keepdims, where=_counted(a, where))
 
 
 @implements(np.nanvar)
@@ -84,12 +85,14 @@ def nanvar(
 ) -> Any:
     """numpy.nanvar: NaN where no degree of freedom is left"""
     ddof = reductions.lost_degrees(ddof, correction)
-    options: dict[str, Any] = {"keepdims": keepdims, "where": where, "mean": mean}
-    if array(a).dtype.kind != "f":
-        return reductions.var(a, axis, dtype, ddof, **options)
+    options: dict[str, Any] = {"keepdims": keepdims, "where": where}
+    if mean is not NONE:
+        options["mean"] = mean
+    if numbers(a).dtype.kind not in "fc":
+        return np.var(a, axis, dtype, ddof, **options)
     options["where"] = _counted(a, where)
     count = np.sum(options["where"], axis=axis, keepdims=keepdims)
-    found = array(reductions.var(filled(a, 0), axis, dtype, ddof, **options))
+    found = array(np.var(filled(a, 0), axis, dtype, ddof, **options))
     return operand(np.where(count - ddof <= 0, found.dtype.type(np.nan), found))
 
 

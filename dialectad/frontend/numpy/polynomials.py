@@ -8,25 +8,23 @@ import numpy as np
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import emit
-from dialectad.frontend.dtypes import FLOAT64
 from dialectad.frontend.numpy.creation import asarray
 from dialectad.frontend.numpy.scans import convolve
+from dialectad.frontend.numpy.stacks import numbers
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
-    dtype_of,
     floating,
     implements,
-    joined_dtype,
     operand,
 )
-from dialectad.frontend.tracers import Array
+from dialectad.frontend.tracers import lift
 from dialectad.frontend.tracing import error
 
 
 def _coefficients(p: Any) -> Any:
     """A polynomial as an array of one axis, of a length that is known."""
-    made: Any = np.atleast_1d(asarray(p))
+    made: Any = np.atleast_1d(numbers(p))
     if made.ndim != 1:
         raise error("a polynomial must be a vector of coefficients", kind=ShapeError)
     len(made)
@@ -36,11 +34,11 @@ def _coefficients(p: Any) -> Any:
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """numpy.polyval: by Horner's rule"""
-    coefficients = array(p)
-    at = operand(x)
-    result: Any = np.zeros_like(x) if isinstance(at, Array) else 0
+    coefficients: Any = numbers(p)
+    is_array = lift(x).is_array and lift(x).ndim > 0
+    result: Any = np.zeros_like(x) if is_array else 0
     for i in range(len(coefficients)):
-        result = coefficients[i] if i == 0 and not isinstance(at, Array) else result * x + coefficients[i]
+        result = coefficients[i] if i == 0 and not is_array else result * x + coefficients[i]
     return result
 
 
@@ -48,10 +46,7 @@ def _aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
     """Two polynomials of as many coefficients."""
     a, b = _coefficients(a1), _coefficients(a2)
     n = max(len(a), len(b))
-    a, b = (
-        x if len(x) == n else np.concatenate([np.zeros(n - len(x), dtype_of(x)), x], dtype=dtype_of(x))
-        for x in (a, b)
-    )
+    a, b = (x if len(x) == n else np.concatenate([np.zeros_like(x, shape=n - len(x)), x]) for x in (a, b))
     return a, b
 
 
@@ -77,7 +72,7 @@ def polymul(a1: Any, a2: Any) -> Any:
         if len(factor) > 1:
             message = "ValueError: numpy.polymul is compiled for polynomials that don't start with a zero"
             emit.check(operand(np.not_equal(factor[0], 0)).ssa(), message)  # pyright: ignore
-    return convolve(*factors)
+    return np.convolve(*factors)
 
 
 @implements(np.polyder)
@@ -98,18 +93,15 @@ def polyint(p: Any, m: Any = 1, k: Any = None) -> Any:
     times = concrete_int(m, "the order of the integral")
     if times < 0:
         raise error("Order of integral must be positive (see polyder)", kind=ShapeError)
-    constants: Any = np.zeros(times) if k is None else np.atleast_1d(asarray(k))
+    constants: Any = np.zeros(times) if k is None else np.atleast_1d(numbers(k))
     if len(constants) == 1 and times > 1:
         constants = [constants[0]] * times
     if len(constants) < times:
         raise error("k must be a scalar or a rank-1 array of length 1 or >m.", kind=ShapeError)
     made = _coefficients(p)
-    if not times:
-        return made
-    dtype = joined_dtype(made, FLOAT64.type(0))
     for i in range(times):
         divided = made / np.arange(len(made), 0, -1)
-        made = np.concatenate([divided, np.atleast_1d(asarray(constants[i]))], dtype=dtype)
+        made = np.concatenate([divided, np.atleast_1d(numbers(constants[i]))])
     return made
 
 
@@ -135,14 +127,14 @@ def poly(seq_of_zeros: Any) -> Any:
 @implements(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     """numpy.vander"""
-    points = array(x)
+    points: Any = numbers(x)
     if points.ndim != 1:
         raise error("x must be a one-dimensional array or sequence.", kind=ShapeError)
     count = len(points) if N is None else concrete_int(N, "the number of columns")
-    dtype = joined_dtype(points, np.int64(0))
+    points = points.astype(np.promote_types(points.dtype, np.int64))
     if count < 1:
-        return asarray(np.ones((len(points), count), dtype))
-    columns: list[Any] = [asarray(np.ones(len(points), dtype))]
+        return np.zeros_like(points, shape=(len(points), count))
+    columns: list[Any] = [np.ones_like(points)]
     for _ in range(count - 1):
         columns.append(columns[-1] * points)
     return np.stack(columns if increasing else columns[::-1], axis=1)

@@ -327,7 +327,10 @@ def einsum(
 ) -> Any:
     """numpy.einsum: a matrix product where it is one, otherwise a generic contraction"""
     if not isinstance(subscripts, str):
-        raise error("numpy.einsum needs its subscripts as a string")
+        raise error(
+            "numpy.einsum needs its subscripts as a string",
+            hint="write the lists of axes as letters: 'ij,jk'",
+        )
     parts = [array(x) for x in operands]
     if dtype is not None:
         parts = [p.astype(dtype) for p in parts]

@@ -239,7 +239,11 @@ _RANGE, _PERCENT_RANGE = "Quantiles must be in the range [0, 1]", "Percentiles m
 
 def _refuse_weights(weights: Any) -> None:
     if weights is not None:
-        raise error("quantiles with weights are not supported", kind=UnsupportedTypeError)
+        raise error(
+            "quantiles with weights are not supported",
+            kind=UnsupportedTypeError,
+            hint="sort by numpy.argsort, and search in numpy.cumsum of the weights",
+        )
 
 
 def _implement(function: Any, *, percent: bool, without_nan: bool) -> None:

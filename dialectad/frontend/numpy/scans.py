@@ -160,7 +160,10 @@ def gradient(f: Any, *varargs: Any, axis: Any = None) -> Any:
     steps = list(varargs) or [1.0]
     steps = steps * len(axes) if len(steps) == 1 else steps
     if len(steps) != len(axes) or any(len(getattr(operand(s), "shape", ())) for s in steps):
-        raise error("numpy.gradient is supported with one number as the spacing of each axis")
+        raise error(
+            "numpy.gradient is supported with one number as the spacing of each axis",
+            hint="divide numpy.diff of the values by numpy.diff of the places",
+        )
     results = []
     for d, step in zip(axes, steps, strict=True):
         before = (*[slice(None)] * d,)
@@ -242,10 +245,12 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Array:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
     """numpy.correlate"""
-    x, y = array(a), array(v)
-    result = convolve(x, np.flip(y), mode)
+    x: Any = np.atleast_1d(a)
+    y: Any = np.conjugate(np.atleast_1d(v))
+    convolved: Any = np.convolve  # which takes complex numbers, too
+    result: Any = convolved(x, np.flip(y), mode)
     if mode == "same" and x.extents[0] < y.extents[0]:  # pyright: ignore[reportOperatorIssue]
         n, m = int(y.extents[0]), int(x.extents[0])  # pyright: ignore[reportArgumentType]
         start = m // 2
-        return convolve(x, np.flip(y), "full")[start : start + n]
+        return convolved(x, np.flip(y), "full")[start : start + n]
     return result

@@ -184,7 +184,11 @@ def unique(
 ) -> Any:
     """numpy.unique: arrays of a length that is known only at run time"""
     if axis is not None:
-        raise error("numpy.unique along an axis is not supported", kind=UnsupportedTypeError)
+        raise error(
+            "numpy.unique along an axis is not supported",
+            kind=UnsupportedTypeError,
+            hint="sort the rows with numpy.lexsort, and compare neighbours",
+        )
     source = array(ar)
     flat: Any = np.ravel(source)
     rows = Rows.along(flat, 0)

@@ -266,7 +266,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Array:
     rest = [d for d in range(source.ndim) if d not in (i, j)]
     shape = source.extents
     if not (isinstance(shape[i], int) and isinstance(shape[j], int)):
-        raise error("the diagonal of an array of unknown size")
+        raise error("the diagonal of an array of unknown size", hint="index it by numpy.arange twice")
     rows, columns = int(shape[i]), int(shape[j])  # pyright: ignore[reportArgumentType]
     length = max(min(rows, columns - k) if k >= 0 else min(rows + k, columns), 0)
     offsets, sizes = [0] * source.ndim, list(shape)
@@ -322,7 +322,10 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     from dialectad.frontend.loops import counted_loop
 
     if wrap:
-        raise error("numpy.fill_diagonal with wrap=True is not supported")
+        raise error(
+            "numpy.fill_diagonal with wrap=True is not supported",
+            hint="write into slices of the array, block by block",
+        )
     target = array(a)
     shape = target.extents
     count: Extent = min(shape) if all(isinstance(n, int) for n in shape) else shape[0]  # pyright: ignore
@@ -376,11 +379,18 @@ def round_(a: Any, decimals: Any = 0) -> Any:
     dtype = dtype_of(source)
     places = concrete_int(decimals, "the number of decimals")
     if dtype.kind == "b":
-        raise error("numpy.round of bools is not supported", kind=UnsupportedTypeError)
+        raise error(
+            "numpy.round of bools is not supported",
+            kind=UnsupportedTypeError,
+            hint="cast them to numbers first",
+        )
     (value,) = values([source], [dtype])
     if dtypes.is_integral(dtype):
         if places < 0:
-            raise error("numpy.round of integers to tens is not supported")
+            raise error(
+                "numpy.round of integers to tens is not supported",
+                hint="divide by the power of ten, round, and multiply",
+            )
         return wrapped(value)
     if places == 0:
         return wrapped(emit.op(math.RoundEvenOp(value)))
@@ -420,7 +430,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
     if mode == "constant":
         return _pad_constant(source, widths, constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise error(f"numpy.pad with mode {mode!r} is not supported")
+        raise error(
+            f"numpy.pad with mode {mode!r} is not supported", hint="join the parts with numpy.concatenate"
+        )
     for d, (before, after) in enumerate(widths):
         source = _pad_axis(source, d, before, after, mode)
     return source
@@ -460,7 +472,10 @@ def _pad_axis(source: Array, d: int, before: int, after: int, mode: str) -> Arra
         return source
     size = source.shape[d]
     if not isinstance(size, int):
-        raise error("an axis of unknown size can't be padded in this way")
+        raise error(
+            "an axis of unknown size can't be padded in this way",
+            hint="pad by a constant, or join the parts with numpy.concatenate",
+        )
     kinds = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric", "wrap": "wrap"}
     places = np.pad(np.arange(size), (before, after), mode=kinds[mode])  # pyright: ignore
     pieces = _runs(places.tolist())

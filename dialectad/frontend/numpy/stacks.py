@@ -15,7 +15,7 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
+from dialectad.errors import CompileError, ShapeError
 from dialectad.frontend import complexes, dtypes, emit
 from dialectad.frontend.complexes import Complex
 from dialectad.frontend.dtypes import FLOAT32, FLOAT64, DType
@@ -122,9 +122,6 @@ def operands(*arguments: Any) -> list[Numbers]:
     """Arrays in the dtype in which NumPy's linalg computes: in single precision if all are."""
     arrays = [numbers(x) for x in arguments]
     parts = [real_dtype(x) for x in arrays]
-    for found in parts:
-        if found.kind == "f" and found not in (FLOAT32, FLOAT64):
-            raise error(f"array type {found} is unsupported in linalg", kind=UnsupportedTypeError)
     dtype = FLOAT32 if all(found == FLOAT32 for found in parts) else FLOAT64
     if any(isinstance(x, Complex) for x in arrays):
         return [

@@ -12,15 +12,14 @@ from dialectad.frontend.dtypes import FLOAT64, DType
 from dialectad.frontend.numpy.counting import edges_of, tally
 from dialectad.frontend.numpy.creation import asarray
 from dialectad.frontend.numpy.searching import searched
+from dialectad.frontend.numpy.stacks import by_parts, numbers
 from dialectad.frontend.numpy.support import (
     array,
     concrete_int,
-    dtype_of,
     implements,
-    operand,
     require_same,
 )
-from dialectad.frontend.tracers import Array, Tracer, supported
+from dialectad.frontend.tracers import Array, Tracer
 from dialectad.frontend.tracing import error
 
 
@@ -33,7 +32,7 @@ class _ObservationError(CompileError, RuntimeError):
 
 def _variables(m: Any, rowvar: bool, dtype: DType, *, second: bool) -> Any:
     """Variables as rows of observations."""
-    given = array(m)
+    given: Any = numbers(m)
     if given.ndim > 2:
         raise error(f"{'y' if second else 'm'} has more than 2 dimensions", kind=ShapeError)
     made: Any = np.atleast_2d(given.astype(dtype))
@@ -74,8 +73,8 @@ def cov(
     """numpy.cov"""
     if ddof is not None and ddof != int(ddof):
         raise error("ddof must be integer", kind=ShapeError)
-    both = [array(x) for x in (m, y) if x is not None]
-    found = np.result_type(FLOAT64, *map(dtype_of, both)) if dtype is None else supported(dtype)
+    both = [numbers(x).dtype for x in (m, y) if x is not None]
+    found = np.result_type(FLOAT64, *both) if dtype is None else np.dtype(dtype)
     rows = _variables(m, rowvar, found, second=False)
     if rows.extents[0] == 0:
         return asarray(np.zeros((0, 0)))
@@ -95,20 +94,22 @@ def cov(
         freedom = total - less * np.sum(weights * aweights) / total
     mean = np.average(rows, axis=1, weights=weights)
     rows = rows - mean[:, None]
-    products = np.dot(rows, (rows if weights is None else rows * weights).T)
+    products: Any = np.dot(rows, np.conjugate(rows if weights is None else rows * weights).T)
     left: Any = np.maximum(freedom, 0)
     scale = array(np.true_divide(1.0, left) if isinstance(left, Tracer) else 1.0 / left if left else np.inf)
-    return operand(np.squeeze(products * scale.astype(found)))
+    return np.squeeze(products * scale.astype(products.real.dtype))[()]
 
 
 @implements(np.corrcoef)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """numpy.corrcoef"""
-    products = array(cov(x, y, rowvar, dtype=dtype))
+    products: Any = cov(x, y, rowvar, dtype=dtype)
     if products.ndim == 0:
-        return operand(products / products)
-    deviations = np.sqrt(np.diagonal(products))
-    return np.clip(products / deviations[:, None] / deviations[None, :], -1, 1)
+        return products / products
+    variances: Any = np.diagonal(products)
+    deviations = np.sqrt(variances.real)
+    found = products / deviations[:, None] / deviations[None, :]
+    return by_parts(lambda part: array(np.clip(part, -1, 1)), found)
 
 
 # --- histograms --------------------------------------------------------------------------------

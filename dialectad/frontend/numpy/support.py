@@ -57,6 +57,7 @@ def checked(name: str, implementation: Implementation, *, out: bool = True) -> I
     """`implementation` with its arguments checked, and `out=` served from the result."""
     signature = inspect.signature(implementation)
     own_out = "out" in signature.parameters
+    named = name if name.startswith("scipy.") else f"numpy.{name}"
 
     @functools.wraps(implementation)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -65,7 +66,10 @@ def checked(name: str, implementation: Implementation, *, out: bool = True) -> I
         try:
             signature.bind(*args, **kwargs)
         except TypeError as problem:
-            raise error(f"numpy.{name}: {problem}", hint="this argument is not supported here") from None
+            raise error(
+                f"{named}: {problem}",
+                hint="this argument is not supported here",
+            ) from None
         result = implementation(*args, **kwargs)
         return result if target is None else write_out(target, result)
 
@@ -300,7 +304,11 @@ def concrete_int(x: Any, what: str) -> int:
     if (known := known_int(x)) is not None:
         return known
     if isinstance(x, Tracer):
-        raise error(f"{what} must be known while the function is compiled", kind=ConcretizationError)
+        raise error(
+            f"{what} must be known while the function is compiled",
+            hint="write the number itself, or take it from a shape",
+            kind=ConcretizationError,
+        )
     try:
         return operator.index(x)
     except TypeError:

@@ -86,7 +86,10 @@ def shares_memory(a: Any, b: Any, max_work: Any = None) -> bool:
         return False
     if a.view == b.view or not a.view or not b.view:
         return True
-    raise error("whether two views share memory is not known while compiling")
+    raise error(
+        "whether two views share memory is not known while compiling",
+        hint="compare the slices that they were made by",
+    )
 
 
 @implements(np.min_scalar_type)

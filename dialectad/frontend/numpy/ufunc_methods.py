@@ -28,9 +28,7 @@ REDUCERS: dict[np.ufunc, Callable[..., Any]] = {
 
 def apply(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """`ufunc.method(*inputs, **kwargs)` on tracers."""
-    implementation = _METHODS.get(method)
-    if implementation is None:
-        raise error(f"numpy.{ufunc.__name__}.{method} is not supported")
+    implementation = _METHODS[method]
     out = kwargs.pop("out", None)
     out = out[0] if isinstance(out, tuple) else out
     result = implementation(ufunc, *inputs, **kwargs)

@@ -37,7 +37,7 @@ _TERMS = [(-1) ** k / factorial(2 * k + 1) for k in range(8)]
 @implements(np.sinc)
 def sinc(x: Any) -> Any:
     """numpy.sinc"""
-    y = operand(np.multiply(pi, lift(x)))
+    y: Any = np.multiply(pi, lift(x))
     near = np.abs(y) < _NEAR
     close, far = np.where(near, y, 0.0), np.where(near, 1.0, y)
     square, series = close * close, _TERMS[-1]

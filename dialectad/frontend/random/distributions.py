@@ -28,7 +28,7 @@ from dialectad.frontend.numpy.support import (
     shape_argument,
     total,
 )
-from dialectad.frontend.random import bits, ziggurat
+from dialectad.frontend.random import bits, inverses, ziggurat
 from dialectad.frontend.random import integers as bounded
 from dialectad.frontend.random.staged import filled
 from dialectad.frontend.tracers import Array, Scalar, Tracer, broadcast_extents, lift, write_out
@@ -177,6 +177,48 @@ def exponential(self: Generator, scale: Any = 1.0, size: Any = None) -> Any:
     width = _parameter(scale)
     _not_negative(width, "scale")
     return width * _drawn(_shape(size, width), FLOAT64, partial(ziggurat.exponential, self.state, False))
+
+
+def _located(self: Generator, draw: Callable[[Any], Any], loc: Any, scale: Any, size: Any) -> Any:
+    """loc + scale * what `draw` gives."""
+    middle, width = _parameter(loc), _parameter(scale)
+    _not_negative(width, "scale")
+    return _scaled(middle, width, _drawn(_shape(size, middle, width), FLOAT64, partial(draw, self.state)))
+
+
+def laplace(self: Generator, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+    """numpy.random.Generator.laplace"""
+    return _located(self, inverses.laplace, loc, scale, size)
+
+
+def logistic(self: Generator, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+    """numpy.random.Generator.logistic"""
+    return _located(self, inverses.logistic, loc, scale, size)
+
+
+def gumbel(self: Generator, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+    """numpy.random.Generator.gumbel"""
+    return _located(self, inverses.gumbel, loc, scale, size)
+
+
+def rayleigh(self: Generator, scale: Any = 1.0, size: Any = None) -> Any:
+    """numpy.random.Generator.rayleigh"""
+    width = _parameter(scale)
+    _not_negative(width, "scale")
+    shape = _shape(size, width)
+    drawn = _drawn(shape, FLOAT64, partial(ziggurat.exponential, self.state, False))
+    root = lift(np.sqrt(2.0 * drawn))
+    return width * (root.item() if shape is None else root)  # pyright: ignore[reportOperatorIssue]
+
+
+def standard_cauchy(self: Generator, size: Any = None) -> Any:
+    """numpy.random.Generator.standard_cauchy: the quotient of two normal numbers"""
+
+    def draw() -> Any:
+        above = lift(ziggurat.normal(self.state, False))
+        return above / ziggurat.normal(self.state, False)  # pyright: ignore[reportOperatorIssue]
+
+    return _drawn(_shape(size), FLOAT64, draw)
 
 
 # --- integers ----------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from dialectad.errors import CompileError
 from dialectad.frontend import pytrees
 from dialectad.frontend.random import distributions
 from dialectad.frontend.tracers import Array
@@ -35,6 +34,11 @@ class Generator:
     normal = distributions.normal
     standard_exponential = distributions.standard_exponential
     exponential = distributions.exponential
+    laplace = distributions.laplace
+    logistic = distributions.logistic
+    gumbel = distributions.gumbel
+    rayleigh = distributions.rayleigh
+    standard_cauchy = distributions.standard_cauchy
     integers = distributions.integers
     choice = distributions.choice
     permutation = distributions.permutation
@@ -81,10 +85,9 @@ def words_of(generator: np.random.Generator) -> np.ndarray[Any, np.dtype[np.uint
     """The state as a vector, see `bits.py`."""
     found: Any = generator.bit_generator.state
     if found["bit_generator"] != "PCG64":
-        raise CompileError(
+        raise error(
             f"a random generator of the kind {found['bit_generator']} is not supported",
             hint="use PCG64, which numpy.random.default_rng gives",
-            pass_name="trace",
         )
     numbers = (found["state"]["state"], found["state"]["inc"])
     halves = [half for number in numbers for half in (number >> 64, number & _MASK)]

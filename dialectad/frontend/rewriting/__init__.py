@@ -43,8 +43,7 @@ def rewrite(fn: FunctionType, operators: object) -> FunctionType:
     Name, defaults, annotations, globals and closure cells are those of `fn`. What can't be rewritten
     raises a `CompileError` that says where.
     """
-    if not isinstance(fn, FunctionType):
-        raise CompileError(f"{fn!r} isn't a Python function", pass_name="rewriting")
+    assert isinstance(fn, FunctionType)
     fn = original(fn)
     code = fn.__code__
     if code in _ours:
@@ -67,14 +66,15 @@ def _rewrite_code(fn: FunctionType) -> CodeType:
     place = Location(code.co_filename, code.co_firstlineno)
     if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         message = f"{code.co_name!r} is a coroutine, which can't be compiled"
-        raise CompileError(message, place, pass_name="rewriting")
+        raise CompileError(message, place, hint="use a function", pass_name="rewriting")
     source = find(fn)
     try:
         rewrite_function(source.node, None, Refuser(code.co_filename, source.lines))
         return compile_function(source.node, code)
     except RecursionError:
         message = f"{code.co_name!r} is nested too deeply to be compiled"
-        raise CompileError(message, place, pass_name="rewriting") from None
+        hint = "make functions of its parts"
+        raise CompileError(message, place, hint=hint, pass_name="rewriting") from None
 
 
 def _rebound(fn: FunctionType, operators: object) -> FunctionType:

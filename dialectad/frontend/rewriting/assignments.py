@@ -133,7 +133,7 @@ def deletion(s: ast.Delete, rewrite: ExpressionRewriter) -> list[ast.stmt]:
         return [s]
     name = target.id
     if rewrite.scope.owner(name) is not rewrite.scope:
-        rewrite.refuser.refuse(s, f"`del` of the outer variable {name!r} can't be compiled")
+        rewrite.refuser.refuse(s, f"`del` of the outer variable {name!r} can't be compiled", "let it be")
     rewrite.scope.initialised.add(name)
     return [
         expression(operator("load", [load(name, s)], s), s),

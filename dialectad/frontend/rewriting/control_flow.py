@@ -300,7 +300,7 @@ class _StatementRewriter:
         return [s]
 
     def coroutine(self, s: ast.AsyncFunctionDef) -> list[ast.stmt]:
-        self.refuser.refuse(s, "coroutines can't be compiled")
+        self.refuser.refuse(s, "coroutines can't be compiled", "use a function")
 
     def class_(self, s: ast.ClassDef) -> list[ast.stmt]:
         """The methods are rewritten; other statements of the body stay as they are."""
@@ -310,7 +310,11 @@ class _StatementRewriter:
         inside = effects_of(s.body)
         for name in sorted((inside.reads | inside.captures) - inside.stores - {s.name}):
             if self.scope.must_check(name):
-                self.refuser.refuse(s, f"{name!r} may be unbound in the body of the class {s.name!r}")
+                self.refuser.refuse(
+                    s,
+                    f"{name!r} may be unbound in the body of the class {s.name!r}",
+                    "assign it on every way",
+                )
         self.methods(s.body)
         self.stores.add(s.name)
         self.scope.bind({s.name})

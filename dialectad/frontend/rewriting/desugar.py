@@ -61,7 +61,11 @@ class Desugaring:
         if not any(isinstance(n, ast.NamedExpr) for n in ast.walk(s.test)):
             return [s]
         if s.orelse:
-            self.refuser.refuse(s, "`:=` in the test of a `while` with an `else` can't be compiled")
+            self.refuser.refuse(
+                s,
+                "`:=` in the test of a `while` with an `else` can't be compiled",
+                "assign in the body, and once before",
+            )
         leave = at(ast.If(at(ast.UnaryOp(ast.Not(), s.test), s.test), [at(ast.Break(), s.test)], []), s.test)
         s.body = [leave, *s.body]
         s.test = constant(True, s.test)

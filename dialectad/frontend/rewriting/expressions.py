@@ -122,7 +122,9 @@ class ExpressionRewriter:
             callee = node.func.id
             bare = not node.args and not node.keywords
             if callee in FRAME_READERS or (callee in FRAME_READERS_WITHOUT_ARGUMENTS and bare):
-                self.refuser.refuse(node, f"`{callee}` can't be compiled")
+                self.refuser.refuse(
+                    node, f"`{callee}` can't be compiled", "write the code itself, outside of text"
+                )
             if callee == "super" and bare:
                 if self.scope.first is not None:
                     node.args = [load("__class__", node), load(self.scope.first, node)]
@@ -282,12 +284,11 @@ class ExpressionRewriter:
     def yielding(self, node: ast.Yield | ast.YieldFrom) -> ast.AST:
         if self.lazy or self.hidden:
             self.refuser.refuse(
-                node, "a `yield` in a part that is evaluated only sometimes can't be compiled"
+                node,
+                "a `yield` in a part that is evaluated only sometimes can't be compiled",
+                "write it as a statement of its own",
             )
         return self.children(node)
-
-    def suspended(self, node: ast.AST) -> ast.AST:
-        self.refuser.refuse(node, "coroutines can't be compiled")
 
 
 _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
@@ -311,5 +312,4 @@ _RULES: dict[type[ast.AST], Callable[[ExpressionRewriter, Any], ast.AST]] = {
     ast.Lambda: ExpressionRewriter.lambda_,
     ast.Yield: ExpressionRewriter.yielding,
     ast.YieldFrom: ExpressionRewriter.yielding,
-    ast.Await: ExpressionRewriter.suspended,
 }

@@ -186,7 +186,7 @@ class _Lowering:
 
     def trial(self, s: ast.Try | ast.TryStar, free: frozenset[str], loop: _Loop | None) -> set[str]:
         if jumps_in(s.finalbody):
-            self.refuser.refuse(s.finalbody[0], "a jump out of `finally` can't be compiled")
+            self.refuser.refuse(s.finalbody[0], "a jump out of `finally` can't be compiled", "jump after it")
         s.body, new = self.block(s.body, NONE if s.orelse else free, loop)
         if s.orelse:
             orelse, more = self.block(s.orelse, free, loop)

@@ -55,7 +55,10 @@ def block_diag(*arrs: Any) -> Any:
     """scipy.linalg.block_diag"""
     blocks = [np.atleast_2d(numbers(x)) for x in arrs] or [np.zeros((1, 0))]
     if any(x.ndim > 2 for x in blocks):
-        raise error("scipy.linalg.block_diag of arrays of more than 2 dimensions is not supported")
+        raise error(
+            "scipy.linalg.block_diag of arrays of more than 2 dimensions is not supported",
+            hint="make one matrix of blocks for each of the stack",
+        )
     dtype = np.result_type(*(x.dtype for x in blocks))
     widths = [x.shape[1] for x in blocks]
     rows, before = [], 0

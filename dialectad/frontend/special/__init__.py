@@ -13,7 +13,7 @@ import numpy as np
 
 from dialectad.frontend.dtypes import FLOAT64
 from dialectad.frontend.numpy.support import checked, operand, ufunc_called, values, when_traced, wrapped
-from dialectad.frontend.numpy.ufuncs import loop_dtypes
+from dialectad.frontend.numpy.ufuncs.loops import loop_dtypes
 from dialectad.frontend.special import bessel, errors, gamma, logistic, series
 from dialectad.frontend.tracers import CALLS, UFUNCS, Tracer, lift
 from dialectad.frontend.tracing import error
@@ -36,7 +36,10 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 def _polygamma(n: Any, x: Any) -> Any:
     """scipy.special.polygamma"""
     if isinstance(n, Tracer) or np.ndim(n):
-        raise error("the order of polygamma must be a number known while the function is compiled")
+        raise error(
+            "the order of polygamma must be a number known while the function is compiled",
+            hint="choose by `if` between some orders",
+        )
     return _in_double(lambda v: gamma.polygamma(int(n), v), [operand(x)], FLOAT64)
 
 

@@ -77,7 +77,11 @@ def gamma(x: Any) -> Any:
 def polygamma(n: int, x: Any) -> Any:
     """The n-th derivative of digamma(x)."""
     if n < 0 or n != int(n):
-        raise error("the order of polygamma must be a non-negative integer", kind=UnsupportedTypeError)
+        raise error(
+            "the order of polygamma must be a non-negative integer",
+            hint="choose such an order",
+            kind=UnsupportedTypeError,
+        )
     negative, positive, reflected = _reflected(x)
     small, z, below = _shifted(positive)
     sign = -1.0 if n % 2 == 0 else 1.0

@@ -180,3 +180,61 @@ def test_dropping_the_imaginary_part_warns():
 def test_what_complex_numbers_cannot_do_is_refused(function):
     with pytest.raises(CompileError):
         da.jit(function)(Z)
+
+
+N = np.array([0.3 + 0.4j, np.nan, -1.2 + 0.1j, complex(0.5, np.nan)])
+V, W = np.array([0.3 + 0.4j, -1.2 + 0.1j, 0.5 - 2.0j, 1.5j]), np.array([1.1 - 0.3j, 0.2 + 0.9j, -0.4 + 0.0j])
+GENERAL = (
+    lambda v, w: (np.polyval(v, w), np.polyval(v, 1.5), np.polyval(v.real, w), np.polyval(v, w.real)),
+    lambda v, w: (np.polyadd(v, w), np.polysub(w.real, v), np.polymul(v, w), np.polyder(v, 2)),
+    lambda v, w: (np.polyint(v, 2, [1.0, 2j]), np.vander(w), np.vander(w, 2, increasing=True)),
+    lambda v, w: (np.cov(v), np.cov(v.real, v, bias=True), np.cov(np.outer(w, v), fweights=[1, 2, 1, 3])),
+    lambda v, w: (np.corrcoef(np.stack([v, v * v]), rowvar=True), np.sinc(v), np.sinc(w[0])),
+    lambda v, w: (np.correlate(v, w), np.correlate(v, w, "full"), np.correlate(w, v, "same")),
+    lambda v, w: (np.nan_to_num(w * np.nan), np.apply_over_axes(np.sum, np.outer(v, w), [0])),
+)
+
+
+@pytest.mark.parametrize("function", GENERAL)
+def test_functions_in_terms_of_others(function):
+    check(function, V, W)
+
+
+def test_what_is_picked():
+    def picked(v, w):
+        u = v * [0, 1, 1, 0]
+        found = np.compress([1, 0, 1], w), np.extract(v.real > 0, v), np.trim_zeros(u), np.delete(v, 1)
+        found += np.resize(w, (2, 2)), np.resize(v, 3)
+        return *found, *np.nonzero(u), np.argwhere(v), np.flatnonzero(u)
+
+    for x, y in zip(da.jit(picked)(V, W), picked(V, W), strict=True):
+        np.testing.assert_array_equal(x, y, strict=True)
+
+
+def test_sums_without_nan():
+    def sums(n):
+        m = np.reshape(n, (2, 2))
+        found = np.nansum(n), np.nanprod(m, 1), np.nancumsum(n), np.nancumprod(m, 0), np.nanmean(m, 0)
+        return *found, np.nansum(m, axis=1, keepdims=True), np.nanvar(n, ddof=1), np.nanstd(m, 1)
+
+    check(sums, N)
+
+
+@pytest.mark.parametrize("level", ["linalg", "llvm"])
+def test_derivatives_of_functions_in_terms_of_others(level):
+    def loss(v, w):
+        found = np.polyval(v, w), np.polymul(v, w), np.polyint(v), np.cov(np.outer(w, v)), np.correlate(v, w)
+        more = np.corrcoef(np.stack([v, v * v])), np.sinc(v), np.vander(w), np.nanprod(np.append(v, np.nan))
+        return sum(np.sum(np.abs(x - 0.1j) ** 2) for x in (*found, *more))
+
+    gradients = da.grad(loss, (0, 1), level=level)(V, W)
+    for n, x in enumerate((V, W)):
+        for k in range(len(x)):
+            for direction in (1.0, 1j):
+                e = 1e-6 * direction * (np.arange(len(x)) == k)
+                args = [[y + s * e if y is x else y for y in (V, W)] for s in (1, -1)]
+                expected = (loss(*args[0]) - loss(*args[1])) / 2e-6
+                assert (gradients[n][k] * direction).real == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    tangents = [np.full(len(x), 0.3 - 0.2j) for x in (V, W)]
+    pushed = da.jvp(loss, (V, W), tangents, level=level)[1]
+    assert pushed == pytest.approx(sum(np.sum(g * t) for g, t in zip(gradients, tangents, strict=True)).real)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialectad.errors import CompileError
-from dialectad.frontend.numpy.ufuncs import REFUSED, UFUNCS
+from dialectad.frontend.numpy.ufuncs.refused import REFUSED
+from dialectad.frontend.tracers import UFUNCS
 from tests.frontend.numpy.arrays import SPECIAL, arrays_of_each_dtype, floats, integers
 from tests.frontend.numpy.harness import check, run
 

@@ -44,6 +44,10 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "many normal, single": lambda rng: rng.standard_normal(20_000, np.float32),
     "many exponential": lambda rng: (rng.standard_exponential(20_000), rng.exponential(2.0)),
     "many exponential, single": lambda rng: rng.standard_exponential(20_000, np.float32),
+    "laplace": lambda rng: (rng.laplace(), rng.laplace([1.0, 2.0], [[3], [4]]), rng.laplace(2, 3, 500)),
+    "logistic": lambda rng: (rng.logistic(), rng.logistic([1.0, 2.0], 3), rng.logistic(2, 3, 500)),
+    "gumbel": lambda rng: (rng.gumbel(), rng.gumbel([1.0, 2.0], 3), rng.gumbel(2, 3, 500)),
+    "rayleigh, cauchy": lambda rng: (rng.rayleigh(), rng.rayleigh([1.0, 2.0]), rng.standard_cauchy(500)),
     "integers": lambda rng: (
         rng.integers(5),
         rng.integers(-5, 2**40, 4),
@@ -123,6 +127,19 @@ def test_gradients(level: str) -> None:
 def test_forward_mode() -> None:
     found = da.jacfwd(_loss)(X, np.random.default_rng(4))
     np.testing.assert_allclose(found, _differences(), rtol=1e-6, atol=1e-6)
+
+
+def test_derivatives_by_location_and_scale() -> None:
+    def loss(x: Any, rng: Any) -> Any:
+        y = rng.laplace(x[0], x[1]) + rng.logistic(x[1], x[0]) * rng.gumbel(x[0], x[1])
+        return y + np.sum(rng.rayleigh(x, 3)) + x[2] * rng.standard_cauchy()
+
+    x, steps = np.array([0.3, 0.7, 0.2]), 1e-6 * np.eye(3)
+    ends = [[loss(x + sign * h, np.random.default_rng(4)) for h in steps] for sign in (1, -1)]
+    expected = (np.array(ends[0]) - ends[1]) / 2e-6
+    for derivative in (da.grad(loss), da.grad(loss, level="loop"), da.jacfwd(loss)):
+        found = derivative(x, np.random.default_rng(4))
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_a_tape_draws_anew() -> None:
