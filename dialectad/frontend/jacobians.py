@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import func, scf
+from xdsl.dialects import func, scf, tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.dialects import ad
-from dialectad.errors import ShapeError, UnsupportedTypeError
+from dialectad.errors import UnsupportedTypeError
 from dialectad.frontend import complexes, dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.dtypes import INDEX
+from dialectad.frontend.emit import Extent
 from dialectad.frontend.function import Function
 from dialectad.frontend.products import jvp
 from dialectad.frontend.request import (
@@ -30,13 +32,13 @@ from dialectad.frontend.request import (
     normalised,
     trace_call,
 )
-from dialectad.frontend.tracers import lift, wrap
+from dialectad.frontend.tracers import extents, lift, wrap
 from dialectad.frontend.tracing import current, error
 from dialectad.frontend.transforms import grad
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
 
-Shape = tuple[int, ...]
+Shape = Sequence[Extent]
 
 
 def jacfwd(function: Callable[..., Any], argnums: Argnums = 0, *, level: LevelLike = "auto") -> Function:
@@ -122,8 +124,9 @@ def hvp(
 
 # --- how ---------------------------------------------------------------------------------------
 
-_Rows = Callable[[Call, int, Level], list[SSAValue]]
-"""Per float result: the Jacobian by one leaf, of shape `out.shape + argument.shape`."""
+_Rows = Callable[[Call, Sequence[Shape], int, Level], list[SSAValue]]
+"""Per float result, of which the shapes are given: the Jacobian by one leaf, of shape
+`out.shape + argument.shape`."""
 
 
 def _jacobian(
@@ -148,7 +151,8 @@ def _jacobian(
                 )
             assert len(leaves) == 1
         _check_results(call)
-        columns = [_wrapped(call, rows(call, leaf, chosen), leaf) for (leaf,) in wanted]
+        shapes = _shapes(call)
+        columns = [_wrapped(call, rows(call, shapes, leaf, chosen), leaf) for (leaf,) in wanted]
         if call.body.mutated:
             _write_arguments(call)
         parts = columns[0] if isinstance(argnums, int) else [tuple(c) for c in zip(*columns, strict=True)]
@@ -182,20 +186,20 @@ def _write_arguments(call: Call) -> None:
     call.rebuild(list(done.results))
 
 
-def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
+def _by_columns(call: Call, results: Sequence[Shape], leaf: int, level: Level) -> list[SSAValue]:
     position = call.parameters[leaf]
     argument = call.operands[position]
     types = call.result_types
     floats = [t for t in types if dtypes.is_float(_element(t))]
 
     def column(i: SSAValue) -> list[SSAValue]:
-        e = _direction(argument, i)
+        e = _direction(argument, shape, i)
         operands = [*call.operands, e]
         op = ad.JVPOp(call.name, operands, [position], [*types, *floats], level.point)
         results: list[SSAValue] = list(current().insert(op).results)
         return results[len(types) : len(types) + len(call.results)]
 
-    shape, results = _shape(argument), [_shape(r) for r in call.results]
+    shape = extents(call.arguments[leaf])
     if not shape:
         return column(emit.constant(0, INDEX))
     found = _for_each_direction(shape, results, [emit.element(r) for r in call.results], column)
@@ -205,44 +209,53 @@ def _by_columns(call: Call, leaf: int, level: Level) -> list[SSAValue]:
     ]
 
 
-def _by_rows(call: Call, leaf: int, level: Level) -> list[SSAValue]:
+def _by_rows(call: Call, results: Sequence[Shape], leaf: int, level: Level) -> list[SSAValue]:
     position = call.parameters[leaf]
     argument = call.operands[position]
     types = call.result_types
 
-    def jacobian(k: int, result: SSAValue) -> SSAValue:
+    own = extents(call.arguments[leaf])
+
+    def jacobian(k: int, result: SSAValue, shape: Shape) -> SSAValue:
         def row(i: SSAValue) -> list[SSAValue]:
-            operands = [*call.operands, _direction(result, i)]
+            operands = [*call.operands, _direction(result, shape, i)]
             op = ad.VJPOp(call.name, operands, [position], [k], [*types, argument.type], level.point)
             return [current().insert(op).results[-1]]
 
-        if not (shape := _shape(result)):
+        if not shape:
             return row(emit.constant(0, INDEX))[0]
-        return _for_each_direction(shape, [_shape(argument)], [emit.element(argument)], row)[0]
+        return _for_each_direction(shape, [own], [emit.element(argument)], row)[0]
 
-    return [jacobian(k, result) for k, result in enumerate(call.results)]
+    return [jacobian(k, *result) for k, result in enumerate(zip(call.results, results, strict=True))]
 
 
-def _shape(value: SSAValue) -> Shape:
-    shape = emit.shape(value)
-    if not all(isinstance(n, int) for n in shape):
-        raise error("a Jacobian needs shapes that are known while compiling", kind=ShapeError)
-    return tuple(n for n in shape if isinstance(n, int))
+def _shapes(call: Call) -> list[Shape]:
+    """The shapes of the results; if they depend on data, the function is run for them."""
+    found: list[Sequence[Extent | None]] = [call.extents(leaf) for leaf in call.positions]
+    if any(None in shape for shape in found):
+        run = current().insert(func.CallOp(call.name, call.operands, call.result_types))
+        found = [emit.shape(result) for result in run.results[: len(found)]]
+    return [[n for n in shape if n is not None] for shape in found]
 
 
 def _element(type_: Any) -> Attribute:
     return type_.element_type if isinstance(type_, TensorType) else type_
 
 
-def _direction(like: SSAValue, i: SSAValue) -> SSAValue:
-    """The `i`-th direction of a basis, of the type of `like`."""
+def _direction(like: SSAValue, shape: Shape, i: SSAValue) -> SSAValue:
+    """The `i`-th direction of a basis, of the type of `like`, which has this shape."""
     one = emit.constant(1, emit.element(like))
     if not isinstance(like.type, TensorType):
         return one
-    if not (shape := _shape(like)):
+    if not shape:
         return emit.splat(one, ())
-    zeros = emit.full((int(np.prod(shape)),), 0, emit.element(like))
-    return emit.reshape(emit.insert(one, zeros, [i]), shape)
+    zeros = emit.full((_product(shape),), 0, emit.element(like))
+    e = emit.reshape(emit.insert(one, zeros, [i]), shape)
+    return e if e.type == like.type else emit.op(tensor.CastOp(e, like.type))
+
+
+def _product(shape: Shape) -> Extent:
+    return functools.reduce(emit.mul_index, shape, 1)
 
 
 def _for_each_direction(
@@ -252,14 +265,14 @@ def _for_each_direction(
     derivative: Callable[[SSAValue], list[SSAValue]],
 ) -> list[SSAValue]:
     """Tensors of shape `shape + part` per part: what `derivative` gives for each direction in `shape`."""
-    count = int(np.prod(shape))
+    count = _product(shape)
     init = [emit.empty((count, *part), element) for part, element in zip(parts, elements, strict=True)]
     block = Block(arg_types=[INDEX, *(v.type for v in init)])
     with current().open(block, "branch"):  # nothing in it touches a storage
         i, *found = block.args
         slices = zip(derivative(i), found, parts, strict=True)
         current().insert(scf.YieldOp(*(_set_row(J, i, value, part) for value, J, part in slices)))
-    first, last, step = (emit.constant(n, INDEX) for n in (0, count, 1))
+    first, last, step = map(emit.index, (0, count, 1))
     loop = current().insert(scf.ForOp(first, last, step, init, Region(block)))
     return [emit.reshape(J, (*shape, *part)) for J, part in zip(loop.results, parts, strict=True)]
 
@@ -268,5 +281,5 @@ def _set_row(J: SSAValue, i: SSAValue, value: SSAValue, shape: Shape) -> SSAValu
     if not shape:
         scalar = emit.extract(value, []) if isinstance(value.type, TensorType) else value
         return emit.insert(scalar, J, [i])
-    rest = len(shape)
+    rest, value = len(shape), emit.retyped(value, shape)
     return emit.insert_slice(value, J, [i, *[0] * rest], [1, *shape], [1] * (rest + 1))

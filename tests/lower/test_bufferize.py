@@ -559,11 +559,6 @@ def test_the_report_tells_where_a_copy_comes_from() -> None:
     ("text", "message"),
     [
         (
-            "func.func private @g(%n: index) -> tensor<?xf64> { %e = tensor.empty(%n) : tensor<?xf64>\n"
-            "func.return %e : tensor<?xf64> }",
-            "only known at run time",
-        ),
-        (
             "func.func @f(%a: tensor<8xf64>, %n: index, %m: index, %c: i1) -> f64 {\n"
             "%r = scf.if %c -> (tensor<?xf64>) {\n"
             "%k = arith.addi %n, %m : index\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from xdsl.dialects import arith, func, memref, scf, tensor
@@ -51,11 +51,19 @@ class Bufferizer(Memory):
 
     RULES: ClassVar[dict[type[Operation], Rule]] = {}
 
-    def __init__(self, function: func.FuncOp, report: Report, symbol: Callable[[str], str]):
+    def __init__(
+        self,
+        function: func.FuncOp,
+        report: Report,
+        symbol: Callable[[str], str],
+        likes: Mapping[SSAValue, SSAValue],
+    ):
         super().__init__(function.body.block, report)
         self.function = function
         self.symbol = symbol
         """Gives a name for a global that begins like its argument."""
+        self.likes = likes
+        """Per result of a call: another tensor of the same extents, which are known before it."""
         self.liveness = Liveness(self.body)
         self.sinks = Sinks(self.liveness)
         self.places: dict[SSAValue, Place | Lazy] = {}
