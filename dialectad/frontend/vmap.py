@@ -197,8 +197,7 @@ def _slice(value: SSAValue, shape: Sequence[Extent], axis: int | None, i: SSAVal
         return emit.extract(value, [i])
     offsets = [i if k == axis else 0 for k in range(len(shape))]
     sizes = [1 if k == axis else n for k, n in enumerate(shape)]
-    part = emit.extract_slice(value, offsets, sizes, [1] * len(shape))
-    return emit.reshape(part, [n for k, n in enumerate(shape) if k != axis])
+    return emit.extract_slice(value, offsets, sizes, [1] * len(shape), frozenset({axis}))
 
 
 def _with_row(total: SSAValue, i: SSAValue, value: SSAValue, shape: Sequence[Any]) -> SSAValue:
