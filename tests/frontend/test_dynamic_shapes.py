@@ -190,6 +190,7 @@ X = RNG.normal(size=(4, 5))
         lambda x: np.unique(np.round(x)),
         lambda x: np.unique(np.round(x), return_counts=True),
         lambda x: np.bincount(np.argsort(x[0])),
+        lambda x: np.sort(np.concatenate([np.unique(x[0, :0]), np.unique(x[1, :0])])),
     ],
 )
 def test_results_of_any_extent(function):
