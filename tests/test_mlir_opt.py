@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dialectad as da
@@ -44,6 +45,49 @@ def gradient_text(sample: Sample, stage: str) -> str:
 @pytest.mark.parametrize("stage", STAGES)
 def test_gradients_of_samples(stage: str):
     assert_valid_mlir(gradient_text(sample, stage) for sample in SAMPLES)
+
+
+def joined(x, y):
+    return np.concatenate([x, y[1:]]), np.stack([x, y]), np.outer(x, y)[1:].T, np.tile(x, 2)
+
+
+def created(x, y):
+    n = x.shape[0]
+    return np.arange(n), np.eye(n) @ x, np.full((n, 2), 3.0), np.sort(x)[::-1]
+
+
+def sliced(x, y):
+    a = np.outer(x, y)
+    a[1:, 1:] += a[:-1, :-1] @ a[:1].T
+    return np.ravel(a[1:2]) + a[:, :1].T[0] * np.linalg.norm(a[0:, 1:])
+
+
+def reduced(x, y):
+    total = np.sum(da.vmap(lambda row, v: np.sin(row) * v, in_axes=(0, None))(np.outer(x, y), x)[0:])
+    for i in range(x.shape[0]):
+        total += x[i] * y[i] ** 2
+    while len(x) > 1:
+        x = x[x < np.max(x)] * total
+        y = np.append(y[1:], np.sum(x))
+    return total + np.sum(y) + np.log(np.sum(np.exp(np.stack([y, y]))))
+
+
+UNKNOWN_EXTENTS = [
+    *map(da.jit, (joined, created, sliced)),
+    *(da.grad(reduced, argnums=(0, 1), level=level) for level in ("linalg", "loop")),
+    da.jacrev(lambda x, y: np.cumsum(x * y)[1:], level="loop"),
+]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_unknown_extents(stage: str):
+    texts: list[str] = []
+    for function in UNKNOWN_EXTENTS:
+        named = da.jit(function.function, level=function.level, dynamic_shapes=["n", "n"])
+        module = named.lower(np.ones(4), np.ones(4)).module(stage)
+        verifier.check(module, None if stage == "traced" else stage)
+        texts.append(str(module))
+    assert_valid_mlir(texts)
 
 
 INVALID = """

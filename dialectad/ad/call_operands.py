@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     AnyFloat,
@@ -20,10 +21,14 @@ from xdsl.dialects.builtin import (
     MemRefType,
     TensorType,
     UnrealizedConversionCastOp,
+    i64,
 )
 from xdsl.dialects.llvm import LLVMPointerType
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
 
+from dialectad.ad.algebra import Emitter
+from dialectad.ad.extents import extents
 from dialectad.dialects.call_rule import CallRule
 from dialectad.dialects.host import HostCallOp
 from dialectad.lower.bufferization.functions import OUTS
@@ -43,6 +48,11 @@ class Operand:
         return self.values[0]
 
     @property
+    def extents(self) -> Sequence[SSAValue]:
+        """Those that its type leaves open, as values of the primal program."""
+        return self.values[1:] if isinstance(self.value.type, LLVMPointerType) else extents(self.value)
+
+    @property
     def is_scalar(self) -> bool:
         return not isinstance(self.type, TensorType | MemRefType)
 
@@ -60,13 +70,20 @@ class Operand:
     def memory_type(self) -> MemRefType[Any]:
         return memory_type(self.type)
 
-    @property
-    def bytes(self) -> int:
-        """The size of its memory."""
-        shape = self.memory_type.get_shape()
-        assert DYNAMIC_INDEX not in shape
-        element = self.memory_type.element_type
-        return prod(shape) * (8 if isinstance(element, IndexType) else width_of(element))
+    def bytes(self, emitter: Emitter, sizes: Sequence[SSAValue]) -> SSAValue:
+        """The size of its memory, an `i64`; `sizes` are the extents that its type leaves open."""
+        return size_in_bytes(emitter, self.memory_type, sizes)
+
+
+def size_in_bytes(emitter: Emitter, type_: MemRefType[Any], extents: Sequence[SSAValue]) -> SSAValue:
+    """The size of memory as an `i64`; `extents` are those that its type leaves open."""
+    element = type_.element_type
+    known = prod(n for n in type_.get_shape() if n != DYNAMIC_INDEX)
+    size = emitter.integer(known * (8 if isinstance(element, IndexType) else width_of(element)), i64)
+    for extent in extents:
+        factor = extent if extent.type == i64 else emitter.emit(arith.IndexCastOp(extent, i64))
+        size = emitter.emit(arith.MuliOp(size, factor))
+    return size
 
 
 def width_of(element: Attribute) -> int:
@@ -86,9 +103,14 @@ def memory_type(type_: Attribute) -> MemRefType[Any]:
     return MemRefType(type_, [])
 
 
-def as_pointer(memory: SSAValue) -> Operation:
+def as_passed(memory: SSAValue, point: InsertPoint) -> list[SSAValue]:
     """What passes allocated memory by pointer."""
-    return UnrealizedConversionCastOp.create(operands=[memory], result_types=[LLVMPointerType()])
+    ops: list[Operation] = [
+        UnrealizedConversionCastOp.create(operands=[memory], result_types=[LLVMPointerType()]),
+        *(arith.IndexCastOp(n, i64) for n in extents(memory)),
+    ]
+    Rewriter.insert_op(ops, point)
+    return [op.results[0] for op in ops]
 
 
 def operands_of(op: Operation) -> list[Operand]:

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 from typing import Any, cast
 
 from xdsl.dialects import arith, func, llvm, memref
 from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
     AnyFloat,
     ArrayAttr,
     DictionaryAttr,
@@ -39,6 +37,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from dialectad import locations
 from dialectad.ad.activity import Activity
+from dialectad.ad.call_operands import Operand
 from dialectad.ad.chosen_pointers import resolve_chosen_pointers
 from dialectad.ad.halves import Halves, divide
 from dialectad.ad.memory import buffer_of, is_memory, is_origin
@@ -52,7 +51,7 @@ from dialectad.errors import CompileError
 from dialectad.lift.raise_llvm import raise_function
 from dialectad.lower.bufferization.functions import OUTS
 from dialectad.lower.llvm.differentiated import DIFFERENTIATED
-from dialectad.lower.llvm.function import FunctionLowering, byte_size
+from dialectad.lower.llvm.function import FunctionLowering
 from dialectad.lower.llvm.host import CALLBACK, TYPES
 from dialectad.lower.llvm.requests import (
     BODY_OF,
@@ -327,11 +326,14 @@ class _Maker:
             if isinstance(t, MemRefType) and is_memory(value)
         }
         retype_copies(function, declared)
-        sizes = {out: _bytes(t, function) for out, t in zip(outs, out_types, strict=True)}
+        pointed: dict[SSAValue, Operand] = {
+            block.args[own.start]: Operand(types[i], block.args[own.start : own.stop])
+            for i, own in enumerate(flat[first_out : len(args)], first_out)
+        }
         shadow_types = [FunctionLowering.flat_types(t) for t in types[len(args) :]]
         if halves is not None and divided:
             halves.take_tape()
-        form = MemoryForm(function, arguments, outs, _last(function), sizes, halves)
+        form = MemoryForm(function, arguments, outs, _last(function), pointed, halves)
         if derivative.kind == "vjp":
             unspeculate(block, Activity.varied_by(block, arguments).varied)
             form.add_reverse_sweep([outs[i] for i in derivative.seeds], shadow_types)
@@ -346,19 +348,6 @@ def _succeeds(op: Operation) -> None:
     status = arith.ConstantOp.create(result_types=[i64], properties={"value": IntegerAttr(0, i64)})
     Rewriter.insert_op(status, InsertPoint.before(op))
     op.results[0].replace_all_uses_with(status.results[0])
-
-
-def _bytes(type_: Attribute, function: func.FuncOp) -> int:
-    assert isinstance(type_, MemRefType)
-    if DYNAMIC_INDEX in type_.get_shape():
-        raise CompileError(
-            "what is called gives an array whose shape is only known at run time, such as the derivative by a"
-            " slice in a function that calls itself",
-            locations.of(function),
-            hint="differentiate it at level loop",
-            pass_name="differentiate",
-        )
-    return prod(type_.get_shape()) * byte_size(type_.element_type)
 
 
 def _holds_floats(type_: Attribute) -> bool:

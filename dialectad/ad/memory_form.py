@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects import func, llvm, memref
-from xdsl.dialects.builtin import MemRefType, UnrealizedConversionCastOp, i8, i64
+from xdsl.dialects import arith, func, llvm, memref
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, UnrealizedConversionCastOp, i8
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from dialectad.ad.activity import Activity
-from dialectad.ad.algebra import Emitter
+from dialectad.ad.algebra import INDEX, Emitter
+from dialectad.ad.call_operands import Operand
 from dialectad.ad.forward import Forward
 from dialectad.ad.halves import Halves
 from dialectad.ad.memory import is_memory
@@ -52,8 +53,8 @@ class MemoryForm:
     """All memory that the function writes for its caller."""
     deallocations: Sequence[memref.DeallocOp]
     """What has to stand at its end."""
-    bytes_of: Mapping[SSAValue, int] = field(default_factory=dict)
-    """The sizes of outs that are pointers."""
+    pointed: Mapping[SSAValue, Operand] = field(default_factory=dict)
+    """The outs that are pointers, with their types and extents."""
     halves: Halves | None = None
     """How calls that stay are differentiated in two halves; None: they are checkpoints."""
     turn: Operation | None = None
@@ -139,10 +140,14 @@ class MemoryForm:
 
     def _own_shadow(self, sweep: Reverse, out: SSAValue) -> SSAValue:
         """Memory for the cotangents of an out that isn't a seed: what is read from it again may be active."""
-        pointer = out in self.bytes_of
-        type_ = MemRefType(i8, [self.bytes_of[out]]) if pointer else out.type
+        pointer = out in self.pointed
         with sweep.emitter.at(InsertPoint.at_start(self.block)):
-            shadow = memory = sweep.emitter.emit(memref.AllocOp([], [], type_))
+            if pointer:
+                size = sweep.emitter.emit(arith.IndexCastOp(self._bytes(sweep.emitter, out), INDEX))
+                alloc = memref.AllocOp([size], [], MemRefType(i8, [DYNAMIC_INDEX]))
+            else:
+                alloc = memref.AllocOp(sweep.emitter.sizes_of(out), [], out.type)
+            shadow = memory = sweep.emitter.emit(alloc)
             if pointer:
                 cast = UnrealizedConversionCastOp.create(operands=[memory], result_types=[out.type])
                 shadow = sweep.emitter.emit(cast)
@@ -150,9 +155,12 @@ class MemoryForm:
         sweep.primals.finally_.append(memref.DeallocOp.get(memory))
         return shadow
 
+    def _bytes(self, emitter: Emitter, out: SSAValue) -> SSAValue:
+        return self.pointed[out].bytes(emitter, self.pointed[out].values[1:])
+
     def _clear(self, emitter: Emitter, out: SSAValue, shadow: SSAValue) -> None:
-        if out in self.bytes_of:
-            clear_bytes(emitter, shadow, emitter.integer(self.bytes_of[out], i64))
+        if out in self.pointed:
+            clear_bytes(emitter, shadow, self._bytes(emitter, out))
         else:
             clear(emitter, shadow)
 

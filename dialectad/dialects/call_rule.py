@@ -3,6 +3,9 @@
     %y = func.call @f(%x) {dialectad.rule = {kind = "custom_vjp", augmented = @f.fwd, pullback = @f.bwd,
                                              residuals = [tensor<4xf64>], constants = 0 : i64}}
 
+Of residuals whose types leave extents open, `sizes` tells in pairs which operand, and which dimension of it,
+has these; the dimension is -1 if the operand is the number itself, and both are -1 if nobody knows before.
+
     @f.fwd : operands -> results, residuals
     @f.bwd : residuals, a cotangent for each float among the results -> one for each float among the operands
     @f.jvp : operands, a tangent for each float among them -> results, a tangent for each float among these
@@ -15,11 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeGuard
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    DenseArrayBase,
     DictionaryAttr,
     IntegerAttr,
     StringAttr,
@@ -49,6 +54,8 @@ class CallRule:
     """The function to call instead in forward mode; empty if there is none."""
     residuals: tuple[Attribute, ...] = ()
     """Types of what the augmented function gives for the pullback, after the results."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Per extent that the types of the residuals leave open: an operand, and which dimension of it."""
     constants: int = 0
     recomputes: bool = False
     """Whether the pullback computes again what was computed before, on purpose: nobody must share the two."""
@@ -67,6 +74,7 @@ class CallRule:
                 "kind": StringAttr(self.kind),
                 **{key: SymbolRefAttr(name) for key, name in named.items() if name},
                 "residuals": ArrayAttr(self.residuals),
+                **({"sizes": DenseArrayBase.from_list(i64, flat)} if (flat := [*chain(*self.sizes)]) else {}),
                 "constants": IntegerAttr(self.constants, i64),
                 **({"recomputes": UnitAttr()} if self.recomputes else {}),
                 "types": ArrayAttr(self.types),
@@ -91,7 +99,8 @@ class CallRule:
             key: value.root_reference.data for key, value in data.items() if isinstance(value, SymbolRefAttr)
         }
         kind, residuals, constants = data["kind"], data["residuals"], data["constants"]
-        types = data["types"]
+        types, sizes = data["types"], data.get("sizes")
+        flat = sizes.get_values() if isinstance(sizes, DenseArrayBase) else ()
         assert isinstance(kind, StringAttr)
         assert isinstance(residuals, ArrayAttr)
         assert isinstance(constants, IntegerAttr)
@@ -100,6 +109,7 @@ class CallRule:
             kind.data,
             **symbols,
             residuals=(*residuals,),
+            sizes=(*zip(flat[::2], flat[1::2], strict=True),),
             constants=constants.value.data,
             recomputes="recomputes" in data,
             types=(*types,),

@@ -48,7 +48,7 @@ def source(value: SSAValue, dim: int) -> Source:
         if (sizes := _sizes(op)) is not None:
             # Dropped dimensions of a slice have the static size 1: dynamic ones keep their order.
             return sizes[shape[:dim].count(DYNAMIC_INDEX)]
-        if (same := _same_shape(op)) is None:
+        if (same := _same_shape(op, value)) is None:
             return value, dim
         value = same
 
@@ -103,7 +103,7 @@ def _before_loop(loop: scf.ForOp, position: int, dim: int) -> tuple[SSAValue, in
             if inner is None:
                 return None
             value = inner[0]
-        elif _sizes(value.op) is not None or (value := _same_shape(value.op)) is None:
+        elif _sizes(value.op) is not None or (value := _same_shape(value.op, value)) is None:
             return None
     return loop.iter_args[position], dim
 
@@ -152,9 +152,22 @@ def _sizes(op: Operation) -> list[SSAValue] | None:
             return None
 
 
-def _same_shape(op: Operation) -> SSAValue | None:
+def primal_of(gradient: SSAValue) -> SSAValue | None:
+    """The argument whose cotangent a request gives as this result."""
+    op = gradient.owner
+    if not isinstance(gradient, OpResult) or not isinstance(op, ad.VJPOp | ad.PullbackOp):
+        return None
+    active = ad.positions(op.active)
+    index = gradient.index - (len(op.results) - len(active))
+    given = op.operands if isinstance(op, ad.VJPOp) else op.arguments
+    return given[active[index]] if index >= 0 else None
+
+
+def _same_shape(op: Operation, result: SSAValue) -> SSAValue | None:
     """An operand that has the shape of the result."""
     match op:
+        case ad.VJPOp() | ad.PullbackOp():
+            return primal_of(result)
         case tensor.InsertSliceOp() | tensor.InsertOp():
             return op.dest
         case tensor.CastOp():

@@ -16,19 +16,20 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from xdsl.dialects import func
+from xdsl.dialects import func, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FunctionType, StringAttr, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from dialectad.dialects import ad
 from dialectad.dialects.call_rule import RULE, CallRule
+from dialectad.dialects.extents import dynamic_dims
 from dialectad.errors import ShapeError
 from dialectad.frontend import complexes, dtypes, emit, program, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.emit import Extent
 from dialectad.frontend.program import ArrayType, LeafType, ScalarType
 from dialectad.frontend.request import Call, begin_call, conform, conjugated, exact_types, is_weak, leaf_type
-from dialectad.frontend.tracers import Array, Tracer, lift, wrap
+from dialectad.frontend.tracers import Array, Tracer, extents, lift, wrap
 from dialectad.frontend.tracing import Scope, current, error
 
 Values = list[SSAValue]
@@ -78,6 +79,9 @@ class Rule:
     parts: dict[str, Part] = field(default_factory=dict)
     residuals: Sequence[Attribute] = ()
     """The types of what is kept for the pullback."""
+    sizes: Sequence[tuple[int, int] | SSAValue | None] = ()
+    """The extents of the residuals that their types leave open: which one of which operand, a value of the
+    function around, or None where it depends on data."""
     others: list[Call] = field(default_factory=list)
     """Functions that the parts call."""
     own: list[Operation] = field(default_factory=list)
@@ -97,14 +101,15 @@ class Rule:
     def float_results(self) -> list[SSAValue]:
         return [value for value in self.call.results if dtypes.is_float(emit.element(value))]
 
-    def result_parameter(self, value: SSAValue) -> tuple[LeafType, Attribute]:
+    def result_parameter(self, value: SSAValue) -> Parameter:
         """The parameter for the cotangent of a result."""
         dtype = dtypes.from_ir(emit.element(value))
-        if isinstance(value.type, TensorType):
-            return ArrayType(dtype, value.type.get_shape()), value.type
         position = self.call.results.index(value)
-        leaf = self.call.body.leaves[next(i for i, p in self.call.positions.items() if p == position)]
-        return ScalarType(dtype, is_weak(leaf) or type(leaf) is float), value.type
+        i = next(i for i, p in self.call.positions.items() if p == position)
+        if isinstance(value.type, TensorType):
+            return Parameter(ArrayType(dtype, value.type.get_shape()), value.type, self.call.extents(i))
+        leaf = self.call.body.leaves[i]
+        return Parameter(ScalarType(dtype, is_weak(leaf) or type(leaf) is float), value.type, ())
 
     def emit_call(self, leaves: Sequence[Any]) -> Any:
         """A call for the leaves of arguments; gives what the function returns, in arrays of its own."""
@@ -116,8 +121,14 @@ class Rule:
             self.pending.append((op, trace.here.function()))
             for i, position in call.positions.items():
                 weak = is_weak(made[i]) or type(made[i]) in (bool, int, float)
-                made[i] = wrap(op.results[position], weak=weak)
+                made[i] = self._wrap(op.results[position], i, weak)
         return pytrees.unflatten(call.body.structure, made)
+
+    def _wrap(self, result: SSAValue, leaf: int, weak: bool) -> Tracer:
+        shape = [n for n in self.call.extents(leaf) if n is not None]
+        if shape and len(shape) == emit.rank(result):
+            return Array.fresh(result, tuple(shape))
+        return wrap(result, weak=weak)
 
     def complete(self) -> None:
         """Finish the functions, and give the calls their rule."""
@@ -125,10 +136,16 @@ class Rule:
         traced = [part for part in parts if isinstance(part, Call)]
         scopes = [part.body.scope for part in traced]
         captured = dict.fromkeys(value for scope in scopes for value in scope.captured)
+        captured |= dict.fromkeys(size for size in self.sizes if isinstance(size, SSAValue))
+        first = len(self.call.operands)
         for part in parts:
             part.finish(captured)
         names = {key: part.name for key, part in self.parts.items()}
-        rule = CallRule(self.kind, residuals=(*self.residuals,), constants=len(captured)).with_parts(names)
+        places = {value: (first + k, -1) for k, value in enumerate(captured)}
+        sizes = [places[size] if isinstance(size, SSAValue) else size or (-1, -1) for size in self.sizes]
+        rule = CallRule(
+            self.kind, residuals=(*self.residuals,), sizes=(*sizes,), constants=len(captured)
+        ).with_parts(names)
         for op, scope in self.pending:
             if captured and scope not in scopes and scope is not current().here.function():
                 raise error(
@@ -157,7 +174,8 @@ def call_with_rule(
     under_way = current().under_way
     leaves, structure = pytrees.flatten(list(arguments))
     leaves = [lift(leaf) if is_dynamic(leaf) else leaf for leaf in leaves]
-    key = (key, structure, *map(leaf_type, leaves), *exact_types(leaves))
+    shapes = [tuple(map(_origin, extents(leaf))) for leaf in leaves if isinstance(leaf, Tracer)]
+    key = (key, structure, *map(leaf_type, leaves), *exact_types(leaves), *shapes)
     if (known := under_way.get(key)) is not None:  # Note [Rules that call their function]
         return known.emit_call(leaves)
     arguments = pytrees.unflatten(structure, leaves)
@@ -169,6 +187,18 @@ def call_with_rule(
     result = rule.emit_call(leaves)
     rule.complete()
     return result
+
+
+def _origin(extent: Extent) -> Extent:
+    """What an extent is in the outermost of the functions that take it from the function around them."""
+    scope = current().here
+    while isinstance(extent, SSAValue):
+        function = scope.function()
+        taken: dict[SSAValue, SSAValue] = {parameter: value for value, parameter in function.captured.items()}
+        if extent not in taken or function.parent is None:
+            break
+        extent, scope = taken[extent], function.parent
+    return extent
 
 
 def begin(kind: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Call:
@@ -187,22 +217,33 @@ def begin_flat(
     kind: str,
     name: str,
     function: Callable[..., list[Tracer]],
-    parameters: Sequence[tuple[LeafType, Attribute]],
+    parameters: Sequence[Parameter],
 ) -> Call:
-    """Trace a function of tracers, which gives tracers; parameters have types of the frontend and the IR."""
+    """Trace a function of tracers, which gives tracers."""
     structures = [pytrees.Leaf()] * len(parameters)
-    leaf_types, types = [leaf for leaf, _ in parameters], [type_ for _, type_ in parameters]
-    body = program.trace_body(function, structures, (), leaf_types, types)
+    leaf_types, types = [p.leaf for p in parameters], [p.type for p in parameters]
+    shapes = [tuple(DYNAMIC_INDEX if n is None else n for n in p.shape) for p in parameters]
+    body = program.trace_body(function, structures, (), leaf_types, types, shapes)
     with body.reopened():
         results = [lift(leaf).ssa() for leaf in body.leaves]
-    call = Call(current().symbol(name), body, [], results, {}, [], {})
+    call = Call(current().symbol(name), body, [], results, {}, [], {}, [])
     _check_unwritten(kind, call)
     return call
 
 
-def parameter(tracer: Tracer) -> tuple[LeafType, Attribute]:
-    """The parameter for a tracer."""
-    return leaf_type(tracer), tracer.ssa().type
+@dataclass(frozen=True)
+class Parameter:
+    """Of a part of a rule."""
+
+    leaf: LeafType
+    type: Attribute
+    shape: Sequence[Extent | None]
+    """In terms of the function around; None where that doesn't know it."""
+
+
+def parameter(tracer: Tracer) -> Parameter:
+    """The parameter for a tracer of the function around."""
+    return Parameter(leaf_type(tracer), tracer.ssa().type, extents(tracer))
 
 
 def copied(leaf: Any) -> Any:
@@ -233,11 +274,11 @@ def conformed(given: Any, rule: Rule, what: str) -> list[Tracer]:
         found += [-x if flag and x is not None else x for x, flag in zip(spread, flags, strict=True)]
     made: list[Tracer] = []
     for i in rule.float_leaves:
-        like = rule.operand(i)
+        like, shape = rule.operand(i), extents(rule.call.arguments[i])
         value = (
-            zero_like(like)
+            zero_like(like, shape)
             if found[i] is None
-            else conform(found[i], like, _shape(like), f"leaf {i} of {what}")
+            else conform(found[i], like, shape, f"leaf {i} of {what}")
         )
         made.append(wrap(value))
     return made
@@ -256,20 +297,16 @@ def _spread(leaves: Iterator[Any], given: pytrees.TreeDef, wanted: pytrees.TreeD
     return [leaf for part in known for leaf in part] if len(known) == len(parts) else None
 
 
-def _shape(value: SSAValue) -> list[Extent | None]:
-    """What the type of a value, which needn't be in scope, says of its shape."""
-    shape = value.type.get_shape() if isinstance(value.type, TensorType) else ()
-    return [None if n == DYNAMIC_INDEX else n for n in shape]
-
-
-def zero_like(value: SSAValue) -> SSAValue:
-    """Zeros of the type of a value, which needn't be in scope."""
+def zero_like(value: SSAValue, shape: Sequence[Extent | None]) -> SSAValue:
+    """Zeros of the type of a value, which needn't be in scope, and of its shape."""
     zero = emit.constant(0, emit.element(value))
     if not isinstance(value.type, TensorType):
         return zero
-    if not value.type.has_static_shape():
-        raise error("zeros of a shape known only at run time", hint="return an array of zeros")
-    return emit.splat(zero, value.type.get_shape())
+    known = [current().resolve(n) if isinstance(n, SSAValue) else n for n in shape if n is not None]
+    if len(known) != len(shape):
+        raise error("zeros of a shape that depends on data", hint="return an array of zeros")
+    zeros = emit.splat(zero, known)
+    return zeros if zeros.type == value.type else emit.op(tensor.CastOp(zeros, value.type))
 
 
 def same_results(rule: Rule, given: Sequence[Any], structure: pytrees.TreeDef, what: str) -> Values:
@@ -289,13 +326,19 @@ def same_results(rule: Rule, given: Sequence[Any], structure: pytrees.TreeDef, w
                 f"{what} doesn't give {wanted} for leaf {i} of the result, as the function does",
                 hint="let both return the same",
             )
-        values.append(
-            conform(given[i], expected, _shape(expected), f"leaf {i} of the result that {what} gives")
-        )
+        shape = _known_or(rule.call.extents(i), extents(lift(given[i])))
+        values.append(conform(given[i], expected, shape, f"leaf {i} of the result that {what} gives"))
     return values
 
 
-def same_tangents(rule: Rule, tangent: Any, what: str) -> Values:
+def _known_or(shape: Sequence[Extent | None], given: Sequence[Extent]) -> Sequence[Extent | None]:
+    """The shape of a result; what the function around can't know of it is as it is given."""
+    if len(shape) != len(given):
+        return shape
+    return [m if n is None else n for n, m in zip(shape, given, strict=True)]
+
+
+def same_tangents(rule: Rule, results: Values, tangent: Any, what: str) -> Values:
     """The tangents of the floats among the results, from a pytree like the result."""
     found, structure = pytrees.flatten(tangent)
     if structure != rule.call.body.structure:
@@ -305,9 +348,9 @@ def same_tangents(rule: Rule, tangent: Any, what: str) -> Values:
             kind=ShapeError,
         )
     return [
-        conform(found[i], rule.call.results[position], rule.call.extents(i), f"leaf {i} of {what}")
-        for i, position in rule.call.positions.items()
-        if rule.call.results[position] in rule.float_results
+        conform(found[i], result, emit.shape(result), f"leaf {i} of {what}")
+        for i, result in zip(rule.call.positions, results, strict=True)
+        if dtypes.is_float(emit.element(result))
     ]
 
 
@@ -320,9 +363,14 @@ def cotangent_like_result(rule: Rule, floats: Sequence[Tracer]) -> Any:
     made = list(rule.call.body.leaves)
     for i, position in rule.call.positions.items():
         value = rule.call.results[position]
-        made[i] = next(rest) if value in rule.float_results else wrap(zero_like(value))
+        made[i] = next(rest) if value in rule.float_results else wrap(zero_like(value, rule.call.extents(i)))
     structure = rule.call.body.structure
     return pytrees.unflatten(structure, conjugated(made, structure))
+
+
+def sizes_of(operands: Sequence[SSAValue]) -> list[tuple[int, int]]:
+    """Of residuals that are the operands: where to find the extents that their types leave open."""
+    return [(i, dim) for i, value in enumerate(operands) for dim in dynamic_dims(value)]
 
 
 def make_of_tangent(
@@ -354,7 +402,7 @@ def make_of_tangent(
         return list(current().insert(func.CallOp(push.name, [*given, *captured], results)).results)
 
     trace = current()
-    rule.residuals = types
+    rule.residuals, rule.sizes = types, sizes_of(operands)
     rule.parts["augmented"] = Built(trace.symbol(f"{call.name}_fwd"), types, keep)
     rule.parts["pullback"] = Built(trace.symbol(f"{call.name}_bwd"), [*types, *results[first:]], pull)
     rule.parts["jvp"] = Built(trace.symbol(f"{call.name}_jvp"), [*types, *moving], forward)

@@ -19,7 +19,7 @@ from xdsl.ir import SSAValue
 from dialectad.dialects import ad
 from dialectad.dialects.call_rule import RULE, CallRule
 from dialectad.frontend import dtypes, emit, pytrees, staging
-from dialectad.frontend.call_rules import Built, Values
+from dialectad.frontend.call_rules import Built, Values, sizes_of
 from dialectad.frontend.function import Function
 from dialectad.frontend.recorded import Recorded
 from dialectad.frontend.request import Call, begin_call
@@ -100,7 +100,9 @@ def _emit(
     residuals = tuple(value.type for value in call.operands)
     names = {key: part.name for key, part in parts.items()}
     op.attributes[RULE] = (
-        CallRule("checkpoint", residuals=residuals, recomputes=True).with_parts(names).attribute()
+        CallRule("checkpoint", residuals=residuals, sizes=(*sizes_of(call.operands),), recomputes=True)
+        .with_parts(names)
+        .attribute()
     )
     return call.rebuild(list(op.results))
 

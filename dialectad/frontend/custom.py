@@ -7,8 +7,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dialectad.dialects.extents import dynamic_dims
 from dialectad.frontend import emit, pytrees, staging
 from dialectad.frontend.call_rules import (
+    Parameter,
     Rule,
     begin,
     begin_flat,
@@ -26,6 +28,7 @@ from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.function import Function
 from dialectad.frontend.program import hashable, variables_of
 from dialectad.frontend.recorded import Recorded
+from dialectad.frontend.request import leaf_type
 from dialectad.frontend.tracers import Tracer, lift, wrap
 from dialectad.frontend.tracing import active, current, error
 
@@ -187,9 +190,16 @@ class custom_vjp(_Custom):
             results = same_results(rule, leaves[:count], structure.children[0], "fwd")
             dynamic = [lift(leaf) for leaf in kept if is_dynamic(leaf)]
             residuals = [leaf.ssa() for leaf in dynamic]
-            parameters = [parameter(leaf) for leaf in dynamic]
+            types = [leaf_type(leaf) for leaf in dynamic]
         augmented.results = [*results, *residuals]
+        shapes = [augmented.extents(count + i) for i, leaf in enumerate(kept) if is_dynamic(leaf)]
+        parameters = [
+            Parameter(type_, value.type, shape)
+            for type_, value, shape in zip(types, residuals, shapes, strict=True)
+        ]
         rule.residuals = [value.type for value in residuals]
+        open_ = [s[dim] for value, s in zip(residuals, shapes, strict=True) for dim in dynamic_dims(value)]
+        rule.sizes = [None if n is None else emit.index(n) for n in open_]
 
         def backward(*given: Any) -> list[Tracer]:
             rest = iter([copied(leaf) for leaf in given])
@@ -276,9 +286,8 @@ class custom_jvp(_Custom):
                 )
             found, own = pytrees.flatten(pair[0])
             results = same_results(rule, found, own, "the rule")
-            return [
-                wrap(v) for v in (*results, *same_tangents(rule, pair[1], "the tangent that the rule gives"))
-            ]
+            moved = same_tangents(rule, results, pair[1], "the tangent that the rule gives")
+            return [wrap(v) for v in (*results, *moved)]
 
         part = begin_flat(
             self._kind, f"{call.name}_tangent", push, [parameter(leaf) for leaf in (*tracers, *moving)]

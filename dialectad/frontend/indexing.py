@@ -51,14 +51,14 @@ def store(array: Array, key: Any, value: Any) -> None:
     view = basic_view(array, keys)
     if isinstance(value, Array) and value.storage is view.storage and value.view == view.view:
         return  # what `a[k] += v` ends with: the view is already written
-    if view.view and isinstance(last := view.view[-1], views.Slice) and last.is_element:
+    if view.view and isinstance(last := view.view[-1].here(), views.Slice) and last.is_element:
         _set_element(array, view, last, value)
         return
     write_out(view, value, casting="unsafe")
 
 
 def _element(array: Array, view: Array) -> SSAValue:
-    step = view.view[-1]
+    step = view.view[-1].here()
     assert isinstance(step, views.Slice)
     whole = Array(view.storage, view.view[:-1]).ssa()
     return emit.extract(whole, step.offsets)

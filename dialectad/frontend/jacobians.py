@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import arith, func, scf
+from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from dialectad.dialects import ad
-from dialectad.errors import CompileError, ShapeError, UnsupportedTypeError
+from dialectad.errors import CompileError, UnsupportedTypeError
 from dialectad.frontend import complexes, dtypes, eager, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.dtypes import INDEX
+from dialectad.frontend.emit import Extent
 from dialectad.frontend.function import Function
 from dialectad.frontend.products import jvp
 from dialectad.frontend.request import (
@@ -30,13 +33,13 @@ from dialectad.frontend.request import (
     normalised,
     trace_call,
 )
-from dialectad.frontend.tracers import lift, wrap
+from dialectad.frontend.tracers import extents, lift, wrap
 from dialectad.frontend.tracing import current, error
 from dialectad.frontend.transforms import grad
 from dialectad.levels import Level
 from dialectad.levels import of as level_of
 
-Shape = tuple[int, ...]
+Shape = Sequence[Extent]
 
 
 def jacfwd(
@@ -149,9 +152,10 @@ def hvp(
 
 # --- how ---------------------------------------------------------------------------------------
 
-_Rows = Callable[[Call, Sequence[int], Level], list[SSAValue]]
-"""Per float result: the Jacobian by one argument, of shape `out.shape + argument.shape`. The argument has one
-leaf; or two, those of a complex number that the function is holomorphic in."""
+_Rows = Callable[[Call, Sequence[Shape], Sequence[Sequence[int]], Level], list[list[SSAValue]]]
+"""Per argument and float result, of which the shapes are given: the Jacobian, of shape
+`out.shape + argument.shape`. An argument has one leaf; or two, those of a complex number that the function is
+holomorphic in."""
 
 
 def _jacobian(
@@ -182,11 +186,12 @@ def _jacobian(
         _check_results(call)
         if holomorphic and 2 * sum(complexes.imaginary(call.body.structure)) < len(call.body.leaves):
             raise real_result()
-        columns = [_wrapped(call, rows(call, leaves, chosen), leaves[0]) for leaves in wanted]
+        found = rows(call, _shapes(call), wanted, chosen)
+        columns = [_wrapped(call, Js, leaves[0]) for Js, leaves in zip(found, wanted, strict=True)]
         if call.body.mutated:
             _write_arguments(call)
-        found = [pytrees.unflatten(call.body.structure, column) for column in columns]
-        return found[0] if isinstance(argnums, int) else _together(found)
+        trees = [pytrees.unflatten(call.body.structure, column) for column in columns]
+        return trees[0] if isinstance(argnums, int) else _together(trees)
 
     return Function(named(function, name, implementation), chosen)
 
@@ -248,21 +253,27 @@ def _write_arguments(call: Call) -> None:
     call.rebuild(list(done.results))
 
 
-def _by_columns(call: Call, leaves: Sequence[int], level: Level) -> list[SSAValue]:
+def _by_columns(
+    call: Call, results: Sequence[Shape], arguments: Sequence[Sequence[int]], level: Level
+) -> list[list[SSAValue]]:
     """The derivative of a holomorphic function is that along the real axis."""
-    position = call.parameters[leaves[0]]
+    return [_columns(call, results, leaves[0], level) for leaves in arguments]
+
+
+def _columns(call: Call, results: Sequence[Shape], leaf: int, level: Level) -> list[SSAValue]:
+    position = call.parameters[leaf]
     argument = call.operands[position]
     types = call.result_types
     floats = [t for t in types if dtypes.is_float(_element(t))]
 
     def column(i: SSAValue) -> list[SSAValue]:
-        e = _direction(argument, i)
+        e = _direction(argument, shape, i)
         operands = [*call.operands, e]
         op = ad.JVPOp(call.name, operands, [position], [*types, *floats], level.point)
         results: list[SSAValue] = list(current().insert(op).results)
         return results[len(types) : len(types) + len(call.results)]
 
-    shape, results = _shape(argument), [_shape(r) for r in call.results]
+    shape = extents(call.arguments[leaf])
     if not shape:
         return column(emit.constant(0, INDEX))
     found = _for_each_direction(shape, results, [emit.element(r) for r in call.results], column)
@@ -272,58 +283,70 @@ def _by_columns(call: Call, leaves: Sequence[int], level: Level) -> list[SSAValu
     ]
 
 
-def _by_rows(call: Call, leaves: Sequence[int], level: Level) -> list[SSAValue]:
-    """The derivative of a holomorphic function `u + iv` by `x + iy` is `du/dx - i du/dy`."""
+def _by_rows(
+    call: Call, results: Sequence[Shape], arguments: Sequence[Sequence[int]], level: Level
+) -> list[list[SSAValue]]:
+    """The derivative of a holomorphic function `u + iv` by `x + iy` is `du/dx - i du/dy`.
+
+    One pass gives the row of all arguments.
+    """
+    leaves = list(chain(*arguments))
     positions = [call.parameters[leaf] for leaf in leaves]
-    arguments = [call.operands[position] for position in positions]
+    values = [call.operands[position] for position in positions]
+    own = [extents(call.arguments[leaf]) for leaf in leaves]
     types = call.result_types
 
-    def jacobian(k: int, result: SSAValue) -> list[SSAValue]:
+    def jacobians(k: int) -> list[SSAValue]:
+        result, shape = call.results[k], results[k]
+
         def row(i: SSAValue) -> list[SSAValue]:
-            operands = [*call.operands, _direction(result, i)]
-            found = [*types, *(argument.type for argument in arguments)]
+            operands = [*call.operands, _direction(result, shape, i)]
+            found = [*types, *(value.type for value in values)]
             op = ad.VJPOp(call.name, operands, positions, [k], found, level.point)
             return list(current().insert(op).results[len(types) :])
 
-        if not (shape := _shape(result)):
+        if not shape:
             return row(emit.constant(0, INDEX))
-        return _for_each_direction(
-            shape, list(map(_shape, arguments)), list(map(emit.element, arguments)), row
-        )
+        return _for_each_direction(shape, own, list(map(emit.element, values)), row)
 
-    if len(leaves) == 1:
-        return [jacobian(k, result)[0] for k, result in enumerate(call.results)]
-    made: list[SSAValue] = []
-    for k, result in enumerate(call.results[::2]):  # the real parts
-        by_x, by_y = jacobian(2 * k, result)
-        made += [by_x, emit.op(arith.NegfOp(by_y))]
+    if len(leaves) == len(arguments):
+        rows = [jacobians(k) for k in range(len(call.results))]
+        return [[row[n] for row in rows] for n in range(len(arguments))]
+    made: list[list[SSAValue]] = [[] for _ in arguments]
+    for k in range(0, len(call.results), 2):  # the real parts
+        parts = iter(jacobians(k))
+        for column, by_x, by_y in zip(made, parts, parts, strict=True):
+            column += [by_x, emit.op(arith.NegfOp(by_y))]
     return made
 
 
-def _shape(value: SSAValue) -> Shape:
-    shape = emit.shape(value)
-    if not all(isinstance(n, int) for n in shape):
-        raise error(
-            "a Jacobian needs shapes that are known while compiling",
-            hint="use da.jvp or da.vjp, which don't",
-            kind=ShapeError,
-        )
-    return tuple(n for n in shape if isinstance(n, int))
+def _shapes(call: Call) -> list[Shape]:
+    """The shapes of the results; if they depend on data, the function is run for them."""
+    found: list[Sequence[Extent | None]] = [call.extents(leaf) for leaf in call.positions]
+    if any(None in shape for shape in found):
+        run = current().insert(func.CallOp(call.name, call.operands, call.result_types))
+        found = [emit.shape(result) for result in run.results[: len(found)]]
+    return [[n for n in shape if n is not None] for shape in found]
 
 
 def _element(type_: Any) -> Attribute:
     return type_.element_type if isinstance(type_, TensorType) else type_
 
 
-def _direction(like: SSAValue, i: SSAValue) -> SSAValue:
-    """The `i`-th direction of a basis, of the type of `like`."""
+def _direction(like: SSAValue, shape: Shape, i: SSAValue) -> SSAValue:
+    """The `i`-th direction of a basis, of the type of `like`, which has this shape."""
     one = emit.constant(1, emit.element(like))
     if not isinstance(like.type, TensorType):
         return one
-    if not (shape := _shape(like)):
+    if not shape:
         return emit.splat(one, ())
-    zeros = emit.full((int(np.prod(shape)),), 0, emit.element(like))
-    return emit.reshape(emit.insert(one, zeros, [i]), shape)
+    zeros = emit.full((_product(shape),), 0, emit.element(like))
+    e = emit.reshape(emit.insert(one, zeros, [i]), shape)
+    return e if e.type == like.type else emit.op(tensor.CastOp(e, like.type))
+
+
+def _product(shape: Shape) -> Extent:
+    return functools.reduce(emit.mul_index, shape, 1)
 
 
 def _for_each_direction(
@@ -333,14 +356,14 @@ def _for_each_direction(
     derivative: Callable[[SSAValue], list[SSAValue]],
 ) -> list[SSAValue]:
     """Tensors of shape `shape + part` per part: what `derivative` gives for each direction in `shape`."""
-    count = int(np.prod(shape))
+    count = _product(shape)
     init = [emit.empty((count, *part), element) for part, element in zip(parts, elements, strict=True)]
     block = Block(arg_types=[INDEX, *(v.type for v in init)])
     with current().open(block, "branch"):  # nothing in it touches a storage
         i, *found = block.args
         slices = zip(derivative(i), found, parts, strict=True)
         current().insert(scf.YieldOp(*(_set_row(J, i, value, part) for value, J, part in slices)))
-    first, last, step = (emit.constant(n, INDEX) for n in (0, count, 1))
+    first, last, step = map(emit.index, (0, count, 1))
     loop = current().insert(scf.ForOp(first, last, step, init, Region(block)))
     return [emit.reshape(J, (*shape, *part)) for J, part in zip(loop.results, parts, strict=True)]
 
@@ -349,5 +372,5 @@ def _set_row(J: SSAValue, i: SSAValue, value: SSAValue, shape: Shape) -> SSAValu
     if not shape:
         scalar = emit.extract(value, []) if isinstance(value.type, TensorType) else value
         return emit.insert(scalar, J, [i])
-    rest = len(shape)
+    rest, value = len(shape), emit.retyped(value, shape)
     return emit.insert_slice(value, J, [i, *[0] * rest], [1, *shape], [1] * (rest + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from dialectad.frontend.program import ArrayType, Body, ScalarType, Static
 from dialectad.frontend.tracers import Array, Scalar, Tracer, extents, lift, wrap
 from dialectad.frontend.tracing import current, error
 from dialectad.levels import Level
+from dialectad.rewrite.outside_extents import OutsideExtents
 
 Argnums = int | Sequence[int]
 LevelLike = str | Level
@@ -45,21 +46,25 @@ class Call:
     """The leaves of the arguments."""
     parameters: dict[int, int]
     """Leaf of the arguments -> position among the operands."""
+    shapes: list[tuple[Extent, ...]]
+    """Per leaf of the result, as it is known within the function."""
 
     @property
     def result_types(self) -> list[Any]:
         finals = [self.body.scope.values[s] for s in self.body.mutated]
         return [v.type for v in (*self.results, *finals)]
 
-    def extents(self, leaf: int) -> list[Extent | None]:
-        """The shape of a leaf of the result, where the surrounding function knows it; otherwise None."""
-        result = self.body.leaves[leaf]
-        if not isinstance(result, Array):
-            return [] if isinstance(result, Tracer) else list(np.shape(result))
-        with self.body.reopened():
-            found = result.extents
-        outside = {parameter: value for value, parameter in self.body.scope.captured.items()}
-        return [n if isinstance(n, int) else outside.get(n) for n in found]  # pyright: ignore
+    def extents(self, leaf: int, but_for: Container[int] = ()) -> list[Extent | None]:
+        """The shape of a leaf of the result, where the surrounding function can compute it; otherwise None.
+
+        `but_for`: leaves of the arguments whose values it isn't to be computed from.
+        """
+        scope = self.body.scope
+        known: dict[SSAValue, SSAValue] = {parameter: value for value, parameter in scope.captured.items()}
+        own = scope.block.args
+        known |= {own[k]: self.operands[k] for i, k in self.parameters.items() if i not in but_for}
+        outside = OutsideExtents(known, current().insert, current().resolve)
+        return [outside.find(n) for n in self.shapes[leaf]]
 
     def finish(self, captured: Iterable[SSAValue] | None = None) -> None:
         """Make it a function of the module; `captured` is all that it is to take from around."""
@@ -124,6 +129,7 @@ def begin_call(
             if is_dynamic(leaf):
                 positions[i] = len(results)
                 results.append(lift(leaf).ssa())
+        shapes = [extents(lift(leaf)) if is_dynamic(leaf) else () for leaf in body.leaves]
     _check_apart(body, leaves)
     name = trace.symbol(getattr(function, "__name__", "f"))
     parameters, position = {}, 0
@@ -131,7 +137,7 @@ def begin_call(
         if isinstance(leaf, Tracer):
             parameters[i] = position
             position += 1
-    return Call(name, body, values, results, positions, leaves, parameters)
+    return Call(name, body, values, results, positions, leaves, parameters, shapes)
 
 
 def _check_apart(body: Body, leaves: Sequence[Any]) -> None:

@@ -236,13 +236,13 @@ class Array(Tracer):
         return cls(current().create(value, extents))
 
     def ssa(self) -> SSAValue:
-        return views.get(self.view, current().read(self.storage))
+        return views.get(views.here(self.view), current().read(self.storage))
 
     def write(self, value: SSAValue) -> None:
         """Replace all elements; whoever shares the memory sees it."""
         trace = current()
         base = trace.read(self.storage)
-        trace.write(self.storage, views.set_(self.view, base, value))
+        trace.write(self.storage, views.set_(views.here(self.view), base, value))
 
     @property
     def extents(self) -> tuple[Extent, ...]:
@@ -251,7 +251,7 @@ class Array(Tracer):
                 return tuple(n if isinstance(n, int) else current().resolve(n) for n in known)
             base = self.storage.type.get_shape()
             return tuple(base) if -1 not in base and min(base, default=0) >= 0 else emit.shape(self.ssa())
-        step = self.view[-1]
+        step = self.view[-1].here()
         match step:
             case views.Slice():
                 return tuple(n for a, n in enumerate(step.sizes) if a not in step.dropped)

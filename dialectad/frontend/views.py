@@ -2,6 +2,7 @@
 
 A view is a chain of steps from the base outwards. Each step can `get` its part of a tensor and `set` it
 again, so that reading through a view is a chain of slices, and writing through it a chain of insertions.
+A step `here` is the same in terms of the function that is being traced.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from xdsl.ir import SSAValue
 
 from dialectad.frontend import emit
 from dialectad.frontend.emit import Extent
+from dialectad.frontend.tracing import current
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Slice:
                 dropped.add(axis)
         return Slice(tuple(offsets), tuple(sizes), tuple(strides), frozenset(dropped))
 
+    def here(self) -> Slice:
+        return Slice(_here(self.offsets), _here(self.sizes), self.strides, self.dropped)
+
     @property
     def is_element(self) -> bool:
         """Whether every axis is dropped."""
@@ -54,6 +59,9 @@ class Permute:
     """The axes in another order."""
 
     permutation: tuple[int, ...]
+
+    def here(self) -> Permute:
+        return self
 
     def get(self, whole: SSAValue) -> SSAValue:
         return emit.transpose(whole, self.permutation)
@@ -70,6 +78,9 @@ class Reshape:
     before: tuple[Extent, ...]
     after: tuple[Extent, ...]
 
+    def here(self) -> Reshape:
+        return Reshape(_here(self.before), _here(self.after))
+
     def get(self, whole: SSAValue) -> SSAValue:
         return emit.reshape(whole, self.after)
 
@@ -82,6 +93,9 @@ class Flip:
     """Some axes in reverse."""
 
     axes: frozenset[int]
+
+    def here(self) -> Flip:
+        return self
 
     def get(self, whole: SSAValue) -> SSAValue:
         return flip(whole, self.axes)
@@ -123,6 +137,18 @@ def _flip_by_slices(value: SSAValue, axis: int) -> SSAValue:
 
 Step = Slice | Permute | Reshape | Flip
 View = tuple[Step, ...]
+
+
+def _here(extents: tuple[Extent, ...]) -> tuple[Extent, ...]:
+    """Extents of the functions around, as they are known in the one that is being traced."""
+    if all(isinstance(n, int) for n in extents):
+        return extents
+    return tuple(n if isinstance(n, int) else current().resolve(n) for n in extents)
+
+
+def here(view: View) -> View:
+    """The view as it is known in the function that is being traced."""
+    return tuple(step.here() for step in view)
 
 
 def extend(view: View, step: Step) -> View:

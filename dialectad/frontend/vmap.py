@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xdsl.dialects import func, scf
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Region, SSAValue
 
 from dialectad.errors import ShapeError, UnsupportedTypeError
 from dialectad.frontend import dtypes, emit, pytrees
 from dialectad.frontend.carry import is_dynamic
 from dialectad.frontend.dtypes import INDEX
+from dialectad.frontend.emit import Extent
 from dialectad.frontend.function import Function
+from dialectad.frontend.numpy.support import require_same
 from dialectad.frontend.request import Call, begin_call, named
-from dialectad.frontend.tracers import Array, Tracer, lift, wrap
+from dialectad.frontend.tracers import Array, Tracer, extents, lift, wrap
 from dialectad.frontend.tracing import current, error
 
 Axes = Any
@@ -46,7 +47,8 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) ->
     Raises
     ------
     CompileError
-        When called, if the axes differ in length, there is none, or the length is known only at run time.
+        When called, if the axes differ in length, there is none, or the shape of a result depends on the
+        elements of a slice.
 
     Examples
     --------
@@ -128,22 +130,16 @@ def _normalised(axis: int, rank: int, what: str) -> int:
     return axis % rank
 
 
-def _length(axes: Sequence[int | None], leaves: Sequence[Any]) -> int:
+def _length(axes: Sequence[int | None], leaves: Sequence[Any]) -> Extent:
     lengths = [leaf.extents[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None]
     if not lengths:
         raise error("there is nothing to map over", hint="in_axes should name an axis", kind=ShapeError)
-    known = [n for n in lengths if isinstance(n, int)]
-    if len(known) != len(lengths):
-        raise error(
-            "an axis whose length is known only at run time can't be mapped over",
-            hint="write it as a loop over the slices",
-            kind=ShapeError,
-        )
-    if len(set(known)) != 1:
-        raise error(
-            f"the axes that are mapped over differ in length: {', '.join(map(str, known))}", kind=ShapeError
-        )
-    return known[0]
+    known = sorted({n for n in lengths if isinstance(n, int)})
+    said = f"the axes that are mapped over differ in length: {', '.join(map(str, known))}"
+    count = known[0] if known else lengths[0]
+    for n in lengths:
+        require_same(count, n, said if len(known) > 1 else "the axes that are mapped over differ in length")
+    return count
 
 
 def _typical(leaf: Any, axis: int | None) -> Any:
@@ -155,46 +151,53 @@ def _typical(leaf: Any, axis: int | None) -> Any:
     return wrap(emit.empty(shape, element) if shape else emit.constant(0, element))
 
 
-def _stacked(call: Call, leaves: Sequence[Any], axes: Sequence[int | None], count: int) -> list[SSAValue]:
+def _stacked(call: Call, leaves: Sequence[Any], axes: Sequence[int | None], count: Extent) -> list[SSAValue]:
     """The results for all slices, along a new first axis."""
-    values = [leaf.ssa() for leaf in leaves if isinstance(leaf, Tracer)]
-    mapped = [axis for leaf, axis in zip(leaves, axes, strict=True) if isinstance(leaf, Tracer)]
+    values = [
+        (leaf.ssa(), extents(leaf), axis)
+        for leaf, axis in zip(leaves, axes, strict=True)
+        if isinstance(leaf, Tracer)
+    ]
     captured = call.operands[len(values) :]
     elements = [_stored(emit.element(result)) for result in call.results]
-    for result in call.results:
-        if isinstance(result.type, TensorType) and not result.type.has_static_shape():
-            raise error(
-                "a mapped function gives an array of a shape known only at run time",
-                hint="give arrays of one shape, and how much of each counts",
-                kind=ShapeError,
-            )
-    shapes = [emit.shape(result) for result in call.results]
+    slices = [i for i, axis in enumerate(axes) if axis is not None]
+    shapes = [_common(call.extents(leaf, slices)) for leaf in call.positions]
     init = [emit.empty((count, *shape), element) for shape, element in zip(shapes, elements, strict=True)]
     block = Block(arg_types=[INDEX, *(value.type for value in init)])
     with current().open(block, "branch"):  # nothing in it touches a storage
         i, *so_far = block.args
-        slices = [_slice(value, axis, i) for value, axis in zip(values, mapped, strict=True)]
-        op = current().insert(func.CallOp(call.name, [*slices, *captured], call.result_types))
+        given = [_slice(*value, i) for value in values]
+        op = current().insert(func.CallOp(call.name, [*given, *captured], call.result_types))
         rows = zip(op.results, so_far, shapes, strict=True)
         current().insert(scf.YieldOp(*(_with_row(total, i, value, shape) for value, total, shape in rows)))
-    first, last, step = (emit.constant(n, INDEX) for n in (0, count, 1))
+    first, last, step = map(emit.index, (0, count, 1))
     return list(current().insert(scf.ForOp(first, last, step, init, Region(block))).results)
+
+
+def _common(shape: Sequence[Extent | None]) -> list[Extent]:
+    """The shape of a result, which is to be the same for all slices."""
+    known = [n for n in shape if n is not None]
+    if len(known) != len(shape):
+        raise error(
+            "the shape of what a mapped function gives depends on the elements that it is given",
+            hint="return an array of one shape for all slices, or write it as a loop over them",
+            kind=ShapeError,
+        )
+    return known
 
 
 def _stored(element: Any) -> Any:
     return dtypes.to_ir(dtypes.INT64) if element == INDEX else element
 
 
-def _slice(value: SSAValue, axis: int | None, i: SSAValue) -> SSAValue:
+def _slice(value: SSAValue, shape: Sequence[Extent], axis: int | None, i: SSAValue) -> SSAValue:
     if axis is None:
         return value
-    shape = emit.shape(value)
     if len(shape) == 1:
         return emit.extract(value, [i])
     offsets = [i if k == axis else 0 for k in range(len(shape))]
     sizes = [1 if k == axis else n for k, n in enumerate(shape)]
-    part = emit.extract_slice(value, offsets, sizes, [1] * len(shape))
-    return emit.reshape(part, [n for k, n in enumerate(shape) if k != axis])
+    return emit.extract_slice(value, offsets, sizes, [1] * len(shape), frozenset({axis}))
 
 
 def _with_row(total: SSAValue, i: SSAValue, value: SSAValue, shape: Sequence[Any]) -> SSAValue:
@@ -202,6 +205,7 @@ def _with_row(total: SSAValue, i: SSAValue, value: SSAValue, shape: Sequence[Any
     if not shape:
         scalar = emit.extract(value, []) if emit.rank(value) or hasattr(value.type, "get_shape") else value
         return emit.insert(scalar, total, [i])
+    value = emit.retyped(value, shape)
     return emit.insert_slice(value, total, [i, *[0] * len(shape)], [1, *shape], [1] * (len(shape) + 1))
 
 

@@ -19,6 +19,7 @@ from dialectad.lower.bufferization import branches, caches, loops, structured, t
 from dialectad.lower.bufferization.functions import bufferize_function
 from dialectad.lower.bufferization.memory import Report
 from dialectad.lower.bufferization.requests import prepare_callees
+from dialectad.lower.bufferization.result_extents import state_extents
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class BufferizePass(ModulePass):
 def bufferize(module: ModuleOp) -> dict[str, Report]:
     """Bufferize all functions of a module in place, and tell what each costs."""
     prepare_callees(module)
+    likes = state_extents(module)
     taken = {op.sym_name.data for op in module.ops if isinstance(op, func.FuncOp)}
     numbers = count()
 
@@ -48,7 +50,7 @@ def bufferize(module: ModuleOp) -> dict[str, Report]:
     reports: dict[str, Report] = {}
     for function in list(_functions(module)):
         reports[function.sym_name.data] = report = Report()
-        constants = bufferize_function(function, report, symbol)
+        constants = bufferize_function(function, report, symbol, likes)
         module.body.block.insert_ops_before(constants, function)
     return reports
 

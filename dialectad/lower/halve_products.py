@@ -19,6 +19,7 @@ from dialectad.dialects import ad, blas
 from dialectad.dialects.destination import element, has_routines, shape
 from dialectad.lower.blas_calls import matrix
 from dialectad.remarks import remark
+from dialectad.walk import walk
 
 SMALLEST, SHORTEST = 96, 32
 """The order of the result, and terms of its sums, from which on it pays: measured on one core of a Zen 4."""
@@ -46,9 +47,9 @@ class HalveProductsPass(ModulePass):
     name = "halve-products"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if any(isinstance(o, ad.REQUESTS) for o in op.walk()):
+        if any(isinstance(o, ad.REQUESTS) for o in walk(op)):
             return
-        for product in [o for o in op.walk() if isinstance(o, blas.GemmOp)]:
+        for product in [o for o in walk(op) if isinstance(o, blas.GemmOp)]:
             if isinstance(product.dest.type, MemRefType) and _is_half(product):
                 alpha, trans = product.alpha.value.data, product.trans_a is not None
                 half = blas.SyrkOp(product.lhs, product.dest, alpha=alpha, trans=trans)

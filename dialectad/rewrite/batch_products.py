@@ -46,6 +46,7 @@ from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 from dialectad.rewrite.iterated_slices import IteratedSlices, Trips
 from dialectad.rewrite.product_costs import bytes_of, gains, is_static, shape_of
+from dialectad.walk import walk
 
 FEWEST = 4
 """Iterations from which on it pays."""
@@ -324,5 +325,5 @@ class BatchProductsPass(ModulePass):
     name = "batch-products"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for loop in reversed([o for o in op.walk() if isinstance(o, scf.ForOp)]):  # inner ones first
+        for loop in reversed([o for o in walk(op) if isinstance(o, scf.ForOp)]):  # inner ones first
             batch_products(loop)

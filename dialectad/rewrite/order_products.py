@@ -24,6 +24,7 @@ from xdsl.passes import ModulePass
 from dialectad.dialects import blas
 from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
+from dialectad.walk import walk
 
 LONGEST = 16
 """Factors that are looked at together: the time for that grows with their number to the third."""
@@ -169,7 +170,7 @@ class OrderProductsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         taken: set[Operation] = set()
-        for product in reversed([o for o in op.walk() if isinstance(o, _Product)]):
+        for product in reversed([o for o in walk(op) if isinstance(o, _Product)]):
             if product not in taken:
                 chain = _Chain(product)
                 chain.take(product, False)

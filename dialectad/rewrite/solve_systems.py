@@ -32,6 +32,7 @@ from dialectad.dialects import blas, lapack
 from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 from dialectad.rewrite.product_costs import is_static, shape_of
+from dialectad.walk import walk
 
 _ONE_GROUP = ArrayAttr([ArrayAttr([IntegerAttr(dim, i64) for dim in range(2)])])
 
@@ -185,7 +186,7 @@ class SolveSystemsPass(ModulePass):
     name = "solve-systems"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        found = list(op.walk())
+        found = list(walk(op))
         for product in found:
             if isinstance(product, blas.GemmOp | blas.GemvOp):
                 _solve(product)

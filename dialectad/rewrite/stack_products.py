@@ -31,6 +31,7 @@ from dialectad.dialects import blas
 from dialectad.remarks import remark
 from dialectad.rewrite import constants, structure
 from dialectad.rewrite.product_costs import FEW_ROWS, gains, is_static, shape_of
+from dialectad.walk import walk
 
 FEWEST_ROWS = FEW_ROWS
 """Rows from which on one product is faster than several: measured on one core of a Zen 4."""
@@ -260,6 +261,6 @@ class StackProductsPass(ModulePass):
     name = "stack-products"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for block in {o.parent: None for o in op.walk() if isinstance(o, blas.ProductOp)}:
+        for block in {o.parent: None for o in walk(op) if isinstance(o, blas.ProductOp)}:
             assert block is not None
             _visit(block)

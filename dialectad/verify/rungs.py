@@ -52,7 +52,7 @@ RUNGS: dict[str, Rung] = {
         | _names(
             "memref",
             "alloc alloca dealloc load store subview copy view cast dim collapse_shape expand_shape"
-            " reinterpret_cast global get_global",
+            " extract_strided_metadata reinterpret_cast global get_global",
         )
         | _names("ad", "vjp jvp augmented pullback stop cache reserve push pop"),
         (TensorType, LLVMPointerType),

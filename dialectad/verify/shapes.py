@@ -94,10 +94,9 @@ def subview(op: memref.SubviewOp, _: Symbols) -> Iterator[str]:
     offsets = _static(op.static_offsets.get_values())
     steps = _static(op.static_strides.get_values())
     for start, step, stride in zip(offsets, steps, base[1], strict=True):
-        if offset is None or start is None or stride is None:
-            offset = None
-        else:
-            offset += start * stride
+        if start != 0:  # nothing is added, whatever the stride
+            by = None if start is None or stride is None else start * stride
+            offset = None if offset is None or by is None else offset + by
         strides.append(None if step is None or stride is None else step * stride)
     sizes = _extents(_static(op.static_sizes.get_values()))
     if got[0] != offset or not _kept(sizes, strides, result.get_shape(), got[1]):

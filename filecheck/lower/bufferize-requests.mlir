@@ -108,3 +108,27 @@ func.func @both(%a: tensor<4xf64>, %n: i64) -> (tensor<4xf64>, tensor<4xf64>) {
   %b = func.call @descend(%a, %n) : (tensor<4xf64>, i64) -> tensor<4xf64>
   func.return %a, %b : tensor<4xf64>, tensor<4xf64>
 }
+
+// Memory for results of unknown extents is as large as the callee's arithmetic says.
+// CHECK-LABEL: func.func private @tail(%x: memref<?xf64>, %k: index, %out0: memref<?xf64>)
+// CHECK-LABEL: func.func @tails(
+// CHECK:         %[[N:[a-z0-9]+]] = memref.dim %x
+// CHECK:         %[[M:[a-z0-9]+]] = arith.subi %[[N]], %k : index
+// CHECK:         %[[S:[a-z0-9]+]] = arith.maxsi %[[M]], %{{.*}} : index
+// CHECK:         %[[Y:[a-z0-9]+]] = memref.alloc(%[[S]]) : memref<?xf64>
+// CHECK:         %[[T:[a-z0-9]+]] = memref.alloc(%{{[a-z0-9]+}}) : memref<?xf64>
+// CHECK:         "ad.jvp"(%x, %k, %[[Y]], %tx, %[[T]])
+func.func private @tail(%x: tensor<?xf64>, %k: index) -> tensor<?xf64> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf64>
+  %m = arith.subi %n, %k : index
+  %s = tensor.extract_slice %x[%k] [%m] [1] : tensor<?xf64> to tensor<?xf64>
+  %y = arith.mulf %s, %s : tensor<?xf64>
+  func.return %y : tensor<?xf64>
+}
+func.func @tails(%x: tensor<?xf64>, %k: index, %tx: tensor<?xf64>) -> f64 {
+  %y, %ty = "ad.jvp"(%x, %k, %tx) <{callee = @tail, active = array<i64: 0>, level = "loop"}> : (tensor<?xf64>, index, tensor<?xf64>) -> (tensor<?xf64>, tensor<?xf64>)
+  %c0 = arith.constant 0 : index
+  %r = tensor.extract %ty[%c0] : tensor<?xf64>
+  func.return %r : f64
+}

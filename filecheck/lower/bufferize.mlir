@@ -429,3 +429,26 @@ func.func @any_extent(%a: tensor<8xf64>, %n: index) -> tensor<?xf64> {
 
 // CHECK-LABEL: func.func @any_extent(%a: memref<8xf64>, %n: index, %out0: memref<?xf64>) attributes {dialectad.outs = 1 : i64} {
 // CHECK:         outs(%out0 : memref<?xf64>)
+
+// What is passed on between ways of control flow goes through a cache of elements: pushed in order, popped backwards.
+// CHECK-LABEL: func.func @passed(
+// CHECK-NEXT:    %c = "ad.cache"() : () -> !ad.cache<f64>
+// CHECK-NEXT:    %[[S:.*]] = memref.subview %x[0] [%n] [1]
+// CHECK:         scf.for %[[I:.*]] = %
+// CHECK-NEXT:      %[[V:.*]] = memref.load %[[S]][%[[I]]]
+// CHECK-NEXT:      "ad.push"(%c, %[[V]]) : (!ad.cache<f64>, f64) -> ()
+// CHECK-NEXT:    }
+// CHECK-NEXT:    %[[P:.*]] = memref.alloc(%n) : memref<?xf64>
+// CHECK:         %[[N:.*]] = memref.dim %[[P]]
+// CHECK-NEXT:    scf.for %[[J:.*]] = %
+// CHECK-NEXT:      %[[LAST:.*]] = arith.subi %[[N]], %{{.*}} : index
+// CHECK-NEXT:      %[[K:.*]] = arith.subi %[[LAST]], %[[J]] : index
+// CHECK-NEXT:      %[[W:.*]] = "ad.pop"(%c) : (!ad.cache<f64>) -> f64
+// CHECK-NEXT:      memref.store %[[W]], %[[P]][%[[K]]]
+func.func @passed(%x: tensor<?xf64>, %n: index) -> tensor<?xf64> {
+  %c = "ad.cache"() {dialectad.passed} : () -> !ad.cache<tensor<?xf64>>
+  %s = tensor.extract_slice %x[0] [%n] [1] : tensor<?xf64> to tensor<?xf64>
+  "ad.push"(%c, %s) : (!ad.cache<tensor<?xf64>>, tensor<?xf64>) -> ()
+  %p = "ad.pop"(%c, %n) : (!ad.cache<tensor<?xf64>>, index) -> tensor<?xf64>
+  func.return %p : tensor<?xf64>
+}

@@ -135,3 +135,37 @@ func.func @second_order(%x: f64, %c: i1, %ok: i1, %tx: f64) -> (f64, f64) {
   %y, %ty = "ad.jvp"(%x, %c, %ok, %tx) <{callee = @outer, active = array<i64: 0>, level = "graph"}> : (f64, i1, i1, f64) -> (f64, f64)
   func.return %y, %ty : f64, f64
 }
+
+// -----
+
+// A call of Python that raises an exception in a branch does so where the branch is taken.
+// CHECK-LABEL: func.func private @checked.graph
+// CHECK:         %[[POSITIVE:.*]] = arith.cmpf ogt, %x, %{{.*}} : f64
+// CHECK:         %[[LARGE:.*]] = arith.cmpf ogt, %x, %{{.*}} : f64
+// CHECK-NEXT:    %[[FIRST:.*]] = arith.andi %[[POSITIVE]], %[[LARGE]] : i1
+// CHECK-NEXT:    "host.call"(%[[FIRST]], %x) <{callback = 7 : i64, raises}>
+// CHECK:         %[[NOT:.*]] = arith.xori %[[POSITIVE]], %{{.*}} : i1
+// CHECK:         %[[SMALL:.*]] = arith.cmpf olt, %x, %{{.*}} : f64
+// CHECK-NEXT:    %[[SECOND:.*]] = arith.andi %[[NOT]], %[[SMALL]] : i1
+// CHECK-NEXT:    "host.call"(%[[SECOND]], %x) <{callback = 8 : i64, raises}>
+func.func private @checked(%x: f64) -> f64 {
+  %zero = arith.constant 0.0 : f64
+  %positive = arith.cmpf ogt, %x, %zero : f64
+  %y = scf.if %positive -> (f64) {
+    %one = arith.constant 1.0 : f64
+    %large = arith.cmpf ogt, %x, %one : f64
+    "host.call"(%large, %x) <{callback = 7 : i64, raises}> : (i1, f64) -> ()
+    %s = math.sin %x : f64
+    scf.yield %s : f64
+  } else {
+    %minus = arith.constant -1.0 : f64
+    %small = arith.cmpf olt, %x, %minus : f64
+    "host.call"(%small, %x) <{callback = 8 : i64, raises}> : (i1, f64) -> ()
+    scf.yield %x : f64
+  }
+  func.return %y : f64
+}
+func.func @gradient(%x: f64, %dy: f64) -> f64 {
+  %y, %dx = "ad.vjp"(%x, %dy) <{callee = @checked, active = array<i64: 0>, seeds = array<i64: 0>, level = "graph"}> : (f64, f64) -> (f64, f64)
+  func.return %dx : f64
+}

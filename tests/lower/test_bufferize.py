@@ -559,11 +559,6 @@ def test_the_report_tells_where_a_copy_comes_from() -> None:
     ("text", "message"),
     [
         (
-            "func.func private @g(%n: index) -> tensor<?xf64> { %e = tensor.empty(%n) : tensor<?xf64>\n"
-            "func.return %e : tensor<?xf64> }",
-            "only known at run time",
-        ),
-        (
             "func.func @f(%a: tensor<8xf64>, %n: index, %m: index, %c: i1) -> f64 {\n"
             "%r = scf.if %c -> (tensor<?xf64>) {\n"
             "%k = arith.addi %n, %m : index\n"
@@ -580,3 +575,28 @@ def test_the_report_tells_where_a_copy_comes_from() -> None:
 def test_what_cannot_be_done_is_refused(text: str, message: str) -> None:
     with pytest.raises(CompileError, match=message):
         bufferize(module_of(text))
+
+
+def test_a_long_chain_of_unknown_extents():
+    count = 1500
+    chain = "".join(f"%t{i + 1} = math.sin %t{i} : tensor<?xf64>\n" for i in range(count))
+    module = module_of(
+        "func.func @f(%t0: tensor<?xf64>) -> (tensor<?xf64>, index) {\n"
+        f"%c = arith.constant 0 : index\n{chain}"
+        f"%n = tensor.dim %t{count}, %c : tensor<?xf64>\n"
+        f"func.return %t{count}, %n : tensor<?xf64>, index }}"
+    )
+    bufferize(module)
+    assert str(module).count("memref.dim") == 1
+
+
+def test_the_extents_of_a_reshaped_empty_array():
+    module = module_of(
+        "func.func @f(%n: index, %m: index) -> index {\n%c = arith.constant 0 : index\n"
+        "%e = tensor.empty(%n, %m) : tensor<?x3x?xf64>\n"
+        "%t = tensor.collapse_shape %e [[0, 1, 2]] : tensor<?x3x?xf64> into tensor<?xf64>\n"
+        "%k = tensor.dim %t, %c : tensor<?xf64>\nfunc.return %k : index }"
+    )
+    bufferize(module)
+    assert "memref.alloc" not in str(module)
+    assert str(module).count("arith.muli") == 2

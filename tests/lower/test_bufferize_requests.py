@@ -244,11 +244,13 @@ func.func @f(%a: tensor<4xf64>) -> tensor<4xf64> {
             'a derivative at the level "linalg" is left',
         ),
         (
-            "func.func private @g(%n: index) -> tensor<?xf64> {\n%e = tensor.empty(%n) : tensor<?xf64>\n"
-            "func.return %e : tensor<?xf64> }\nfunc.func @f(%n: index) -> index {\n"
-            '%y, %t = "ad.jvp"(%n) <{callee = @g, active = array<i64>, level = "loop"}>'
-            " : (index) -> (tensor<?xf64>, tensor<?xf64>)\nfunc.return %n : index }",
-            "only known at run time",
+            "func.func private @g(%x: f64) -> tensor<?xf64> {\n%i = arith.fptosi %x : f64 to i64\n"
+            "%n = func.call @size(%i) : (i64) -> index\n%e = tensor.empty(%n) : tensor<?xf64>\n"
+            "func.return %e : tensor<?xf64> }\nfunc.func private @size(i64) -> index\n"
+            "func.func @f(%x: f64) -> f64 {\n"
+            '%y, %t = "ad.jvp"(%x, %x) <{callee = @g, active = array<i64: 0>, level = "loop"}>'
+            " : (f64, f64) -> (tensor<?xf64>, tensor<?xf64>)\nfunc.return %x : f64 }",
+            "whose shape depends on data",
         ),
     ],
 )

@@ -10,17 +10,26 @@ the reverse sweep begins (`prepare_calls.py`): what it keeps for `@f.bwd` is a v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
-from xdsl.dialects import func, llvm, memref
-from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerAttr, MemRefType, UnitAttr, i64
+from xdsl.dialects import arith, func, llvm, memref
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    IndexType,
+    IntegerAttr,
+    MemRefType,
+    UnitAttr,
+    UnrealizedConversionCastOp,
+    i64,
+)
 from xdsl.ir import Operation, SSAValue
 
 from dialectad import locations
 from dialectad.ad.activity import Activity
-from dialectad.ad.algebra import Emitter
-from dialectad.ad.call_operands import Operand, as_pointer, split
+from dialectad.ad.algebra import INDEX, Emitter
+from dialectad.ad.call_operands import Operand, split
 from dialectad.ad.forward import Forward
 from dialectad.ad.memory import is_memory
 from dialectad.ad.reverse import Reverse
@@ -76,17 +85,43 @@ class _Scratch:
 
     emitter: Emitter
     rule: CallRule
+    here: Callable[[SSAValue], SSAValue]
+    """Gives what a value of the primal program is in the sweep."""
     allocated: list[SSAValue] = field(default_factory=list)
 
+    def extents(self, like: Operand) -> list[SSAValue]:
+        """Those that the type of an operand leaves open."""
+        return [self.here(n) for n in like.extents]
+
+    def passed(self, memory: SSAValue, like: Operand) -> list[SSAValue]:
+        """Memory as it is passed: a pointer is followed by extents."""
+        return [memory, *(self.extents(like) if self.rule.types else ())]
+
     def new(self, like: Operand) -> SSAValue:
-        memory = self.emitter.emit(memref.AllocOp([], [], like.memory_type))
+        sizes = [
+            n if n.type == INDEX else self.emitter.emit(arith.IndexCastOp(n, INDEX))
+            for n in self.extents(like)
+        ]
+        memory = self.emitter.emit(memref.AllocOp(sizes, [], like.memory_type))
         self.allocated.append(memory)
-        return self.emitter.emit(as_pointer(memory)) if self.rule.types else memory
+        if not self.rule.types:
+            return memory
+        cast = UnrealizedConversionCastOp.create(operands=[memory], result_types=[llvm.LLVMPointerType()])
+        return self.emitter.emit(cast)
+
+    def bytes(self, like: Operand) -> SSAValue:
+        return like.bytes(self.emitter, self.extents(like))
 
     def zeros(self, like: Operand) -> SSAValue:
         memory = self.new(like)
-        _clear(self.emitter, memory, like)
+        self.clear(memory, like)
         return memory
+
+    def clear(self, memory: SSAValue, like: Operand) -> None:
+        if isinstance(memory.type, llvm.LLVMPointerType):
+            clear_bytes(self.emitter, memory, self.bytes(like))
+        else:
+            clear(self.emitter, memory)
 
     def free(self) -> None:
         for memory in self.allocated:
@@ -94,18 +129,16 @@ class _Scratch:
 
 
 def _loaded(emitter: Emitter, memory: SSAValue, like: Operand) -> SSAValue:
-    """What a function takes for memory: a scalar is passed as a value."""
-    if not like.is_scalar:
-        return memory
+    """The scalar that memory holds."""
     if isinstance(memory.type, llvm.LLVMPointerType):
         return emitter.emit(llvm.LoadOp(memory, i64 if isinstance(like.type, IndexType) else like.type))
     return emitter.emit(memref.LoadOp.get(memory, []))
 
 
 def _call(
-    emitter: Emitter, callee: str, read: Sequence[SSAValue], written: Sequence[SSAValue]
+    emitter: Emitter, callee: str, read: Sequence[SSAValue], written: Sequence[Sequence[SSAValue]]
 ) -> func.CallOp:
-    call = func.CallOp(callee, [*read, *written], [])
+    call = func.CallOp(callee, [*read, *chain(*written)], [])
     call.attributes[OUTS] = IntegerAttr(len(written), i64)
     emitter.insert(call)
     return call
@@ -128,27 +161,30 @@ def reverse(sweep: Reverse, op: func.CallOp) -> None:
         return
     emitter, after = sweep.emitter, op.next_op
     assert after is not None
-    scratch = _Scratch(emitter, rule)
+    scratch = _Scratch(emitter, rule, sweep.primal)
     read: list[SSAValue] = []
     for residual in residuals:
-        (memory,) = _content(sweep, after, residual)
-        read.append(_loaded(emitter, memory, residual.content))
+        memory, *sizes = _content(sweep, after, residual)
+        content = residual.content
+        read += [_loaded(emitter, memory, content)] if content.is_scalar else [memory, *sizes]
     shadows = {out.value: sweep.shadow(out.value) for out in results if sweep.active(out.value)}
     for out in results:
         memory = shadows.get(out.value) or scratch.zeros(out)
-        read.append(_loaded(emitter, memory, out.content))
+        content = out.content
+        read += [_loaded(emitter, memory, content)] if content.is_scalar else scratch.passed(memory, out)
     for constant in constants:
         read += _content(sweep, op, constant)
     gradients = [scratch.new(argument) for argument in floats]
-    call = _call(emitter, rule.pullback, read, gradients)
+    written = [scratch.passed(d, argument) for d, argument in zip(gradients, floats, strict=True)]
+    call = _call(emitter, rule.pullback, read, written)
     if rule.recomputes:
         call.attributes[APART] = UnitAttr()
     for out in results:
         if out.value in shadows:
-            _clear(emitter, shadows[out.value], out)
+            scratch.clear(shadows[out.value], out)
     for argument, gradient in zip(floats, gradients, strict=True):
         if sweep.active(argument.value):
-            _add(sweep, argument, gradient)
+            _add(sweep, argument, gradient, scratch)
     scratch.free()
 
 
@@ -181,19 +217,12 @@ def _content(sweep: Reverse, op: Operation, operand: Operand) -> list[SSAValue]:
         rest = [sweep.primal(value) for value in operand.values[1:]]
         if sweep.primals.memory.survives(operand.value, op):
             return [sweep.primal(operand.value), *rest]
-        size = Emitter.before(op).integer(operand.bytes, i64)
+        size = operand.bytes(Emitter.before(op), operand.extents)
         return [sweep.primals.bytes(op, operand.value, size), *rest]
     return [sweep.content(op, operand.value)]
 
 
-def _clear(emitter: Emitter, shadow: SSAValue, like: Operand) -> None:
-    if isinstance(shadow.type, llvm.LLVMPointerType):
-        clear_bytes(emitter, shadow, emitter.integer(like.bytes, i64))
-    else:
-        clear(emitter, shadow)
-
-
-def _add(sweep: Reverse, argument: Operand, gradient: SSAValue) -> None:
+def _add(sweep: Reverse, argument: Operand, gradient: SSAValue, scratch: _Scratch) -> None:
     """Add what memory holds to the cotangent of an argument."""
     emitter = sweep.emitter
     if not is_memory(argument.value):
@@ -205,7 +234,7 @@ def _add(sweep: Reverse, argument: Operand, gradient: SSAValue) -> None:
         return
     element = argument.memory_type.element_type
     assert isinstance(element, AnyFloat)
-    add_floats(emitter, shadow, gradient, emitter.integer(argument.bytes, i64), element)
+    add_floats(emitter, shadow, gradient, scratch.bytes(argument), element)
 
 
 # --- forward -----------------------------------------------------------------------------------
@@ -239,18 +268,17 @@ def forward(sweep: Forward, op: func.CallOp) -> None:
         for out, tangent in zip(moving, call.results[len(op.results) :], strict=True):
             sweep.set_tangent(renamed[out.value], tangent)  # pyright: ignore[reportArgumentType]
     else:
-        scratch = _Scratch(emitter, rule)
-        tangents = [_tangent(sweep, argument, scratch) for argument in floats]
-        written = [sweep.shadow(out.value) if sweep.active(out.value) else scratch.new(out) for out in moving]
-        results = [value for out in outs for value in out.values]
-        _call(emitter, rule.jvp, [*flat, *tangents, *fixed], [*results, *written])
+        scratch = _Scratch(emitter, rule, lambda value: value)
+        tangents = [value for argument in floats for value in _tangent(sweep, argument, scratch)]
+        moved = [sweep.shadow(out.value) if sweep.active(out.value) else scratch.new(out) for out in moving]
+        written = [scratch.passed(memory, out) for memory, out in zip(moved, moving, strict=True)]
+        _call(emitter, rule.jvp, [*flat, *tangents, *fixed], [*(out.values for out in outs), *written])
         scratch.free()
     block.erase_op(op)
 
 
-def _tangent(sweep: Forward, argument: Operand, scratch: _Scratch) -> SSAValue:
+def _tangent(sweep: Forward, argument: Operand, scratch: _Scratch) -> list[SSAValue]:
     if not is_memory(argument.value):
-        return sweep.materialized(argument.value)
-    if sweep.active(argument.value):
-        return sweep.shadow(argument.value)
-    return scratch.zeros(argument)
+        return [sweep.materialized(argument.value)]
+    memory = sweep.shadow(argument.value) if sweep.active(argument.value) else scratch.zeros(argument)
+    return scratch.passed(memory, argument)

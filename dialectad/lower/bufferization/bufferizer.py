@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import prod
 from typing import Any, ClassVar, cast
 
 from xdsl.dialects import arith, func, memref, scf, tensor
@@ -28,6 +29,7 @@ from dialectad.lower.bufferization.places import (
     aligned,
     contains,
     disjoint,
+    groups_of,
     identity_type,
     is_static,
     is_tensor,
@@ -51,11 +53,19 @@ class Bufferizer(Memory):
 
     RULES: ClassVar[dict[type[Operation], Rule]] = {}
 
-    def __init__(self, function: func.FuncOp, report: Report, symbol: Callable[[str], str]):
+    def __init__(
+        self,
+        function: func.FuncOp,
+        report: Report,
+        symbol: Callable[[str], str],
+        likes: Mapping[SSAValue, SSAValue],
+    ):
         super().__init__(function.body.block, report)
         self.function = function
         self.symbol = symbol
         """Gives a name for a global that begins like its argument."""
+        self.likes = likes
+        """Per result of a call: another tensor of the same extents, which are known before it."""
         self.liveness = Liveness(self.body)
         self.sinks = Sinks(self.liveness)
         self.places: dict[SSAValue, Place | Lazy] = {}
@@ -154,21 +164,33 @@ class Bufferizer(Memory):
 
     def extents(self, value: SSAValue) -> list[Extent]:
         """The extents of a tensor."""
-        shape = tensor_shape(value)
-        if DYNAMIC_INDEX not in shape:
-            return list(shape)
-        if isinstance(op := value.owner, tensor.CastOp):
-            source = zip(self.extents(op.source), shape, strict=True)
-            return [n if s == DYNAMIC_INDEX else s for n, s in source]
-        known = stated(value)
-        if isinstance(known, SSAValue):
-            known = [n for n in self.extents(known) if not isinstance(n, int)]
-        elif known is None:
-            if value not in self.places and isinstance(op := value.owner, scf.ForOp):
-                return self.extents(op.iter_args[op.results.index(value)])  # a loop keeps shapes
-            return self.place_extents(self.read(value))
-        dynamic = iter(known)
-        return [next(dynamic) if n == DYNAMIC_INDEX else n for n in shape]
+        found = list(tensor_shape(value))
+        while DYNAMIC_INDEX in found:  # what is open is sought at other tensors of the same extents
+            found = [k if n == DYNAMIC_INDEX else n for n, k in zip(found, tensor_shape(value), strict=True)]
+            known = op.source if isinstance(op := value.owner, tensor.CastOp) else stated(value)
+            if isinstance(known, SSAValue):
+                value = known
+            elif known is not None:
+                dynamic = iter(known)
+                here = [next(dynamic) if n == DYNAMIC_INDEX else n for n in tensor_shape(value)]
+                return _completed(found, here)
+            elif value not in self.places and isinstance(op, scf.ForOp):
+                value = op.iter_args[op.results.index(value)]  # a loop keeps shapes
+            elif isinstance(op, tensor.CollapseShapeOp) and not isinstance(self.places.get(value), Place):
+                return _completed(found, [self._product(op, group) for group in groups_of(op)])
+            else:
+                return _completed(found, self.place_extents(self.read(value)))
+        return list(found)
+
+    def _product(self, op: tensor.CollapseShapeOp, group: Sequence[int]) -> Extent:
+        """The extent that a group of axes is collapsed to."""
+        extents = self.extents(op.src)
+        total: Extent = prod(n for axis in group if isinstance(n := extents[axis], int))
+        for axis in group:
+            if isinstance(n := extents[axis], SSAValue):
+                factor = self.constant(total) if isinstance(total, int) else total
+                total = n if total == 1 else self.emit(arith.MuliOp(factor, n)).results[0]
+        return total
 
     def same_extents_outside(self, value: SSAValue, op: Operation) -> SSAValue | None:
         """A value with the extents of `value` whose extents are known before `op`, which defines `value`."""
@@ -472,6 +494,11 @@ _MOVABLE = (
     arith.MinSIOp,
     arith.IndexCastOp,
 )
+
+
+def _completed(shape: Sequence[int], extents: Sequence[Extent]) -> list[Extent]:
+    """A shape, with extents where it is open."""
+    return [k if n == DYNAMIC_INDEX else n for n, k in zip(shape, extents, strict=True)]
 
 
 def _encloses(block: Block, op: Operation) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr
-from xdsl.ir import Block, Operation, OpResult, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from dialectad.dialects import ad
+from dialectad.dialects.extents import primal_of
 from dialectad.lower.bufferization.places import Extent, is_tensor, kept_axes, mixed, tensor_shape
 from dialectad.lower.bufferization.sinks import is_elementwise, updated
 
@@ -28,10 +28,8 @@ def stated(value: SSAValue) -> list[Extent] | SSAValue | None:
             return list(op.dynamic_output_shape)
         case ad.PopOp():
             return list(op.sizes)
-        case ad.VJPOp():
-            return _primal_of_gradient(op, value)
-        case ad.PullbackOp():
-            return op.arguments[ad.positions(op.active)[cast(OpResult, value).index]]
+        case ad.VJPOp() | ad.PullbackOp():
+            return primal_of(value)
         case Block() | scf.ForOp() | scf.WhileOp() | scf.IfOp():
             return None
         case _:
@@ -41,12 +39,6 @@ def stated(value: SSAValue) -> list[Extent] | SSAValue | None:
                 if is_elementwise(op) and is_tensor(operand):
                     return operand
             return None
-
-
-def _primal_of_gradient(op: ad.VJPOp, value: SSAValue) -> SSAValue | None:
-    active = ad.positions(op.active)
-    index = cast(OpResult, value).index - (len(op.results) - len(active))
-    return op.operands[active[index]] if index >= 0 else None
 
 
 def bounds(value: SSAValue) -> list[int | None]:

@@ -9,7 +9,7 @@ A result that is the final content of an inout argument (`dialectad.inout = k`) 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from xdsl.dialects import func, memref
@@ -29,23 +29,28 @@ from dialectad.errors import CompileError
 from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer
 from dialectad.lower.bufferization.loops import forward_invariants
 from dialectad.lower.bufferization.memory import Report
-from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_static, is_tensor
-from dialectad.rewrite.dce import is_private
+from dialectad.lower.bufferization.places import Buffer, Place, identity_type, is_tensor
 
 INOUT = "dialectad.inout"
 OUTS = "dialectad.outs"
 
 
 def bufferize_function(
-    function: func.FuncOp, report: Report, symbol: Callable[[str], str]
+    function: func.FuncOp,
+    report: Report,
+    symbol: Callable[[str], str],
+    likes: Mapping[SSAValue, SSAValue],
 ) -> list[memref.GlobalOp]:
-    """Bufferize one function in place; gives the globals that it needs."""
+    """Bufferize one function in place; gives the globals that it needs.
+
+    `likes`: per result of a call, another tensor of the same extents.
+    """
     if len(function.body.blocks) > 1:
         raise CompileError(
             "a function of several blocks can't be bufferized", locations.of(function), pass_name=PASS
         )
     forward_invariants(function)
-    b = Bufferizer(function, report, symbol)
+    b = Bufferizer(function, report, symbol, likes)
     block = function.body.block
     arg_attrs = list(function.arg_attrs) if function.arg_attrs else [DictionaryAttr({})] * len(block.args)
     result_types = list(function.function_type.outputs)
@@ -67,7 +72,7 @@ def bufferize_function(
         if k in inout:
             b.outs[k] = inout[k]
             continue
-        out = block.insert_arg(_out_type(function, type_), len(block.args))
+        out = block.insert_arg(_out_type(type_), len(block.args))
         out.name_hint = f"out{k}"
         b.outs[k] = Place(Buffer(out))
         outs.append(out)
@@ -85,18 +90,8 @@ def bufferize_function(
     return b.globals
 
 
-def _out_type(function: func.FuncOp, type_: Attribute) -> MemRefType[Any]:
-    """The caller from outside knows the extents of what it gets; a call in the module doesn't."""
-    if not isinstance(type_, TensorType):
-        return MemRefType(type_, ())
-    if not is_static(type_) and is_private(function):
-        raise CompileError(
-            f"a result whose shape is only known at run time ({type_})",
-            locations.of(function),
-            hint="return an array of a known shape; differentiate by slices of unknown shape at level loop",
-            pass_name=PASS,
-        )
-    return identity_type(type_)
+def _out_type(type_: Attribute) -> MemRefType[Any]:
+    return identity_type(type_) if isinstance(type_, TensorType) else MemRefType(type_, ())
 
 
 def _return(b: Bufferizer, op: Operation) -> None:

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     IndexType,
     IntegerAttr,
     MemRefType,
+    StridedLayoutAttr,
     i8,
     i64,
 )
@@ -114,6 +115,8 @@ class Memory:
         if (known := self._views.get(place)) is not None:
             return known
         result = self.emit(_view_op(self.memref(place.base), place)).results[0]
+        if result.type != place.type:
+            result = self.emit(memref.CastOp.get(result, place.type)).results[0]
         self._views[place] = result
         self._scopes[-1].append(place)
         return result
@@ -257,6 +260,22 @@ def _groups_attr(groups: Sequence[Sequence[int]]) -> ArrayAttr[Any]:
     return ArrayAttr([ArrayAttr([IntegerAttr(axis, i64) for axis in group]) for group in groups])
 
 
+def _collapsed(source: SSAValue, step: Collapse, type_: MemRefType[Any]) -> MemRefType[Any]:
+    """The type that MLIR wants: it doesn't tell the stride of an axis that may turn out to be a unit axis."""
+    assert isinstance(source.type, MemRefType)
+    if not isinstance(type_.layout, StridedLayoutAttr):
+        return type_
+    extents = source.type.get_shape()
+    strides = list(type_.layout.get_strides())
+    for axis, group in enumerate(step.groups):
+        inner = max((a for a in group if extents[a] != 1), default=group[0])
+        if extents[inner] == DYNAMIC_INDEX and inner != group[0]:
+            strides[axis] = None
+    return MemRefType(
+        type_.element_type, type_.get_shape(), StridedLayoutAttr(strides, type_.layout.get_offset())
+    )
+
+
 def _view_op(source: SSAValue, place: Place) -> Operation:
     match place.path[-1]:
         case Slice() as step:
@@ -264,7 +283,7 @@ def _view_op(source: SSAValue, place: Place) -> Operation:
         case Collapse() as step:
             return memref.CollapseShapeOp.create(
                 operands=[source],
-                result_types=[place.type],
+                result_types=[_collapsed(source, step, place.type)],
                 properties={"reassociation": _groups_attr(step.groups)},
             )
         case Expand() as step:

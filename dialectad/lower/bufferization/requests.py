@@ -52,6 +52,7 @@ from dialectad.errors import CompileError
 from dialectad.lower.bufferization.bufferizer import PASS, Bufferizer, Read
 from dialectad.lower.bufferization.functions import INOUT, OUTS
 from dialectad.lower.bufferization.places import Place, Splat, identity_type, is_static, is_tensor
+from dialectad.lower.bufferization.result_extents import callee_of
 from dialectad.rewrite import call_graph
 from dialectad.walk import walk
 
@@ -80,7 +81,7 @@ def prepare_callees(module: ModuleOp) -> None:
         op = pending.popleft()
         if not isinstance(op, (*ad.REQUESTS, func.CallOp)):
             continue
-        name = _callee(op)
+        name = callee_of(op)
         if name not in functions:
             raise CompileError(f"a call of @{name}, which isn't there", locations.of(op), pass_name=PASS)
         if (callee := callees.get(name)) is None:
@@ -88,13 +89,9 @@ def prepare_callees(module: ModuleOp) -> None:
             if callee is not functions[name]:
                 pending += walk(callee)
         op.properties["callee"] = SymbolRefAttr(callee.sym_name)
-    requested = {_callee(op) for op in walk(module) if isinstance(op, ad.REQUESTS)}
+    requested = {callee_of(op) for op in walk(module) if isinstance(op, ad.REQUESTS)}
     for name in call_graph.reached(requested, functions):
         _forget_inout(functions[name])
-
-
-def _callee(op: Operation) -> str:
-    return cast(SymbolRefAttr, op.properties["callee"]).root_reference.data
 
 
 def _private(functions: dict[str, func.FuncOp], name: str) -> func.FuncOp:
@@ -210,7 +207,7 @@ def _written_arguments(op: func.CallOp) -> dict[int, int]:
     """The results that a function writes into arguments -> which these are."""
     module = op.get_toplevel_object()
     assert isinstance(module, ModuleOp)
-    callee = next(f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == _callee(op))
+    callee = next(f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == callee_of(op))
     attributes = callee.arg_attrs or ()
     found = {i: attrs.data.get(INOUT) for i, attrs in enumerate(attributes)}
     return {k.value.data: i for i, k in found.items() if isinstance(k, IntegerAttr)}
@@ -249,9 +246,10 @@ def _out(b: Bufferizer, result: SSAValue, reads: Sequence[Read], like: SSAValue 
     """Memory that the callee's derivative writes `result` into: where it ends up, if it can be there."""
     if not isinstance(type_ := result.type, TensorType):
         return b.allocate((), type_)
+    like = like or b.likes.get(result)
     if like is None and not is_static(type_):
         raise b.error(
-            f"what is differentiated gives an array whose shape is only known at run time ({type_})",
+            f"what is called or differentiated gives an array whose shape depends on data ({type_})",
             hint="give that part the level linalg, or let it return an array of a shape that is known before",
         )
     place = b.fresh(result, reads, like)
