@@ -16,7 +16,7 @@ def rows_of(memory: SSAValue, start: Extent, rows: Extent, columns: Extent) -> m
     found = memref.SubviewOp.infer_result_type(memory.type, *place)
     layout = found.layout
     if isinstance(layout, StridedLayoutAttr) and None in layout.get_strides():
-        # With a distance of rows that isn't known the offset isn't either, not even of the first row.
-        layout = StridedLayoutAttr(layout.get_strides(), None)
+        # With a distance of rows that isn't known the offset isn't either, but for the first row.
+        layout = StridedLayoutAttr(layout.get_strides(), layout.get_offset() if start == 0 else None)
         found = MemRefType(found.element_type, found.shape, layout)
     return memref.SubviewOp.get(memory, *place, found)

@@ -209,6 +209,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         driver = _Driver(options, passes.parse(pipeline))
         name, text = _read(options.file)
     except (CompileError, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, CompileError):
+            error.location = None  # what is wrong is in the command line
         print(f"dialectad-opt: error: {error}", file=sys.stderr)
         return 1
     chunks = parsing.split(name, text) if options.split_input_file else [parsing.Chunk(name, text)]
