@@ -86,7 +86,8 @@ def _convert(op: Operation, structure: Structure, apart: Apart, site: Site) -> N
     inputs, accesses = structure.inputs, structure.accesses
     extents = _extents(op, accesses, len(structure.parallel), site)
     nest = Nest(extents, structure.parallel, accesses[:inputs], accesses[inputs:], structure.body)
-    collapse(nest, site.builder, lambda access, axis: (op.parent, access.value, axis) in apart)
+    arrays = {id(access): access.value for access in accesses}  # before axes are made one
+    collapse(nest, site.builder, lambda access, axis: (op.parent, arrays[id(access)], axis) in apart)
     fix_units(nest)
     nest.order = choose_order(nest)
     emitter = Emitter(nest, site, op)

@@ -133,3 +133,15 @@ def test_programs_compute_what_numpy_does(shape: tuple[int, int], order: str) ->
     dc = np.sum(np.sin(x) * s[:, None], axis=0) + np.sum(s)
     expected = np.cos(x) * s[:, None] * c + ds[:, None] * y + dc * (1 - np.tanh(x) ** 2)
     np.testing.assert_allclose(da.jit(da.grad(of_rows))(x), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("axes", [(1, 2), 2])
+def test_stacks_of_matrices_are_walked_through_once(axes: tuple[int, int] | int) -> None:
+    def softmax(x: np.ndarray) -> np.ndarray:
+        e = np.exp(x - np.max(x, axis=axes, keepdims=True))
+        return e / np.sum(e, axis=axes, keepdims=True)
+
+    x = np.random.default_rng(2).normal(size=(9, 20, 80))
+    compiled = da.jit(softmax)
+    assert loops(compiled.lower(x).module("loop")) == 4
+    np.testing.assert_allclose(compiled(x), softmax(x), rtol=1e-12)
