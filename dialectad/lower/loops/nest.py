@@ -117,8 +117,8 @@ def _step(access: Access, dim: int) -> int | None:
 def collapse(nest: Nest, builder: Builder, is_apart: Callable[[Access, int], bool]) -> None:
     """Merge neighbouring loops that every operand walks through without a gap.
 
-    `is_apart` says of an axis whether it is to be kept apart from the next. The innermost loops come first, so
-    axes have their old numbers when it is asked.
+    `is_apart` says of an axis whether it is to be kept apart from the next. The innermost loops come first,
+    so axes have their old numbers when it is asked.
 
     %a, %b : memref<3x4xf64> over (i, j), both at [i, j]  ->  memref<12xf64> over (k), at [k]
     """
