@@ -211,17 +211,51 @@ def _fold_sum(op: arith.AddfOp | arith.SubfOp) -> None:
 
     %p = blas.gemm(%a, %b, %e) {beta = 0};  %r = arith.addf %c, %p
     ~> %r = blas.gemm(%a, %b, %c) {beta = 1}
+
+    So it does if the product is reshaped before: the other term is reshaped to what that is.
     """
     minus = isinstance(op, arith.SubfOp)
     for value, other, sign, beta in (
         (op.rhs, op.lhs, -1.0 if minus else 1.0, 1.0),
         (op.lhs, op.rhs, 1.0, -1.0 if minus else 1.0),
     ):
-        product = _fresh_product(value, op)
-        if product is not None and _is_taken_over(other) and other.type == value.type:
-            alpha = sign * product.alpha.value.data
-            _fold(op, product, _rescaled(product, alpha, other, beta))
-            return
+        reshapes = _reshapes(value, op)
+        product = _fresh_product(reshapes[-1].operands[0] if reshapes else value, op)
+        if product is None or not _is_taken_over(other) or other.type != value.type:
+            continue
+        if reshapes and isinstance(other.owner, tensor.ExtractSliceOp):
+            continue  # its elements needn't lie one after the other
+        for reshape in reshapes:
+            other = _inserted(structure.reshaped_back(reshape, other), op)
+        alpha = sign * product.alpha.value.data
+        total = _inserted(_rescaled(product, alpha, other, beta), op)
+        for reshape in reversed(reshapes):
+            total = _inserted(reshape.clone({reshape.operands[0]: total}), op)
+        structure.replace(op, [total])
+        for user in reshapes:
+            structure.erase(user)
+        structure.erase(product)
+        return
+
+
+def _reshapes(value: SSAValue, user: Operation) -> list[structure.Reshape]:
+    """The reshapes of static shapes, the last first, by which `value` is made for `user` alone."""
+    found: list[structure.Reshape] = []
+    while isinstance(owner := value.owner, structure.Reshape) and value.has_one_use():
+        value = owner.operands[0]
+        types = (value.type, owner.results[0].type)
+        if owner.parent is not user.parent or not all(
+            isinstance(t, TensorType) and t.has_static_shape() for t in types
+        ):
+            break
+        found.append(owner)
+    return found
+
+
+def _inserted(op: Operation, before: Operation) -> SSAValue:
+    """Insert an op of one result; gives that."""
+    structure.insert_before(before, op)
+    return op.results[0]
 
 
 def _fold_scaling(op: arith.MulfOp) -> None:

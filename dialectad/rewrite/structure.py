@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import compress
 
-from xdsl.dialects import scf
+from xdsl.dialects import scf, tensor
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Operation, SSAValue
+
+Reshape = tensor.CollapseShapeOp | tensor.ExpandShapeOp
+
+
+def reshaped_back(reshape: Reshape, value: SSAValue) -> Operation:
+    """What gives `value`, of the type of the reshape's result, the shape of its source, which is static."""
+    t = reshape.src.type
+    assert isinstance(t, TensorType)
+    if isinstance(reshape, tensor.CollapseShapeOp):
+        return tensor.ExpandShapeOp(value, [], reshape.reassociation, list(t.get_shape()), t)
+    return tensor.CollapseShapeOp.create(
+        operands=[value], result_types=[t], properties={"reassociation": reshape.reassociation}
+    )
 
 
 def replace(op: Operation, values: Sequence[SSAValue]) -> None:

@@ -91,6 +91,24 @@ func.func @summed(%a: tensor<3x4xf64>, %b: tensor<4x5xf64>, %x: tensor<3x5xf64>)
   func.return %s : tensor<3x5xf64>
 }
 
+// The other term takes the product's shape, and the sum its own.
+// CHECK-LABEL: func.func @summed_in_another_shape
+// CHECK:         %[[C:.*]] = math.exp
+// CHECK-NEXT:    %[[M:.*]] = tensor.collapse_shape %[[C]] {{\[\[}}0 : i64, 1 : i64], [2 : i64]] : tensor<3x2x5xf64> into tensor<6x5xf64>
+// CHECK-NEXT:    %[[R:.*]] = "blas.gemm"(%a, %b, %[[M]]) <{alpha = 1.000000e+00 : f64, beta = 1.000000e+00 : f64}>
+// CHECK-NEXT:    %[[S:.*]] = tensor.expand_shape %[[R]] {{\[\[}}0 : i64, 1 : i64], [2 : i64]] output_shape [3, 2, 5]
+// CHECK-NEXT:    func.return %[[S]]
+func.func @summed_in_another_shape(
+  %a: tensor<6x4xf64>, %b: tensor<4x5xf64>, %x: tensor<3x2x5xf64>
+) -> tensor<3x2x5xf64> {
+  %z = arith.constant dense<0.0> : tensor<6x5xf64>
+  %r = linalg.matmul ins(%a, %b : tensor<6x4xf64>, tensor<4x5xf64>) outs(%z : tensor<6x5xf64>) -> tensor<6x5xf64>
+  %e = tensor.expand_shape %r [[0, 1], [2]] output_shape [3, 2, 5] : tensor<6x5xf64> into tensor<3x2x5xf64>
+  %c = math.exp %x : tensor<3x2x5xf64>
+  %s = arith.addf %c, %e : tensor<3x2x5xf64>
+  func.return %s : tensor<3x2x5xf64>
+}
+
 // A bias is cheap to add when the result is read, and not cheap to write before.
 // CHECK-LABEL: func.func @bias
 // CHECK:         "blas.gemm"(%a, %b, %{{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64}>
