@@ -29,7 +29,7 @@ from dialectad.ad.dependence import access, may_cross
 from dialectad.ad.memory import is_memory
 from dialectad.lower.counted import constant_of, constant_trips
 from dialectad.lower.llvm.requests import differentiated
-from dialectad.lower.loops.accesses import Meetings, conflicts
+from dialectad.lower.loops.accesses import Meetings, conflicts, index_of
 from dialectad.lower.loops.accesses import touches as accesses_of
 from dialectad.lower.loops.forward import forward_stores
 from dialectad.lower.loops.private import shrink_temporaries
@@ -175,8 +175,11 @@ def _cross(a: Touch, b: Touch, loops: tuple[scf.ForOp, scf.ForOp]) -> bool:
 def _stays_simple(loops: tuple[scf.ForOp, scf.ForOp], known: _Known) -> bool:
     """Whether the loops aren't innermost ones, or vectorise together as they do alone."""
     nested = [loop for loop in loops if _loops_in(loop)]
+    if len(nested) == 1:
+        (flat,) = (loop for loop in loops if loop is not nested[0])
+        return _is_long(nested[0]) and _is_dense(flat)
     if nested:
-        return len(nested) == 2 or _is_long(nested[0])
+        return True
     first, second = loops
     there, here = known.touches_of(first) or [], known.touches_of(second) or []
     if _branches(first) != _branches(second) or len({t.buffer for t in (*there, *here)}) > _MOST_BUFFERS:
@@ -194,6 +197,14 @@ def _is_long(loop: scf.ForOp) -> bool:
     """Whether the loops in `loop` do so much that it doesn't matter if something else isn't vectorised."""
     trips = [constant_trips(inner) for inner in _loops_in(loop) if isinstance(inner, scf.ForOp)]
     return any(count is None or count >= _LONG for count in trips)
+
+
+def _is_dense(loop: scf.ForOp) -> bool:
+    """Whether a loop takes one element after the other: a number for each row, not a column of a matrix."""
+    found = accesses_of(loop)
+    return found is not None and all(
+        t.at is not None and t.address.get(index_of(loop), 0) in (0, t.at.width) for t in found
+    )
 
 
 def _branches(loop: scf.ForOp) -> bool:
