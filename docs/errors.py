@@ -8,7 +8,11 @@ from pathlib import Path
 from error_lines import GROUPS, Line
 from error_programs import MISTAKES, Mistake
 
+from dialectad.errors import CompileError
+
 PAGE = Path(__file__).with_suffix(".md")
+FOLDER = f"{PAGE.parents[1]}/"
+"""How the places in messages begin, which isn't the same on every machine."""
 
 INTRODUCTION = """\
 # What can't be compiled
@@ -41,10 +45,15 @@ def remedy(mistake: Mistake | Line, hint: str | None) -> str:
     return "as in NumPy"
 
 
+def message(error: CompileError) -> str:
+    """What the error says, with places as seen from the repository's root."""
+    return error.message.replace(FOLDER, "")
+
+
 def section(mistake: Mistake) -> str:
     """A function, the error and what to do."""
     error = mistake.error
-    told = [f"> {type(error).__name__}: {error.message}"]
+    told = [f"> {type(error).__name__}: {message(error)}"]
     told += [">", f"> hint: {error.hint}"] if error.hint else []
     told += ["", mistake.remedy] if mistake.remedy else []
     assert remedy(mistake, error.hint)
@@ -57,7 +66,7 @@ def table(name: str, lines: tuple[Line, ...]) -> str:
     rows = [f"## {name}", "", "| code | error | instead |", "|---|---|---|"]
     for line in lines:
         error = line.error
-        cells = (f"`{line.source}`", error.message, remedy(line, error.hint))
+        cells = (f"`{line.source}`", message(error), remedy(line, error.hint))
         rows.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join([*rows, ""])
 

@@ -33,6 +33,7 @@ ELSEWHERE = {
     ("frontend/outlining.py", "would cost more"): "which the frontend catches itself",
     ("frontend/outlining.py", "turns out to call itself"): "which the frontend catches itself",
     ("frontend/call_rules.py", "that calls itself uses values"): "a guard: no program is known to get there",
+    ("frontend/call_rules.py", "zeros of a shape"): "a guard: no program is known to get there",
     ("frontend/outlining.py", "one of its surroundings"): "a guard: no program is known to get there",
     ("frontend/rewriting/source.py", "told apart"): "a guard: CPython 3.11 knows the columns of both",
 }
