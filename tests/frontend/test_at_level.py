@@ -304,6 +304,12 @@ def unknown_shape(x, n):
     return np.sum(y * y)
 
 
+def shape_by_data(x):
+    with da.at_level("loop"):
+        y = x[x > 0.0] * 2.0
+    return np.sum(y * y)
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
@@ -328,10 +334,17 @@ def test_a_decorator_of_an_unknown_level_says_where() -> None:
     assert problem.value.location.file == __file__
 
 
-def test_an_array_of_unknown_shape_does_not_leave_a_part() -> None:
-    np.testing.assert_allclose(da.grad(unknown_shape, level="loop")(W, 2), [4.0, 9.6, 0.0, 0.0])
-    with pytest.raises(CompileError, match="only known at run time") as problem:
-        da.grad(unknown_shape, level="mixed")(W, 2)
+@pytest.mark.parametrize("level", ["loop", "mixed"])
+def test_an_array_of_unknown_shape_leaves_a_part(level: str) -> None:
+    compiled = da.jit(da.grad(unknown_shape, level=level))
+    for n in range(4):
+        np.testing.assert_allclose(compiled(W, n), np.where(np.arange(4) < n, 8.0 * W, 0.0))
+
+
+def test_an_array_whose_shape_depends_on_data_does_not_leave_a_part() -> None:
+    np.testing.assert_allclose(da.grad(shape_by_data, level="loop")(W), 8.0 * np.maximum(W, 0.0))
+    with pytest.raises(CompileError, match="shape depends on data") as problem:
+        da.grad(shape_by_data, level="mixed")(W)
     assert problem.value.location is not None
 
 
