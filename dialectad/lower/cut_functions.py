@@ -133,7 +133,10 @@ class _Function:
         if not all(type(v.type) in SCALARS and self.exit not in _users(v) for v in given):
             return False
         part = _Part(self, blocks, inside, self.blocks[end], given)
+        bases = {_base(value) for value in given}
         self.blocks[start] = part.make(f"{self.op.sym_name.data}.part{len(self.parts)}")
+        # An address that the part gives is another way to what it points into, for all that are cut later.
+        self.apart -= bases
         self.next[start] = end
         self.parts.append(part.op)
         return True
@@ -328,6 +331,13 @@ def _defined(block: Block) -> Iterator[SSAValue]:
     yield from block.args
     for op in block.ops:
         yield from op.results
+
+
+def _base(value: SSAValue) -> SSAValue:
+    """What an address is the address of an element of."""
+    while isinstance(owner := value.owner, llvm.GEPOp):
+        value = owner.ptr
+    return value
 
 
 def _users(value: SSAValue) -> Iterator[Block | None]:

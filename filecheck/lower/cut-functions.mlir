@@ -74,3 +74,39 @@ llvm.func @kept(%x: !llvm.ptr {llvm.noalias}, %y: !llvm.ptr) -> i64 {
 ^f:
   llvm.return %c0 : i64
 }
+
+// -----
+
+// An address that one part gives is another way to the memory for the next.
+// CHECK-LABEL: llvm.func @given(
+// CHECK: llvm.func internal @given.part0(
+// CHECK-SAME: !llvm.ptr {llvm.noalias}
+// CHECK-SAME: no_inline
+// CHECK: llvm.func internal @given.part1(
+// CHECK-SAME: {{%\w+}}: !llvm.ptr, {{%\w+}}: !llvm.ptr, {{%\w+}}: !llvm.ptr {llvm.noalias, llvm.dereferenceable = 8 : i64, llvm.align = 8 : i64}) -> i64
+llvm.func @given(%x: !llvm.ptr {llvm.noalias}, %n: i64) -> i64 {
+  %c0 = llvm.mlir.constant(0 : i64) : i64
+  llvm.br ^a
+^a:
+  llvm.br ^b
+^b:
+  %q = llvm.getelementptr inbounds %x[%n] : (!llvm.ptr, i64) -> !llvm.ptr, i64
+  llvm.store %n, %x : i64, !llvm.ptr
+  llvm.br ^c
+^c:
+  llvm.br ^d
+^d:
+  llvm.br ^e
+^e:
+  llvm.br ^f
+^f:
+  llvm.store %c0, %q : i64, !llvm.ptr
+  %v = llvm.load %x : !llvm.ptr -> i64
+  llvm.br ^g
+^g:
+  llvm.br ^h
+^h:
+  llvm.br ^i
+^i:
+  llvm.return %v : i64
+}
