@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
-from xdsl.dialects import func, memref, scf
+from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -131,9 +131,6 @@ def _fuse(first: scf.ForOp, second: scf.ForOp, known: _Known) -> scf.ForOp | Non
         return None
     if (following := that_follow(first, second, known.touches_of)) is None:
         return None
-    moved = (touch.op for op in following for touch in known.touches_of(op) or ())
-    if not all(isinstance(op, memref.LoadOp | memref.StoreOp) for op in moved):
-        return None  # copies, products and calls stay where they are
     where = locations.of(first)
     remark("fuse-loops", second, f"a loop runs along with that of line {where.line if where else '?'}")
     fused = _merged(first, second)
