@@ -290,7 +290,8 @@ def _by_rows(
 
     One pass gives the row of all arguments.
     """
-    leaves = list(chain(*arguments))
+    leaves = list(dict.fromkeys(chain(*arguments)))
+    place = {leaf: n for n, leaf in enumerate(leaves)}
     positions = [call.parameters[leaf] for leaf in leaves]
     values = [call.operands[position] for position in positions]
     own = [extents(call.arguments[leaf]) for leaf in leaves]
@@ -309,14 +310,14 @@ def _by_rows(
             return row(emit.constant(0, INDEX))
         return _for_each_direction(shape, own, list(map(emit.element, values)), row)
 
-    if len(leaves) == len(arguments):
+    if all(len(argument) == 1 for argument in arguments):
         rows = [jacobians(k) for k in range(len(call.results))]
-        return [[row[n] for row in rows] for n in range(len(arguments))]
+        return [[row[place[leaf]] for row in rows] for (leaf,) in arguments]
     made: list[list[SSAValue]] = [[] for _ in arguments]
     for k in range(0, len(call.results), 2):  # the real parts
-        parts = iter(jacobians(k))
-        for column, by_x, by_y in zip(made, parts, parts, strict=True):
-            column += [by_x, emit.op(arith.NegfOp(by_y))]
+        by = jacobians(k)
+        for column, (x, y) in zip(made, arguments, strict=True):
+            column += [by[place[x]], emit.op(arith.NegfOp(by[place[y]]))]
     return made
 
 

@@ -73,6 +73,24 @@ def test_arguments_results_and_dtypes(jacobian):
     assert jacobian(lambda x: x * x)(X.astype(np.float32)).dtype == np.float32
 
 
+@pytest.mark.parametrize("level", ["tape", "linalg", "loop", "llvm"])
+@pytest.mark.parametrize("jacobian", [da.jacfwd, da.jacrev])
+def test_arguments_named_twice_or_passed_twice(jacobian, level):
+    def f(x, y):
+        return x * y + np.sum(x) * y[::-1], y
+
+    y = X[::-1] + 2.0
+    by_x, by_y = differences(lambda x: f(x, y)[0], X), differences(lambda y: f(X, y)[0], y)
+    expected = {0: (by_x, np.zeros((3, 3))), 1: (by_y, np.eye(3))}
+    for argnums in ((1, 0), (0, 0), (0, 1, -2)):
+        for found, k in zip(jacobian(f, argnums, level=level)(X, y), range(2), strict=True):
+            for J, n in zip(found, argnums, strict=True):
+                np.testing.assert_allclose(J, expected[n % 2][k], atol=1e-7)
+    (by_first, by_second), _ = da.jit(lambda x: jacobian(f, (0, 1), level=level)(x, x))(X)
+    np.testing.assert_allclose(by_first, differences(lambda x: f(x, X)[0], X), atol=1e-7)
+    np.testing.assert_allclose(by_second, differences(lambda x: f(X, x)[0], X), atol=1e-7)
+
+
 def test_jacobians_nest():
     def f(x):
         return np.sum(x**2 * x[::-1])
