@@ -91,10 +91,10 @@ def test_time_is_linear(make):
     def seconds(n: int) -> float:
         module = parse(make(n))
         best = float("inf")
-        for _ in range(3):
-            start = time.perf_counter()
+        for _ in range(7):
+            start = time.process_time()  # whatever else the machine does
             assert not list(verifier.errors(module))
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     assert seconds(1600) < 8 * seconds(400)  # 4 times the work; 16 times would be quadratic
